@@ -1,0 +1,5 @@
+/** The jcrosvm program. */
+@NullMarked
+package jcrosvm.app;
+
+import org.jspecify.annotations.NullMarked;

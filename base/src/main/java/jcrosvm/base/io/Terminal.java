@@ -1,0 +1,101 @@
+package jcrosvm.base.io;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import jcrosvm.base.Libc;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The terminal on a descriptor, in raw mode from creation to close.
+ *
+ * <p>However this process ends, the terminal is put back: by {@link #close()}, by a shutdown hook, and, should the
+ * process be killed outright, by a small shell that waits for it to vanish.
+ */
+public final class Terminal implements AutoCloseable {
+    private static final int TCSANOW = 0;
+    private static final int TERMIOS_SIZE = 64;
+    private static final int C_IFLAG = 0;
+    private static final int INLCR = 0x40;
+    private static final int ICRNL = 0x100;
+    private static final int IXON = 0x400;
+    private static final int C_LFLAG = 12;
+    private static final int ISIG = 0x1;
+    private static final int ICANON = 0x2;
+    private static final int ECHO = 0x8;
+    private static final int IEXTEN = 0x8000;
+
+    private final Fd fd;
+    private final MemorySegment saved = Arena.ofAuto().allocate(TERMIOS_SIZE, 8);
+    private final @Nullable Process guard;
+    private final Thread hook = new Thread(this::restore, "terminal-restore");
+    private boolean raw;
+
+    private Terminal(Fd fd) {
+        this.fd = fd;
+        Libc.check("tcgetattr", Libc.TCGETATTR.callInt(fd.number(), saved.address()));
+        guard = startGuard();
+        MemorySegment mode = Arena.ofAuto().allocate(TERMIOS_SIZE, 8);
+        mode.copyFrom(saved);
+        // Output processing stays on, so that our own lines still start at the left margin.
+        clear(mode, C_IFLAG, ICRNL | INLCR | IXON);
+        clear(mode, C_LFLAG, ICANON | ECHO | ISIG | IEXTEN);
+        Runtime.getRuntime().addShutdownHook(hook);
+        raw = true;
+        Libc.check("tcsetattr", Libc.TCSETATTR.callInt(fd.number(), TCSANOW, mode.address()));
+    }
+
+    /** Puts the terminal into raw mode: no echo, no line editing, no signals from keys. */
+    public static Terminal raw(Fd fd) {
+        return new Terminal(fd);
+    }
+
+    private static void clear(MemorySegment mode, int field, int bits) {
+        mode.set(ValueLayout.JAVA_INT, field, mode.get(ValueLayout.JAVA_INT, field) & ~bits);
+    }
+
+    // Ends without doing anything when told so, and restores the settings when its input just ends.
+    private @Nullable Process startGuard() {
+        String tty = "/proc/" + ProcessHandle.current().pid() + "/fd/" + fd.number();
+        String script = "trap '' INT TERM HUP; exec 3<" + tty
+                + "; saved=$(stty -g <&3) || exit; echo; read -r done || stty \"$saved\" <&3";
+        try {
+            Process process = new ProcessBuilder("sh", "-c", script)
+                    .redirectError(ProcessBuilder.Redirect.DISCARD)
+                    .start();
+            if (process.getInputStream().read() < 0) {
+                return null;
+            }
+            return process;
+        } catch (IOException e) {
+            return null; // no shell: close() and the hook remain
+        }
+    }
+
+    private synchronized void restore() {
+        if (!raw) {
+            return;
+        }
+        raw = false;
+        Libc.TCSETATTR.callInt(fd.number(), TCSANOW, saved.address());
+        if (guard != null) {
+            try (OutputStream out = guard.getOutputStream()) {
+                out.write('\n');
+            } catch (IOException e) {
+                guard.destroy();
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        restore();
+        try {
+            Runtime.getRuntime().removeShutdownHook(hook);
+        } catch (IllegalStateException e) {
+            // the process is ending: the hook runs or has run
+        }
+    }
+}

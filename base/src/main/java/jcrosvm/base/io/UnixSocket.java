@@ -1,0 +1,281 @@
+package jcrosvm.base.io;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import jcrosvm.base.Errno;
+import jcrosvm.base.Libc;
+import jcrosvm.base.OsException;
+import jcrosvm.base.VmmException;
+import org.jspecify.annotations.Nullable;
+
+/** A Unix domain socket that can pass descriptors. */
+public final class UnixSocket implements AutoCloseable {
+    /** Longest path of a socket, in bytes (sockaddr_un less the terminating zero). */
+    public static final int MAX_PATH = 107;
+    /** Most descriptors in one message (SCM_MAX_FD of Linux). */
+    public static final int MAX_FDS = 253;
+
+    private static final int AF_UNIX = 1;
+    private static final int SOL_SOCKET = 1;
+    private static final int SCM_RIGHTS = 1;
+    private static final int SOCK_CLOEXEC = 0x80000;
+    private static final int MSG_TRUNC = 0x20;
+    private static final int MSG_CTRUNC = 0x8;
+    private static final int MSG_NOSIGNAL = 0x4000;
+    private static final int MSG_CMSG_CLOEXEC = 0x40000000;
+    private static final int SOCKADDR_SIZE = 110;
+
+    /** How bytes are delivered. */
+    public enum Type {
+        STREAM(1),
+        DATAGRAM(2),
+        SEQPACKET(5);
+
+        private final int number;
+
+        Type(int number) {
+            this.number = number;
+        }
+    }
+
+    /**
+     * What one receive returned.
+     *
+     * @param data empty when the peer has closed (or, on SEQPACKET, sent an empty packet)
+     * @param fds owned by the receiver
+     * @param truncated the packet was longer than asked for, or descriptors were lost
+     */
+    public record Message(byte[] data, List<Fd> fds, boolean truncated) {
+        public boolean endOfStream() {
+            return data.length == 0;
+        }
+    }
+
+    private final Fd fd;
+
+    private UnixSocket(Fd fd) {
+        this.fd = fd;
+    }
+
+    public static UnixSocket adopt(Fd fd) {
+        return new UnixSocket(fd);
+    }
+
+    private static UnixSocket create(Type type) {
+        return new UnixSocket(
+                Fd.adopt(Libc.check("socket", Libc.SOCKET.callInt(AF_UNIX, type.number | SOCK_CLOEXEC, 0))));
+    }
+
+    /** Two connected sockets. */
+    public static List<UnixSocket> pair(Type type) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment fds = arena.allocate(8, 4);
+            Libc.check("socketpair", Libc.SOCKETPAIR.callInt(AF_UNIX, type.number | SOCK_CLOEXEC, 0, fds.address()));
+            return List.of(
+                    new UnixSocket(Fd.adopt(fds.get(ValueLayout.JAVA_INT, 0))),
+                    new UnixSocket(Fd.adopt(fds.get(ValueLayout.JAVA_INT, 4))));
+        }
+    }
+
+    /** @throws OsException ENOENT when there is no socket, ECONNREFUSED when nobody listens on it */
+    public static UnixSocket connect(Path path, Type type) {
+        UnixSocket socket = create(type);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment address = address(arena, path);
+            Libc.check(
+                    "cannot connect to " + path,
+                    Libc.CONNECT.callInt(socket.fd.number(), address.address(), SOCKADDR_SIZE));
+            return socket;
+        } catch (RuntimeException e) {
+            socket.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Listens on a path. A socket that a dead process left behind is replaced; one that somebody listens on is not.
+     *
+     * @throws VmmException when the path is too long or in use
+     */
+    public static UnixSocket listen(Path path, Type type) {
+        UnixSocket socket = create(type);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment address = address(arena, path);
+            int r = Libc.BIND.callInt(socket.fd.number(), address.address(), SOCKADDR_SIZE);
+            if (r < 0 && Libc.errno() == Errno.EADDRINUSE) {
+                removeStale(path, type);
+                r = Libc.BIND.callInt(socket.fd.number(), address.address(), SOCKADDR_SIZE);
+            }
+            Libc.check("cannot create socket " + path, r);
+            if (type != Type.DATAGRAM) {
+                Libc.check("listen", Libc.LISTEN.callInt(socket.fd.number(), 16));
+            }
+            return socket;
+        } catch (RuntimeException e) {
+            socket.close();
+            throw e;
+        }
+    }
+
+    private static void removeStale(Path path, Type type) {
+        try (UnixSocket other = connect(path, type)) {
+            throw new VmmException("socket " + path + " is in use by another process");
+        } catch (OsException e) {
+            if (e.errno() != Errno.ECONNREFUSED || !isSocket(path)) {
+                throw new VmmException("cannot create socket " + path + ": the path exists and is not a stale socket");
+            }
+        }
+        unlink(path);
+    }
+
+    // connect(2) answers ECONNREFUSED for regular files as well: they are never ours to delete.
+    private static boolean isSocket(Path path) {
+        return !java.nio.file.Files.isRegularFile(path) && !java.nio.file.Files.isDirectory(path);
+    }
+
+    /** Removes a socket's path; one that is gone already is not an error. */
+    public static void unlink(Path path) {
+        try (Arena arena = Arena.ofConfined()) {
+            Libc.UNLINK.callInt(arena.allocateFrom(path.toString()).address());
+        }
+    }
+
+    private static MemorySegment address(Arena arena, Path path) {
+        byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
+        if (name.length == 0 || name.length > MAX_PATH) {
+            throw new VmmException("socket path " + path + " has " + name.length + " bytes; the limit is " + MAX_PATH);
+        }
+        MemorySegment address = arena.allocate(SOCKADDR_SIZE, 2);
+        address.set(ValueLayout.JAVA_SHORT, 0, (short) AF_UNIX);
+        MemorySegment.copy(name, 0, address, ValueLayout.JAVA_BYTE, 2, name.length);
+        return address;
+    }
+
+    /** Takes one connection of a listening socket; blocks until there is one. */
+    public UnixSocket accept() {
+        int n;
+        do {
+            n = Libc.ACCEPT4.callInt(fd.number(), 0, 0, SOCK_CLOEXEC);
+        } while (n < 0 && Libc.errno() == Errno.EINTR);
+        return new UnixSocket(Fd.adopt(Libc.check("accept", n)));
+    }
+
+    public Fd fd() {
+        return fd;
+    }
+
+    /** Sends bytes, and descriptors with the first of them, which stay the caller's. Packets go whole or not at all. */
+    public void send(byte[] data, List<Fd> fds) {
+        if (fds.size() > MAX_FDS) {
+            throw new IllegalArgumentException(fds.size() + " descriptors in one message");
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment bytes = arena.allocate(Math.max(1, data.length));
+            MemorySegment.copy(data, 0, bytes, ValueLayout.JAVA_BYTE, 0, data.length);
+            long done = 0;
+            do {
+                MemorySegment message = header(arena, bytes.asSlice(done, data.length - done));
+                if (done == 0 && !fds.isEmpty()) {
+                    attach(arena, message, fds);
+                }
+                long n = Libc.SENDMSG.call(fd.number(), message.address(), MSG_NOSIGNAL);
+                if (n < 0) {
+                    if (Libc.errno() == Errno.EINTR) {
+                        continue;
+                    }
+                    throw new OsException("send", Libc.errno());
+                }
+                done += n;
+            } while (done < data.length);
+        }
+    }
+
+    public void send(byte[] data) {
+        send(data, List.of());
+    }
+
+    // struct msghdr: name 0, namelen 8, iov 16, iovlen 24, control 32, controllen 40, flags 48
+    private static MemorySegment header(Arena arena, MemorySegment bytes) {
+        MemorySegment iov = arena.allocate(16, 8);
+        iov.set(ValueLayout.JAVA_LONG, 0, bytes.address());
+        iov.set(ValueLayout.JAVA_LONG, 8, bytes.byteSize());
+        MemorySegment header = arena.allocate(56, 8);
+        header.set(ValueLayout.JAVA_LONG, 16, iov.address());
+        header.set(ValueLayout.JAVA_LONG, 24, 1);
+        return header;
+    }
+
+    private static void attach(Arena arena, MemorySegment header, List<Fd> fds) {
+        int length = 16 + 4 * fds.size();
+        MemorySegment control = arena.allocate((length + 7) & ~7, 8);
+        control.set(ValueLayout.JAVA_LONG, 0, length);
+        control.set(ValueLayout.JAVA_INT, 8, SOL_SOCKET);
+        control.set(ValueLayout.JAVA_INT, 12, SCM_RIGHTS);
+        for (int i = 0; i < fds.size(); i++) {
+            control.set(ValueLayout.JAVA_INT, 16 + 4L * i, fds.get(i).number());
+        }
+        header.set(ValueLayout.JAVA_LONG, 32, control.address());
+        header.set(ValueLayout.JAVA_LONG, 40, control.byteSize());
+    }
+
+    /**
+     * Receives one packet, or what a stream has ready; blocks until there is something.
+     *
+     * @return the message, or null when the socket is non-blocking and has nothing
+     */
+    public @Nullable Message receive(int maxBytes) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment bytes = arena.allocate(maxBytes);
+            MemorySegment control = arena.allocate(16 + 4L * 256, 8);
+            MemorySegment header = header(arena, bytes);
+            header.set(ValueLayout.JAVA_LONG, 32, control.address());
+            long n;
+            do {
+                header.set(ValueLayout.JAVA_LONG, 40, control.byteSize());
+                n = Libc.RECVMSG.call(fd.number(), header.address(), MSG_CMSG_CLOEXEC);
+            } while (n < 0 && Libc.errno() == Errno.EINTR);
+            if (n < 0) {
+                int errno = Libc.errno();
+                if (errno == Errno.EAGAIN) {
+                    return null;
+                }
+                if (errno == Errno.ECONNRESET) {
+                    return new Message(new byte[0], List.of(), false);
+                }
+                throw new OsException("receive", errno);
+            }
+            byte[] data = bytes.asSlice(0, n).toArray(ValueLayout.JAVA_BYTE);
+            List<Fd> fds = descriptors(control, header.get(ValueLayout.JAVA_LONG, 40));
+            boolean truncated = (header.get(ValueLayout.JAVA_INT, 48) & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+            return new Message(data, fds, truncated);
+        }
+    }
+
+    private static List<Fd> descriptors(MemorySegment control, long length) {
+        List<Fd> fds = new ArrayList<>();
+        for (long at = 0; at + 16 <= length; ) {
+            long size = control.get(ValueLayout.JAVA_LONG, at);
+            if (size < 16 || at + size > length) {
+                break;
+            }
+            if (control.get(ValueLayout.JAVA_INT, at + 8) == SOL_SOCKET
+                    && control.get(ValueLayout.JAVA_INT, at + 12) == SCM_RIGHTS) {
+                for (long i = at + 16; i + 4 <= at + size; i += 4) {
+                    fds.add(Fd.adopt(control.get(ValueLayout.JAVA_INT, i)));
+                }
+            }
+            at += (size + 7) & ~7;
+        }
+        return fds;
+    }
+
+    @Override
+    public void close() {
+        fd.close();
+    }
+}

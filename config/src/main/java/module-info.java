@@ -1,0 +1,7 @@
+/** The option language: values, the key-value syntax, records bound to values. */
+module jcrosvm.config {
+    requires static org.jspecify;
+    requires transitive jcrosvm.base;
+
+    exports jcrosvm.config;
+}

@@ -1,0 +1,38 @@
+package jcrosvm.hypervisor;
+
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/** Makes one kind of hypervisor, found by {@link java.util.ServiceLoader}. */
+public interface HypervisorProvider {
+    /** The word after {@code --hypervisor}. */
+    String name();
+
+    /** Whether it can be used on this host, and how well; never throws. */
+    Availability probe(@Nullable Path device);
+
+    /**
+     * Opens it.
+     *
+     * @param device the host device to use instead of the usual one
+     * @throws jcrosvm.base.VmmException saying what is missing and what to do
+     */
+    Hypervisor open(@Nullable Path device);
+
+    /**
+     * Result of a probe.
+     *
+     * @param reason one clause for the user: why it is unusable or slow, or what it is
+     */
+    record Availability(Level level, String reason) {
+        /** From worst to best. */
+        public enum Level {
+            /** Cannot be opened. */
+            MISSING,
+            /** Works, but interprets guest code: too slow for an operating system. */
+            INTERPRETED,
+            /** Guest code runs on the processor, or is translated to its code. */
+            NATIVE
+        }
+    }
+}

@@ -1,0 +1,4 @@
+package jcrosvm.hypervisor.x86;
+
+/** GDTR or IDTR. */
+public record DescriptorTable(long base, int limit) {}

@@ -1,0 +1,9 @@
+/** Devices of the x86-64 machine that are not virtio. */
+module jcrosvm.platform {
+    requires static org.jspecify;
+    requires transitive jcrosvm.bus;
+    requires transitive jcrosvm.config;
+    requires transitive jcrosvm.hypervisor;
+
+    exports jcrosvm.platform;
+}

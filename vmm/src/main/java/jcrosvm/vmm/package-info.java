@@ -1,0 +1,5 @@
+/** The machine. */
+@NullMarked
+package jcrosvm.vmm;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,12 @@
+/** The machine. */
+module jcrosvm.vmm {
+    requires static org.jspecify;
+    requires transitive jcrosvm.boot;
+    requires transitive jcrosvm.hypervisor;
+    requires transitive jcrosvm.platform;
+
+    exports jcrosvm.vmm;
+    exports jcrosvm.vmm.config;
+
+    uses jcrosvm.hypervisor.HypervisorProvider;
+}
