@@ -1,0 +1,36 @@
+package jcrosvm.vmm;
+
+/**
+ * What can be asked of a running VM from outside: by the control socket, by signals, by an embedding program. Any
+ * thread may call; calls return when the effect has begun, except where said.
+ */
+public interface VmControl {
+    /** Ends the VM without telling the guest. */
+    void stop();
+
+    /**
+     * Presses the ACPI power button.
+     *
+     * @throws jcrosvm.base.OsException ENOTSUP when the machine has none
+     */
+    void powerButton();
+
+    /**
+     * Presses the ACPI sleep button.
+     *
+     * @throws jcrosvm.base.OsException ENOTSUP when the machine has none
+     */
+    void sleepButton();
+
+    /**
+     * Suspends the vCPUs, and with {@code full} the devices. Returns when they stand still; suspending twice is harmless.
+     */
+    void suspend(boolean full);
+
+    /**
+     * Lets suspended parts run again; harmless when they do already.
+     *
+     * @throws jcrosvm.base.OsException EINVAL when only vCPUs are asked for while devices are suspended
+     */
+    void resume(boolean full);
+}
