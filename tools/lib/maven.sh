@@ -1,0 +1,31 @@
+# Sourced by the scripts, after jdk.sh; expects $root (the source tree) and $jdk.
+
+# Sets the array $maven: the one on the PATH if it is new enough, else the wrapper (which fetches one).
+find_maven() {
+    local version
+    maven=("$root/mvnw")
+    if type -P mvn >/dev/null; then
+        version=$(JAVA_HOME=$jdk mvn -v 2>/dev/null | sed -n 's/.*Apache Maven \([0-9]*\.[0-9]*\).*/\1/p')
+        if [[ $version =~ ^([0-9]+)\.([0-9]+)$ ]] && ((BASH_REMATCH[1] > 3 || BASH_REMATCH[2] >= 8)); then
+            maven=(mvn)
+        fi
+    fi
+}
+
+# Runs Maven on the source tree, without the network if everything is in the local repository. The output goes to
+# the file $1, the rest are Maven's arguments.
+run_maven() {
+    local log=$1
+    shift
+    (
+        cd -- "$root"
+        export JAVA_HOME=$jdk
+        if ! "${maven[@]}" -B -q -ntp -o "$@" >"$log" 2>&1 </dev/null; then
+            if grep -qiE 'offline|has not been downloaded|could not resolve|cannot access' "$log"; then
+                "${maven[@]}" -B -q -ntp "$@" >"$log" 2>&1 </dev/null
+            else
+                exit 1
+            fi
+        fi
+    )
+}
