@@ -6,4 +6,6 @@ module jcrosvm.platform {
     requires transitive jcrosvm.hypervisor;
 
     exports jcrosvm.platform;
+    exports jcrosvm.platform.irqchip;
+    exports jcrosvm.platform.serial;
 }
