@@ -2,4 +2,7 @@
 module jcrosvm.hypervisor.kvm {
     requires static org.jspecify;
     requires jcrosvm.hypervisor;
+
+    provides jcrosvm.hypervisor.HypervisorProvider with
+            jcrosvm.hypervisor.kvm.KvmProvider;
 }

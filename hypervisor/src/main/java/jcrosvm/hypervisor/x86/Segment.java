@@ -32,4 +32,21 @@ public record Segment(
     public static Segment flat(int selector, int type, boolean longMode) {
         return new Segment(selector, 0, -1, type, true, 0, !longMode, true, longMode, true, false, false);
     }
+
+    /** The same segment elsewhere. */
+    public Segment withBase(int newSelector, long newBase) {
+        return new Segment(
+                newSelector,
+                newBase,
+                limit,
+                type,
+                present,
+                dpl,
+                defaultSize,
+                codeOrData,
+                longMode,
+                granularity,
+                available,
+                unusable);
+    }
 }

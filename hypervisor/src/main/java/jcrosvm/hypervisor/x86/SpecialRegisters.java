@@ -29,4 +29,9 @@ public record SpecialRegisters(
     public static final long CR4_PAE = 0x20;
     public static final long EFER_LME = 0x100;
     public static final long EFER_LMA = 0x400;
+
+    public SpecialRegisters withCs(Segment newCs) {
+        return new SpecialRegisters(
+                newCs, ds, es, fs, gs, ss, tr, ldt, gdt, idt, cr0, cr2, cr3, cr4, cr8, efer, apicBase);
+    }
 }

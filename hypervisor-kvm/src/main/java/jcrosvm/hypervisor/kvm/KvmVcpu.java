@@ -1,0 +1,260 @@
+package jcrosvm.hypervisor.kvm;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
+import java.util.List;
+import jcrosvm.base.Errno;
+import jcrosvm.base.io.Fd;
+import jcrosvm.base.io.Mapping;
+import jcrosvm.base.io.ThreadKick;
+import jcrosvm.hypervisor.Vcpu;
+import jcrosvm.hypervisor.VcpuExit;
+import jcrosvm.hypervisor.VcpuExitHandler;
+import jcrosvm.hypervisor.x86.CpuidTable;
+import jcrosvm.hypervisor.x86.Msr;
+import jcrosvm.hypervisor.x86.Registers;
+import jcrosvm.hypervisor.x86.SpecialRegisters;
+import jcrosvm.hypervisor.x86.VcpuState;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A vCPU descriptor of KVM and the page it shares with the kernel.
+ *
+ * <p>A kick sets immediate_exit, then sends a signal: the first stops a vCPU that is about to enter the guest, the second
+ * one that is inside.
+ */
+final class KvmVcpu implements Vcpu {
+    private final int id;
+    private final Fd fd;
+    private final KvmVcpuState stateAccess;
+    private final boolean split;
+    private final Mapping mapping;
+    private final MemorySegment page;
+    private final Object kickLock = new Object();
+
+    private @Nullable ThreadKick thread; // guarded by kickLock
+    private boolean closed; // guarded by kickLock
+    private @Nullable Thread owner; // whom `thread` belongs to; only that one looks
+
+    KvmVcpu(int id, Fd fd, KvmHypervisor kvm, boolean split) {
+        this.id = id;
+        this.fd = fd;
+        this.split = split;
+        try {
+            mapping = Mapping.shared(fd, 0, kvm.runPageSize());
+        } catch (RuntimeException e) {
+            fd.close();
+            throw e;
+        }
+        page = mapping.segment();
+        stateAccess = new KvmVcpuState(fd, kvm);
+    }
+
+    @Override
+    public int id() {
+        return id;
+    }
+
+    @Override
+    public VcpuExit run(VcpuExitHandler handler) {
+        if (owner != Thread.currentThread()) {
+            attach();
+        }
+        while (true) {
+            if (split) {
+                offerInterrupt(handler);
+            }
+            int r = fd.tryIoctl(KvmSpec.KVM_RUN, 0);
+            if (r < 0) {
+                if (r == -Errno.EINTR) {
+                    page.set(ValueLayout.JAVA_BYTE, KvmRunPage.IMMEDIATE_EXIT, (byte) 0);
+                    VarHandle.fullFence(); // a kick from here on sets it again, for the next run
+                    return VcpuExit.INTERRUPTED;
+                }
+                if (r == -Errno.EAGAIN) { // a processor that was waiting for its start-up IPI
+                    continue;
+                }
+                return new VcpuExit.Failed("KVM_RUN failed with " + Errno.name(-r));
+            }
+            int reason = page.get(ValueLayout.JAVA_INT, KvmRunPage.EXIT_REASON);
+            switch (reason) {
+                case KvmSpec.KVM_EXIT_IO -> portAccess(handler);
+                case KvmSpec.KVM_EXIT_MMIO -> memoryAccess(handler);
+                case KvmSpec.KVM_EXIT_IOAPIC_EOI ->
+                    handler.endOfInterrupt(page.get(ValueLayout.JAVA_BYTE, KvmRunPage.EOI_VECTOR) & 0xFF);
+                case KvmSpec.KVM_EXIT_IRQ_WINDOW_OPEN, KvmSpec.KVM_EXIT_INTR -> {}
+                default -> {
+                    return rareExit(reason);
+                }
+            }
+        }
+    }
+
+    private void attach() {
+        synchronized (kickLock) {
+            thread = ThreadKick.forCurrentThread();
+            owner = Thread.currentThread();
+        }
+    }
+
+    @Override
+    public void kick() {
+        synchronized (kickLock) {
+            if (closed) {
+                return;
+            }
+            page.set(ValueLayout.JAVA_BYTE, KvmRunPage.IMMEDIATE_EXIT, (byte) 1);
+            VarHandle.fullFence();
+            if (thread != null) {
+                thread.send();
+            }
+        }
+    }
+
+    private void portAccess(VcpuExitHandler handler) {
+        int size = page.get(ValueLayout.JAVA_BYTE, KvmRunPage.IO_SIZE);
+        int port = page.get(ValueLayout.JAVA_SHORT, KvmRunPage.IO_PORT) & 0xFFFF;
+        long at = page.get(ValueLayout.JAVA_LONG, KvmRunPage.IO_DATA_OFFSET);
+        boolean out = page.get(ValueLayout.JAVA_BYTE, KvmRunPage.IO_DIRECTION) != 0;
+        // String instructions move several values with one exit.
+        for (int i = page.get(ValueLayout.JAVA_INT, KvmRunPage.IO_COUNT); i > 0; i--, at += size) {
+            if (out) {
+                handler.portWrite(port, size, KvmRunPage.load(page, at, size));
+            } else {
+                KvmRunPage.store(page, at, size, handler.portRead(port, size));
+            }
+        }
+    }
+
+    private void memoryAccess(VcpuExitHandler handler) {
+        long address = page.get(ValueLayout.JAVA_LONG, KvmRunPage.MMIO_ADDRESS);
+        int size = page.get(ValueLayout.JAVA_INT, KvmRunPage.MMIO_LENGTH);
+        if (page.get(ValueLayout.JAVA_BYTE, KvmRunPage.MMIO_IS_WRITE) != 0) {
+            handler.mmioWrite(address, size, KvmRunPage.load(page, KvmRunPage.MMIO_DATA, size));
+        } else {
+            KvmRunPage.store(page, KvmRunPage.MMIO_DATA, size, handler.mmioRead(address, size));
+        }
+    }
+
+    /** Delivers the user-space PIC's interrupt, or asks for an exit as soon as the guest can take it. */
+    private void offerInterrupt(VcpuExitHandler handler) {
+        boolean wanted = handler.externalInterrupt();
+        if (wanted && page.get(ValueLayout.JAVA_BYTE, KvmRunPage.READY_FOR_INTERRUPT) != 0) {
+            int vector = handler.acknowledgeInterrupt();
+            if (vector >= 0) {
+                stateAccess.interrupt(vector);
+            }
+            wanted = handler.externalInterrupt();
+        }
+        page.set(ValueLayout.JAVA_BYTE, KvmRunPage.REQUEST_INTERRUPT_WINDOW, (byte) (wanted ? 1 : 0));
+    }
+
+    private VcpuExit rareExit(int reason) {
+        return switch (reason) {
+            case KvmSpec.KVM_EXIT_HLT -> VcpuExit.HALT;
+            case KvmSpec.KVM_EXIT_SHUTDOWN -> VcpuExit.SHUTDOWN;
+            case KvmSpec.KVM_EXIT_DEBUG ->
+                new VcpuExit.Debug(
+                        page.get(ValueLayout.JAVA_LONG, KvmRunPage.DEBUG_PC),
+                        page.get(ValueLayout.JAVA_LONG, KvmRunPage.DEBUG_DR6));
+            case KvmSpec.KVM_EXIT_SYSTEM_EVENT ->
+                switch (page.get(ValueLayout.JAVA_INT, KvmRunPage.SYSTEM_EVENT_TYPE)) {
+                    case 1 -> new VcpuExit.SystemEvent(VcpuExit.SystemEvent.Kind.SHUTDOWN);
+                    case 2 -> new VcpuExit.SystemEvent(VcpuExit.SystemEvent.Kind.RESET);
+                    default -> new VcpuExit.SystemEvent(VcpuExit.SystemEvent.Kind.CRASH);
+                };
+            case KvmSpec.KVM_EXIT_FAIL_ENTRY ->
+                new VcpuExit.Failed("the processor refused to enter the guest, reason 0x"
+                        + Long.toHexString(page.get(ValueLayout.JAVA_LONG, KvmRunPage.FAIL_REASON)));
+            case KvmSpec.KVM_EXIT_INTERNAL_ERROR -> new VcpuExit.Failed(internalError());
+            default -> new VcpuExit.Failed("unknown KVM exit reason " + reason);
+        };
+    }
+
+    private String internalError() {
+        int suberror = page.get(ValueLayout.JAVA_INT, KvmRunPage.SUBERROR);
+        int count = Math.clamp(page.get(ValueLayout.JAVA_INT, KvmRunPage.SUBERROR_COUNT), 0, 16);
+        StringBuilder text = new StringBuilder(
+                suberror == 1
+                        ? "KVM could not emulate an instruction at rip 0x"
+                                + Long.toHexString(registers().rip())
+                        : "KVM internal error " + suberror);
+        for (int i = 0; i < count; i++) {
+            text.append(i == 0 ? ", data 0x" : " 0x")
+                    .append(Long.toHexString(page.get(ValueLayout.JAVA_LONG, KvmRunPage.SUBERROR_DATA + 8L * i)));
+        }
+        return text.toString();
+    }
+
+    @Override
+    public Registers registers() {
+        return stateAccess.registers();
+    }
+
+    @Override
+    public void registers(Registers registers) {
+        stateAccess.registers(registers);
+    }
+
+    @Override
+    public SpecialRegisters specialRegisters() {
+        return stateAccess.specialRegisters();
+    }
+
+    @Override
+    public void specialRegisters(SpecialRegisters registers) {
+        stateAccess.specialRegisters(registers);
+    }
+
+    @Override
+    public void cpuid(CpuidTable table) {
+        stateAccess.cpuid(table);
+    }
+
+    @Override
+    public List<Msr> readMsrs(int... indices) {
+        return stateAccess.readMsrs(indices);
+    }
+
+    @Override
+    public void writeMsrs(List<Msr> msrs) {
+        stateAccess.writeMsrs(msrs, true);
+    }
+
+    @Override
+    public byte[] localApic() {
+        return stateAccess.localApic();
+    }
+
+    @Override
+    public void localApic(byte[] registers) {
+        stateAccess.localApic(registers);
+    }
+
+    @Override
+    public void notifyPaused() {
+        fd.tryIoctl(KvmSpec.KVM_KVMCLOCK_CTRL, 0); // EINVAL: the guest does not use the paravirtual clock
+    }
+
+    @Override
+    public VcpuState state() {
+        return stateAccess.state();
+    }
+
+    @Override
+    public void restore(VcpuState state) {
+        stateAccess.restore(state);
+    }
+
+    @Override
+    public void close() {
+        synchronized (kickLock) {
+            if (!closed) {
+                closed = true;
+                mapping.unmap(); // the mapping holds the VM alive in the kernel
+                fd.close();
+            }
+        }
+    }
+}
