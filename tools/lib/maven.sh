@@ -20,9 +20,9 @@ run_maven() {
     (
         cd -- "$root"
         export JAVA_HOME=$jdk
-        if ! "${maven[@]}" -B -q -ntp -o "$@" >"$log" 2>&1 </dev/null; then
+        if ! "${maven[@]}" -B -q -ntp -Dstyle.color=never -o "$@" >"$log" 2>&1 </dev/null; then
             if grep -qiE 'offline|has not been downloaded|could not resolve|cannot access' "$log"; then
-                "${maven[@]}" -B -q -ntp "$@" >"$log" 2>&1 </dev/null
+                "${maven[@]}" -B -q -ntp -Dstyle.color=never "$@" >"$log" 2>&1 </dev/null
             else
                 exit 1
             fi

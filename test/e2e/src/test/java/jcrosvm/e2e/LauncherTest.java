@@ -1,0 +1,90 @@
+package jcrosvm.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The script that starts the program, and with it the program on its module path. */
+class LauncherTest {
+    private static final String SCRIPT = SourceTree.ROOT.resolve("jcrosvm").toString();
+
+    @TempDir
+    private Path folder;
+
+    @Test
+    void startsTheProgramOnItsModulePath() throws Exception {
+        Run run = Run.of(folder, SCRIPT, "version");
+        assertThat(run.status()).isZero();
+        assertThat(run.out()).startsWith("jcrosvm ");
+        assertThat(run.err()).isEmpty();
+    }
+
+    @Test
+    void startsFromAnywhereThroughALink() throws Exception {
+        Path place = Files.createDirectory(folder.resolve("a folder"));
+        Files.createSymbolicLink(place.resolve("link"), Path.of(SCRIPT));
+        Run run = Run.of(place, "./link", "version");
+        assertThat(run.status()).isZero();
+        assertThat(run.out()).startsWith("jcrosvm ");
+    }
+
+    @Test
+    void saysWhatToInstallWithoutAJdk() throws Exception {
+        String library = SourceTree.ROOT.resolve("tools/lib/jdk.sh").toString();
+        Run run = Run.of(folder, "bash", "-c", ". \"$1\"; jdk_needed=999; need_jdk", "bash", library);
+        assertThat(run.status()).isEqualTo(1);
+        assertThat(run.out()).isEmpty();
+        assertThat(run.err()).contains("JDK 999").contains("install").hasLineCount(1);
+    }
+
+    @Test
+    void findsAJdkByItsReleaseFile() throws Exception {
+        Path fake = Files.createDirectories(folder.resolve("my jdk/bin")).getParent();
+        for (String tool : List.of("java", "javac")) {
+            assertThat(Files.createFile(fake.resolve("bin").resolve(tool))
+                            .toFile()
+                            .setExecutable(true))
+                    .isTrue();
+        }
+        String library = SourceTree.ROOT.resolve("tools/lib/jdk.sh").toString();
+        String script = "JAVA_HOME=\"$2\"; . \"$1\"; find_jdk; echo \"$jdk\"";
+        Files.writeString(fake.resolve("release"), "IMPLEMENTOR=\"x\"\nJAVA_VERSION=\"26-ea\"\n");
+        assertThat(Run.of(folder, "bash", "-c", script, "bash", library, fake.toString())
+                        .out())
+                .isEqualTo(fake + "\n");
+        Files.writeString(fake.resolve("release"), "JAVA_VERSION=\"1.8.0_392\"\n");
+        assertThat(Run.of(folder, "bash", "-c", script, "bash", library, fake.toString())
+                        .out())
+                .isNotEqualTo(fake + "\n");
+    }
+
+    @Test
+    void summaryCountsAndExplains() throws Exception {
+        Path report = folder.resolve("TEST-x.xml");
+        Files.writeString(report, """
+                <testsuite name="s" tests="5" errors="1" skipped="2" failures="1">
+                <testcase name="a" classname="p.T"/>
+                <testcase name="b" classname="p.T"><failure message="m">x</failure><system-out>o</system-out></testcase>
+                <testcase name="c" classname="p.T"><skipped message="no &quot;KVM&quot; here"/></testcase>
+                <testcase name="d" classname="p.T"><skipped><![CDATA[Assumption failed: no swap
+                at line]]></skipped></testcase>
+                <testcase name="e" classname="p.T"><error type="E"/></testcase>
+                </testsuite>
+                """);
+        String program = SourceTree.ROOT.resolve("tools/lib/summary.awk").toString();
+        Run run = Run.of(folder, "awk", "-f", program, report.toString());
+        assertThat(run.status()).isEqualTo(1);
+        assertThat(run.out().lines())
+                .containsExactly(
+                        "FAILED: T.b",
+                        "FAILED: T.e",
+                        "skipped 1: no \"KVM\" here",
+                        "skipped 1: no swap",
+                        "1 passed, 2 failed, 2 skipped");
+        assertThat(Run.of(folder, "awk", "-f", program, "/dev/null").status()).isEqualTo(1);
+    }
+}
