@@ -1,0 +1,252 @@
+package jcrosvm.guest;
+
+import java.io.BufferedInputStream;
+import java.io.FilterInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Predicate;
+import jcrosvm.base.VmmException;
+import org.apache.commons.compress.archivers.ar.ArArchiveEntry;
+import org.apache.commons.compress.archivers.ar.ArArchiveInputStream;
+import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
+import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
+
+/** A .deb file: an ar archive of debian-binary, control.tar.* and data.tar.* (deb(5)). */
+public final class DebianPackage {
+    /** What a member of a package is. */
+    public enum Type {
+        FILE,
+        DIRECTORY,
+        SYMLINK,
+        HARD_LINK,
+        /** Device nodes and FIFOs, which no package that we read ships; they are never unpacked. */
+        SPECIAL
+    }
+
+    /**
+     * A member of a package.
+     *
+     * @param path relative to the root, without a leading "./"
+     * @param permissions the lower 12 bits of {@code st_mode}
+     * @param size bytes of a file, else 0
+     * @param link target of a symbolic link as it stands there, or path of the member that a hard link equals
+     */
+    public record Member(String path, Type type, int permissions, long size, String link) {}
+
+    private interface Visitor {
+        void visit(Member member, InputStream content) throws IOException;
+    }
+
+    private final Path file;
+    private final Map<String, String> control;
+
+    private DebianPackage(Path file, Map<String, String> control) {
+        this.file = file;
+        this.control = control;
+    }
+
+    /**
+     * Opens a package and reads its control fields.
+     *
+     * @throws VmmException if the file is not a package
+     */
+    public static DebianPackage open(Path file) {
+        Map<String, String> control = new HashMap<>();
+        walk(file, "control.tar", (member, content) -> {
+            if (member.path().equals("control")) {
+                fields(new String(content.readAllBytes(), StandardCharsets.UTF_8), control);
+            }
+        });
+        if (!control.containsKey("Package") || !control.containsKey("Version")) {
+            throw new VmmException(file + " is not a Debian package: it has no name or no version");
+        }
+        return new DebianPackage(file, Map.copyOf(control));
+    }
+
+    public String name() {
+        return control.getOrDefault("Package", "");
+    }
+
+    public String version() {
+        return control.getOrDefault("Version", "");
+    }
+
+    /** The control fields, such as "Depends"; of a field of several lines, the first. */
+    public Map<String, String> control() {
+        return control;
+    }
+
+    /** What the package would install, in the order of the archive, without the root itself. */
+    public List<Member> members() {
+        List<Member> members = new ArrayList<>();
+        walk(file, "data.tar", (member, content) -> {
+            if (!member.path().isEmpty()) {
+                members.add(member);
+            }
+        });
+        return members;
+    }
+
+    /**
+     * Unpacks files, links and directories below a directory. Nothing is ever written outside of it, whatever the
+     * package says; owners and times are not kept.
+     *
+     * @param wanted which paths to unpack
+     * @throws VmmException if the package is damaged, names a place outside of the directory, or cannot be written
+     */
+    public void extract(Path into, Predicate<String> wanted) {
+        try {
+            Files.createDirectories(into);
+            Path root = into.toRealPath();
+            walk(file, "data.tar", (member, content) -> {
+                if (!member.path().isEmpty() && wanted.test(member.path())) {
+                    unpack(root, member, content);
+                }
+            });
+        } catch (IOException e) {
+            throw new VmmException("cannot unpack " + file + " to " + into + ": " + AtomicFiles.reason(e), e);
+        }
+    }
+
+    private static void unpack(Path root, Member member, InputStream content) throws IOException {
+        Path target = inside(root, member.path());
+        switch (member.type()) {
+            case DIRECTORY -> {
+                if (!Files.isDirectory(target)) {
+                    Files.createDirectory(target);
+                }
+            }
+            case FILE -> {
+                Files.deleteIfExists(target);
+                Files.copy(content, target);
+                Files.setPosixFilePermissions(target, permissions(member.permissions()));
+            }
+            case SYMLINK -> {
+                Files.deleteIfExists(target);
+                Files.createSymbolicLink(target, Path.of(member.link()));
+            }
+            case HARD_LINK -> {
+                Files.deleteIfExists(target);
+                Files.createLink(target, inside(root, member.link()));
+            }
+            case SPECIAL -> {}
+        }
+    }
+
+    /** The host path of a member, its parents made; links of the package may lead anywhere inside of the root only. */
+    private static Path inside(Path root, String path) throws IOException {
+        Path target = root.resolve(path).normalize();
+        if (!target.startsWith(root) || target.equals(root)) {
+            throw new IOException("the package names '" + path + "', outside of its root");
+        }
+        Path existing = root;
+        for (Path name : root.relativize(target.resolveSibling("."))) {
+            Path deeper = existing.resolve(name);
+            if (!Files.exists(deeper, LinkOption.NOFOLLOW_LINKS)) {
+                break;
+            }
+            existing = deeper;
+        }
+        if (!existing.toRealPath().startsWith(root)) {
+            throw new IOException("the package names '" + path + "', which a link leads out of its root");
+        }
+        Files.createDirectories(target.resolveSibling(".").normalize());
+        return target;
+    }
+
+    private static Set<PosixFilePermission> permissions(int mode) {
+        Set<PosixFilePermission> set = EnumSet.of(PosixFilePermission.OWNER_READ, PosixFilePermission.OWNER_WRITE);
+        // Declared from owner to others, read to execute: bits 8 to 0.
+        PosixFilePermission[] all = PosixFilePermission.values();
+        for (int i = 0; i < all.length; i++) {
+            if ((mode & (0400 >> i)) != 0) {
+                set.add(all[i]);
+            }
+        }
+        return set;
+    }
+
+    private static void walk(Path file, String archive, Visitor visitor) {
+        try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16);
+                ArArchiveInputStream ar = new ArArchiveInputStream(in)) {
+            for (ArArchiveEntry part = ar.getNextEntry(); part != null; part = ar.getNextEntry()) {
+                if (part.getName().startsWith(archive)) {
+                    tar(part.getName(), ar, visitor);
+                    return;
+                }
+            }
+            throw new IOException("it has no " + archive);
+        } catch (IOException e) {
+            throw new VmmException("cannot read the package " + file + ": " + AtomicFiles.reason(e), e);
+        } catch (IllegalArgumentException e) {
+            // The archive library reports some kinds of damage so.
+            throw new VmmException("cannot read the package " + file + ": " + e.getMessage(), e);
+        }
+    }
+
+    private static void tar(String name, InputStream part, Visitor visitor) throws IOException {
+        try (InputStream packed = new Unclosed(part);
+                InputStream unpacked = Compression.unpack(name, packed);
+                TarArchiveInputStream tar = new TarArchiveInputStream(new BufferedInputStream(unpacked, 1 << 16))) {
+            for (TarArchiveEntry entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
+                Type type = type(entry);
+                visitor.visit(
+                        new Member(
+                                relative(entry.getName()),
+                                type,
+                                entry.getMode() & 07777,
+                                type == Type.FILE ? entry.getSize() : 0,
+                                type == Type.HARD_LINK ? relative(entry.getLinkName()) : entry.getLinkName()),
+                        tar);
+            }
+        }
+    }
+
+    private static Type type(TarArchiveEntry entry) {
+        if (entry.isDirectory()) {
+            return Type.DIRECTORY;
+        }
+        if (entry.isSymbolicLink()) {
+            return Type.SYMLINK;
+        }
+        if (entry.isLink()) {
+            return Type.HARD_LINK;
+        }
+        return entry.isFile() ? Type.FILE : Type.SPECIAL;
+    }
+
+    private static String relative(String path) {
+        String relative = path.startsWith("./") ? path.substring(2) : path;
+        return relative.endsWith("/") ? relative.substring(0, relative.length() - 1) : relative;
+    }
+
+    private static void fields(String text, Map<String, String> into) {
+        for (String line : text.lines().toList()) {
+            int colon = line.indexOf(':');
+            if (colon > 0 && !Character.isWhitespace(line.charAt(0))) {
+                into.put(line.substring(0, colon), line.substring(colon + 1).strip());
+            }
+        }
+    }
+
+    /** Keeps the archive open when the reader of one part closes. */
+    private static final class Unclosed extends FilterInputStream {
+        Unclosed(InputStream in) {
+            super(in);
+        }
+
+        @Override
+        public void close() {}
+    }
+}
