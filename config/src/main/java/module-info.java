@@ -2,6 +2,7 @@
 module jcrosvm.config {
     requires static org.jspecify;
     requires transitive jcrosvm.base;
+    requires tools.jackson.core;
 
     exports jcrosvm.config;
 }

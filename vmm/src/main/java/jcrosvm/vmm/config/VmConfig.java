@@ -1,12 +1,18 @@
 package jcrosvm.vmm.config;
 
 import java.nio.file.Path;
+import java.util.List;
+import jcrosvm.boot.BootConfig;
+import jcrosvm.boot.PciConfig;
+import jcrosvm.platform.serial.SerialConfig;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Everything that describes a VM before it exists.
+ * Everything that describes a VM before it exists. Made by the command line, by a configuration file, or by
+ * {@link #builder()} in a program that embeds a VM; all three are checked by {@link #validate()}.
  *
  * @param name for people: process and thread names
+ * @param serial serial ports and consoles as given; what is missing is the machine's business
  * @param socket control socket to listen on; a directory gets a socket named after the process
  * @param reboot what the guest's reset does
  * @param start whether vCPUs and devices run at once
@@ -17,9 +23,29 @@ public record VmConfig(
         CpuConfig cpus,
         MemoryConfig memory,
         HypervisorConfig hypervisor,
+        BootConfig boot,
+        List<SerialConfig> serial,
         PlatformConfig platform,
         PciConfig pci,
         @Nullable Path socket,
         RebootPolicy reboot,
         StartState start,
-        @Nullable DebugExitConfig debugExit) {}
+        @Nullable DebugExitConfig debugExit) {
+    public VmConfig {
+        serial = List.copyOf(serial);
+    }
+
+    /** A builder with one vCPU, 256 MiB and nothing to boot. */
+    public static VmConfigBuilder builder() {
+        return new VmConfigBuilder();
+    }
+
+    /**
+     * Checks everything that can be known before host and guest are touched.
+     *
+     * @throws jcrosvm.base.VmmException naming the first value that cannot be, and what to do
+     */
+    public void validate() {
+        VmConfigRules.check(this);
+    }
+}

@@ -1,0 +1,162 @@
+package jcrosvm.config;
+
+import java.lang.reflect.AnnotatedElement;
+import java.lang.reflect.Constructor;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.RecordComponent;
+import java.lang.reflect.Type;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** A record type as the binder sees it: keys, types, defaults, constructor. Made once for each type that is used. */
+final class RecordShape {
+    /** One component and what may be written for it. */
+    record Component(String key, List<String> aliases, Class<?> raw, Type type, boolean required, long min, long max) {
+        boolean isNamed(String name) {
+            return key.equals(name) || aliases.contains(name);
+        }
+    }
+
+    private static final ClassValue<RecordShape> SHAPES = new ClassValue<>() {
+        @Override
+        protected RecordShape computeValue(Class<?> type) {
+            return new RecordShape(type);
+        }
+    };
+
+    final List<Component> components = new ArrayList<>();
+    private final Constructor<?> constructor;
+    private final RecordComponent[] accessors;
+    private final @Nullable Method defaults;
+
+    private RecordShape(Class<?> type) {
+        accessors = type.getRecordComponents();
+        Class<?>[] types = new Class<?>[accessors.length];
+        for (int i = 0; i < accessors.length; i++) {
+            RecordComponent c = accessors[i];
+            types[i] = c.getType();
+            Range range = c.getAnnotation(Range.class);
+            components.add(new Component(
+                    kebab(c.getName()),
+                    aliases(c),
+                    c.getType(),
+                    c.getGenericType(),
+                    c.isAnnotationPresent(Required.class),
+                    range == null ? 0 : range.min(),
+                    range == null ? Long.MAX_VALUE : range.max()));
+        }
+        try {
+            constructor = type.getConstructor(types);
+            defaults = defaultsOf(type);
+        } catch (NoSuchMethodException e) {
+            throw new IllegalArgumentException(type + " has no public canonical constructor", e);
+        }
+    }
+
+    private static @Nullable Method defaultsOf(Class<?> type) {
+        for (Method method : type.getMethods()) {
+            if (method.getName().equals("defaults") && method.getParameterCount() == 0) {
+                return method;
+            }
+        }
+        return null;
+    }
+
+    static RecordShape of(Class<?> type) {
+        return SHAPES.get(type);
+    }
+
+    /** The value of each component that is not written, null where there is none. */
+    @Nullable
+    Object[] defaults() {
+        @Nullable Object[] values = new Object[components.size()];
+        try {
+            @Nullable Object defaultRecord = defaults == null ? null : defaults.invoke(null);
+            for (int i = 0; i < values.length; i++) {
+                values[i] = defaultRecord == null
+                        ? zero(components.get(i).raw())
+                        : accessors[i].getAccessor().invoke(defaultRecord);
+            }
+            return values;
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static @Nullable Object zero(Class<?> type) {
+        if (type == boolean.class) {
+            return false;
+        }
+        if (type == int.class) {
+            return 0;
+        }
+        if (type == long.class) {
+            return 0L;
+        }
+        if (type == List.class) {
+            return List.of();
+        }
+        return null;
+    }
+
+    /** @throws IllegalArgumentException from the record's own checks */
+    Object create(@Nullable Object[] values) {
+        try {
+            return constructor.newInstance(values);
+        } catch (InvocationTargetException e) {
+            if (e.getCause() instanceof RuntimeException cause) {
+                throw cause;
+            }
+            throw new IllegalStateException(e);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** The component with this name, or -1. */
+    int indexOf(String name) {
+        for (int i = 0; i < components.size(); i++) {
+            if (components.get(i).isNamed(name)) {
+                return i;
+            }
+        }
+        return -1;
+    }
+
+    List<String> keys() {
+        List<String> keys = new ArrayList<>();
+        for (Component c : components) {
+            keys.add(c.key());
+            keys.addAll(c.aliases());
+        }
+        return keys;
+    }
+
+    static List<String> aliases(AnnotatedElement element) {
+        Alias alias = element.getAnnotation(Alias.class);
+        return alias == null ? List.of() : List.of(alias.value());
+    }
+
+    /** {@code numCores}, {@code NumCores} and {@code NUM_CORES} are {@code num-cores}. */
+    static String kebab(String name) {
+        StringBuilder out = new StringBuilder(name.length() + 4);
+        boolean constant = true;
+        for (int i = 0; i < name.length(); i++) {
+            constant &= !Character.isLowerCase(name.charAt(i));
+        }
+        for (int i = 0; i < name.length(); i++) {
+            char c = name.charAt(i);
+            if (c == '_') {
+                out.append('-');
+            } else {
+                if (!constant && i > 0 && Character.isUpperCase(c)) {
+                    out.append('-');
+                }
+                out.append(Character.toLowerCase(c));
+            }
+        }
+        return out.toString();
+    }
+}
