@@ -1,0 +1,53 @@
+package jcrosvm.vmm;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.ServiceLoader;
+import jcrosvm.base.VmmException;
+import jcrosvm.hypervisor.Hypervisor;
+import jcrosvm.hypervisor.HypervisorProvider;
+import jcrosvm.hypervisor.HypervisorProvider.Availability;
+import jcrosvm.vmm.config.HypervisorConfig;
+
+/**
+ * The hypervisor that a configuration asks for, or the best there is.
+ *
+ * @param availability what its probe said
+ */
+public record HypervisorChoice(HypervisorProvider provider, Availability availability) {
+    /** One line for the user: which and why. */
+    public String description() {
+        return provider.name() + ": " + availability.reason();
+    }
+
+    public Hypervisor open(HypervisorConfig config) {
+        return provider.open(config.device());
+    }
+
+    /** @throws VmmException saying what each candidate lacks */
+    public static HypervisorChoice of(HypervisorConfig config) {
+        List<HypervisorChoice> candidates = new ArrayList<>();
+        List<String> names = new ArrayList<>();
+        for (HypervisorProvider provider : ServiceLoader.load(HypervisorProvider.class)) {
+            names.add(provider.name());
+            if (config.kind().equals(HypervisorConfig.AUTO) || config.kind().equals(provider.name())) {
+                candidates.add(new HypervisorChoice(provider, provider.probe(config.device())));
+            }
+        }
+        if (candidates.isEmpty()) {
+            throw new VmmException("unknown hypervisor '" + config.kind() + "': this build has " + names);
+        }
+        HypervisorChoice best = candidates.getFirst();
+        for (HypervisorChoice candidate : candidates) {
+            if (candidate.availability.level().compareTo(best.availability.level()) > 0) {
+                best = candidate;
+            }
+        }
+        if (best.availability.level() == Availability.Level.MISSING) {
+            List<String> reasons =
+                    candidates.stream().map(HypervisorChoice::description).toList();
+            throw new VmmException("no usable hypervisor: " + String.join("; ", reasons));
+        }
+        return best;
+    }
+}

@@ -1,0 +1,91 @@
+package jcrosvm.vmm;
+
+import java.util.ArrayList;
+import java.util.List;
+import jcrosvm.bus.Bus;
+import jcrosvm.bus.IrqLine;
+import jcrosvm.bus.Suspendable;
+import jcrosvm.hypervisor.IrqChip;
+import jcrosvm.hypervisor.IrqChipMode;
+import jcrosvm.hypervisor.IrqRoute;
+import jcrosvm.hypervisor.VcpuExitHandler;
+import jcrosvm.platform.irqchip.UserspaceIrqChip;
+import org.jspecify.annotations.Nullable;
+
+/** Interrupt lines of the machine, whoever emulates the controllers. */
+final class Interrupts implements Suspendable {
+    private final IrqChip chip;
+    private final @Nullable UserspaceIrqChip userspace;
+
+    private List<IrqRoute> pinRoutes = List.of(); // guarded by this
+    private final List<IrqRoute> messageRoutes = new ArrayList<>(); // guarded by this
+
+    /** @param picOutput kicks vCPU 0 */
+    Interrupts(IrqChip chip, MachineClock clock, Runnable picOutput) {
+        this.chip = chip;
+        userspace = chip.mode() == IrqChipMode.SPLIT
+                ? new UserspaceIrqChip(clock, chip::signal, picOutput, this::pinRoutes)
+                : null;
+        pinRoutes = chip.defaultRoutes();
+    }
+
+    private synchronized void pinRoutes(List<IrqRoute> routes) {
+        pinRoutes = List.copyOf(routes);
+        install();
+    }
+
+    private void install() {
+        List<IrqRoute> all = new ArrayList<>(pinRoutes);
+        all.addAll(messageRoutes);
+        chip.routes(all);
+    }
+
+    void attach(Bus ports, Bus memory) {
+        if (userspace != null) {
+            userspace.attach(ports, memory);
+        }
+    }
+
+    /** @param gsi 0 to 23 */
+    IrqLine line(int gsi) {
+        return userspace != null ? userspace.line(gsi) : level -> chip.line(gsi, level);
+    }
+
+    /** The handler of a vCPU's exits. Only the boot processor is wired to the PIC. */
+    VcpuExitHandler exits(Bus ports, Bus memory, boolean bootProcessor) {
+        UserspaceIrqChip user = userspace;
+        if (user == null) {
+            return new BusExits(ports, memory);
+        }
+        return new BusExits(ports, memory) {
+            @Override
+            public void endOfInterrupt(int vector) {
+                user.endOfInterrupt(vector);
+            }
+
+            @Override
+            public boolean externalInterrupt() {
+                return bootProcessor && user.externalInterrupt();
+            }
+
+            @Override
+            public int acknowledgeInterrupt() {
+                return bootProcessor ? user.acknowledgeInterrupt() : -1;
+            }
+        };
+    }
+
+    @Override
+    public void suspend() {
+        if (userspace != null) {
+            userspace.suspend();
+        }
+    }
+
+    @Override
+    public void resume() {
+        if (userspace != null) {
+            userspace.resume();
+        }
+    }
+}

@@ -1,0 +1,357 @@
+package jcrosvm.vmm;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.stream.IntStream;
+import jcrosvm.base.Errno;
+import jcrosvm.base.OsException;
+import jcrosvm.base.io.Mapping;
+import jcrosvm.boot.Boot;
+import jcrosvm.boot.EntryState;
+import jcrosvm.boot.Hardware;
+import jcrosvm.boot.LoadedGuest;
+import jcrosvm.boot.MemoryLayout;
+import jcrosvm.boot.Rom;
+import jcrosvm.bus.Bus;
+import jcrosvm.bus.pci.PciBus;
+import jcrosvm.bus.pci.PciConfigPorts;
+import jcrosvm.bus.pci.PciEcam;
+import jcrosvm.bus.pci.PciWindows;
+import jcrosvm.hypervisor.Hypervisor;
+import jcrosvm.hypervisor.IrqChipMode;
+import jcrosvm.hypervisor.Vcpu;
+import jcrosvm.hypervisor.Vm;
+import jcrosvm.hypervisor.x86.CpuTopology;
+import jcrosvm.hypervisor.x86.CpuidTable;
+import jcrosvm.memory.GuestMemory;
+import jcrosvm.platform.AcpiPm;
+import jcrosvm.platform.Cmos;
+import jcrosvm.platform.I8042;
+import jcrosvm.platform.PowerControl;
+import jcrosvm.platform.PvPanic;
+import jcrosvm.platform.serial.SerialPorts;
+import jcrosvm.vmm.config.CpuConfig.NestedMode;
+import jcrosvm.vmm.config.StartState;
+import jcrosvm.vmm.config.VmConfig;
+import org.jspecify.annotations.Nullable;
+
+/** One incarnation of the machine, from loading the kernel to power-off or reset. */
+final class Machine implements AutoCloseable {
+    private static final int COM1_COM3_IRQ = 4;
+    private static final int COM2_COM4_IRQ = 3;
+    private static final int RTC_IRQ = 8;
+    private static final List<Integer> INTX_GSIS = List.of(9, 10, 11, 12);
+    private static final PciWindows.Window PCI_PORTS = new PciWindows.Window(0xd000, 0x3000);
+
+    private static final System.Logger LOG = System.getLogger(Machine.class.getName());
+
+    private final VmConfig config;
+    private final GuestMemory memory;
+    private final Vm vm;
+    private final MachineClock clock = new MachineClock();
+    private final Interrupts interrupts;
+    private final SerialPorts serial;
+    private final AcpiPm pm;
+    private final @Nullable Cmos cmos;
+    private final List<VcpuThread> vcpus = new ArrayList<>();
+
+    private boolean vcpusSuspended; // guarded by this, as are the rest
+    private boolean devicesSuspended;
+    private boolean asleep;
+    private long suspendedClock;
+
+    /**
+     * Builds the machine and loads the guest; nothing runs yet.
+     *
+     * @param power where the guest's power transitions go; they may come before {@link #start} returns
+     */
+    Machine(VmConfig config, Hypervisor hypervisor, SerialConsoles consoles, MachineEvents events) {
+        this.config = config;
+        serial = consoles.ports();
+        CpuidTable supported = hypervisor.supportedCpuid();
+        MemoryLayout layout =
+                MemoryLayout.of(config.memory().sizeBytes(), config.pci(), VcpuSetup.addressBits(supported));
+        memory = new GuestMemory(
+                layout.ram(),
+                new GuestMemory.Options(
+                        config.memory().hugepages(), config.memory().locked()));
+        Vm made = null;
+        try {
+            made = hypervisor.createVm(memory, irqChipMode(hypervisor));
+            vm = made;
+            List<Vcpu> processors = new ArrayList<>();
+            for (int id = 0; id < config.cpus().count(); id++) {
+                processors.add(vm.createVcpu(id));
+            }
+            interrupts = new Interrupts(vm.irqChip(), clock, processors.getFirst()::kick);
+
+            Bus ports = Bus.ports();
+            Bus mmio = Bus.memory();
+            PowerControl power = power(events);
+            interrupts.attach(ports, mmio);
+            pm = new AcpiPm(interrupts.line(Hardware.DEFAULT_SCI_IRQ), power);
+            pm.attach(ports, Hardware.DEFAULT_PM_PORT);
+            cmos = config.platform().rtc()
+                    ? new Cmos(
+                            clock,
+                            interrupts.line(RTC_IRQ),
+                            this::rtcAlarm,
+                            layout.lowRam(),
+                            layout.highRam())
+                    : null;
+            if (cmos != null) {
+                cmos.attach(ports);
+            }
+            if (config.platform().i8042()) {
+                // The in-kernel PIT answers port 0x61 itself; the user-space one does so too.
+                new I8042(power).attach(ports, false);
+            }
+            consoles.connect(interrupts.line(COM1_COM3_IRQ), interrupts.line(COM2_COM4_IRQ));
+            serial.attach(ports);
+            PciBus pci = pci(layout, ports, mmio, power);
+            if (config.debugExit() != null) {
+                ports.insert(new DebugExit(events::debugExit), config.debugExit().port(), DebugExit.PORTS);
+            }
+
+            LoadedGuest guest = Boot.load(memory, layout, hardware(pci, consoles), config.boot());
+            LOG.log(System.Logger.Level.DEBUG, guest.description());
+            guest.rom().ifPresent(rom -> mapRom(rom, hypervisor));
+            prepare(processors, hypervisor, supported, layout, guest.entry().orElse(null));
+            for (Vcpu vcpu : processors) {
+                vcpus.add(new VcpuThread(
+                        vcpu,
+                        interrupts.exits(ports, mmio, vcpu.id() == 0),
+                        config.cpus().hostCpusOf(vcpu.id()),
+                        events::vcpuEnded));
+            }
+        } catch (RuntimeException e) {
+            clock.close();
+            if (made != null) {
+                made.close();
+            }
+            memory.close();
+            throw e;
+        }
+    }
+
+    private IrqChipMode irqChipMode(Hypervisor hypervisor) {
+        IrqChipMode asked = config.hypervisor().irqChip();
+        if (asked != null) {
+            return asked;
+        }
+        return hypervisor.supports(Hypervisor.Capability.KERNEL_IRQCHIP) ? IrqChipMode.KERNEL : IrqChipMode.SPLIT;
+    }
+
+    private PciBus pci(MemoryLayout layout, Bus ports, Bus mmio, PowerControl power) {
+        PciWindows windows = new PciWindows(
+                PCI_PORTS,
+                new PciWindows.Window(
+                        layout.pciMmio32().start(), layout.pciMmio32().size()),
+                new PciWindows.Window(
+                        layout.pciMmio64().start(), layout.pciMmio64().size()));
+        PciBus pci = new PciBus(mmio, ports, windows, INTX_GSIS, interrupts::line);
+        if (config.platform().pvpanic()) {
+            pci.add(new PvPanic(power), null);
+        }
+        pci.allocate();
+        new PciConfigPorts(pci, power::reset).attach(ports);
+        mmio.insert(new PciEcam(pci), layout.ecam().start(), layout.ecam().size());
+        return pci;
+    }
+
+    private Hardware hardware(PciBus pci, SerialConsoles consoles) {
+        return new Hardware(
+                IntStream.range(0, config.cpus().count()).boxed().toList(),
+                0,
+                Hardware.DEFAULT_SCI_IRQ,
+                Hardware.DEFAULT_PM_PORT,
+                Hardware.defaults(1).serialPorts(),
+                config.platform().rtc(),
+                config.platform().i8042(),
+                OptionalInt.empty(),
+                pci.intxRoutes().stream()
+                        .map(r -> new Hardware.PciInterrupt(r.device(), r.pin(), r.gsi()))
+                        .toList(),
+                consoles.kernelParameters(),
+                List.of());
+    }
+
+    private void mapRom(Rom rom, Hypervisor hypervisor) {
+        Mapping mapping = Mapping.anonymous(rom.content().length);
+        mapping.segment().copyFrom(java.lang.foreign.MemorySegment.ofArray(rom.content()));
+        boolean readOnly = hypervisor.supports(Hypervisor.Capability.READONLY_MEMORY);
+        vm.addMemory(memory.regions().size(), rom.address(), mapping.segment(), readOnly);
+    }
+
+    private void prepare(
+            List<Vcpu> processors,
+            Hypervisor hypervisor,
+            CpuidTable supported,
+            MemoryLayout layout,
+            @Nullable EntryState entry) {
+        CpuTopology topology = CpuTopology.of(processors.size(), config.cpus().smt());
+        boolean nested = config.cpus().nested() != NestedMode.OFF;
+        VcpuSetup setup = new VcpuSetup(
+                hypervisor, supported, topology, nested, Math.min(layout.pciMmio32().start(), layout.ecam().start()));
+        processors.forEach(setup::prepare);
+        if (entry != null) {
+            Vcpu first = processors.getFirst();
+            first.specialRegisters(entry.specialRegisters());
+            first.registers(entry.registers());
+        }
+    }
+
+    private PowerControl power(MachineEvents events) {
+        return new PowerControl() {
+            @Override
+            public void powerOff() {
+                events.ended(VmExit.STOP);
+            }
+
+            @Override
+            public void reset() {
+                events.ended(VmExit.RESET);
+            }
+
+            @Override
+            public void sleep() {
+                // Not on this vCPU's thread: whoever holds the machine's lock may be waiting for it.
+                Thread.ofVirtual().name("sleep").start(Machine.this::sleep);
+            }
+
+            @Override
+            public void guestPanicked() {
+                events.guestPanicked();
+            }
+        };
+    }
+
+    synchronized void start() {
+        boolean paused = config.start() != StartState.RUNNING;
+        vcpusSuspended = paused;
+        if (config.start() == StartState.SUSPENDED) {
+            suspendDevices();
+        }
+        serial.start();
+        vcpus.forEach(vcpu -> vcpu.start(paused));
+    }
+
+    // ACPI S1
+    private synchronized void sleep() {
+        asleep = true;
+        vcpusSuspended = true;
+        vcpus.forEach(VcpuThread::pause);
+    }
+
+    private void rtcAlarm() {
+        pm.rtcAlarm();
+        wake();
+    }
+
+    private synchronized boolean wake() {
+        if (!asleep || devicesSuspended) {
+            return false;
+        }
+        resumeVcpus();
+        return true;
+    }
+
+    void powerButton() {
+        requireAcpi();
+        pm.pressPowerButton();
+        wake();
+    }
+
+    void sleepButton() {
+        requireAcpi();
+        pm.pressSleepButton();
+        wake();
+    }
+
+    private void requireAcpi() {
+        if (!config.boot().acpi()) {
+            throw new OsException("the machine has no ACPI", Errno.ENOTSUP);
+        }
+    }
+
+    synchronized void suspend(boolean full) throws InterruptedException {
+        if (!vcpusSuspended) {
+            vcpusSuspended = true;
+            vcpus.forEach(VcpuThread::pause);
+        }
+        for (VcpuThread vcpu : vcpus) {
+            vcpu.awaitStill();
+        }
+        if (full && !devicesSuspended) {
+            suspendedClock = vm.clock();
+            suspendDevices();
+        }
+    }
+
+    private void suspendDevices() {
+        devicesSuspended = true;
+        serial.suspend();
+        if (cmos != null) {
+            cmos.suspend();
+        }
+        interrupts.suspend();
+        clock.suspend();
+    }
+
+    synchronized void resume(boolean full) {
+        if (devicesSuspended && !full) {
+            throw new OsException("devices are suspended too: resume --full", Errno.EINVAL);
+        }
+        if (devicesSuspended) {
+            devicesSuspended = false;
+            if (suspendedClock != 0) {
+                vm.clock(suspendedClock);
+            }
+            clock.resume();
+            interrupts.resume();
+            if (cmos != null) {
+                cmos.resume();
+            }
+            serial.resume();
+        }
+        resumeVcpus();
+    }
+
+    private void resumeVcpus() {
+        if (!vcpusSuspended) {
+            return;
+        }
+        vcpusSuspended = false;
+        if (asleep) {
+            asleep = false;
+            pm.woken();
+        }
+        vcpus.forEach(vcpu -> vcpu.vcpu().notifyPaused());
+        vcpus.forEach(VcpuThread::resume);
+    }
+
+    /** Ends the vCPU threads, then gives everything back. Not on a vCPU's thread. */
+    @Override
+    public void close() {
+        vcpus.forEach(VcpuThread::stop);
+        boolean interrupted = false;
+        for (VcpuThread vcpu : vcpus) {
+            while (true) {
+                try {
+                    vcpu.join();
+                    break;
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+        }
+        clock.close();
+        vcpus.forEach(vcpu -> vcpu.vcpu().close());
+        vm.close();
+        memory.close();
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

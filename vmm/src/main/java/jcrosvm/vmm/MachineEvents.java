@@ -1,0 +1,19 @@
+package jcrosvm.vmm;
+
+import jcrosvm.hypervisor.Vcpu;
+import jcrosvm.hypervisor.VcpuExit;
+
+/** What a {@link Machine} tells its owner. Called on vCPU threads; returns at once. */
+interface MachineEvents {
+    /** The guest powered off or asked for a reset. */
+    void ended(VmExit how);
+
+    /** The guest reported a panic and goes on. */
+    void guestPanicked();
+
+    /** The guest wrote to the port of {@code --debug-exit}. */
+    void debugExit(int value);
+
+    /** A vCPU cannot go on. */
+    void vcpuEnded(Vcpu vcpu, VcpuExit exit);
+}

@@ -1,0 +1,51 @@
+package jcrosvm.vmm;
+
+import java.util.List;
+import jcrosvm.bus.IrqLine;
+import jcrosvm.platform.serial.SerialConfig;
+import jcrosvm.platform.serial.SerialPorts;
+import jcrosvm.platform.serial.SerialSetup;
+
+/**
+ * The serial ports, which outlive a reset: their files stay open and their sockets connected, while their interrupt
+ * lines lead to whichever machine there is.
+ */
+final class SerialConsoles implements AutoCloseable {
+    private final SerialSetup setup;
+    private final SerialPorts ports;
+    private final Relay irq4 = new Relay();
+    private final Relay irq3 = new Relay();
+
+    /** An interrupt line whose far end can be moved. */
+    private static final class Relay implements IrqLine {
+        private volatile IrqLine target = level -> {};
+
+        @Override
+        public void set(boolean level) {
+            target.set(level);
+        }
+    }
+
+    SerialConsoles(List<SerialConfig> configs) {
+        setup = SerialSetup.of(configs);
+        ports = SerialPorts.open(setup, irq4, irq3);
+    }
+
+    SerialPorts ports() {
+        return ports;
+    }
+
+    List<String> kernelParameters() {
+        return setup.kernelParameters();
+    }
+
+    void connect(IrqLine line4, IrqLine line3) {
+        irq4.target = line4;
+        irq3.target = line3;
+    }
+
+    @Override
+    public void close() {
+        ports.close();
+    }
+}

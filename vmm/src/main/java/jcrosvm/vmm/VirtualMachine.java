@@ -1,0 +1,220 @@
+package jcrosvm.vmm;
+
+import java.util.OptionalInt;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
+import jcrosvm.base.Errno;
+import jcrosvm.base.OsException;
+import jcrosvm.base.VmmException;
+import jcrosvm.hypervisor.Hypervisor;
+import jcrosvm.hypervisor.Vcpu;
+import jcrosvm.hypervisor.VcpuExit;
+import jcrosvm.hypervisor.x86.Registers;
+import jcrosvm.vmm.config.RebootPolicy;
+import jcrosvm.vmm.config.VmConfig;
+
+/**
+ * A VM as an object: made from a {@link VmConfig}, run by the caller's thread, controlled from any other.
+ *
+ * <pre>{@code
+ * try (VirtualMachine vm = VirtualMachine.create(config)) {
+ *     VmExit how = vm.run();
+ * }
+ * }</pre>
+ */
+public final class VirtualMachine implements VmControl, AutoCloseable {
+    private static final System.Logger LOG = System.getLogger(VirtualMachine.class.getName());
+
+    private final VmConfig config;
+    private final HypervisorChoice choice;
+    private final Hypervisor hypervisor;
+    private final SerialConsoles consoles;
+    private final LinkedBlockingQueue<VmExit> endings = new LinkedBlockingQueue<>();
+    private final AtomicBoolean panicked = new AtomicBoolean();
+    private volatile int debugExit = -1;
+
+    private Machine machine; // guarded by this
+    private boolean started; // guarded by this
+    private boolean closed; // guarded by this
+
+    private VirtualMachine(VmConfig config, HypervisorChoice choice) {
+        this.config = config;
+        this.choice = choice;
+        hypervisor = choice.open(config.hypervisor());
+        SerialConsoles opened = null;
+        try {
+            if (config.cpus().count() > hypervisor.maxVcpus()) {
+                throw new VmmException(config.cpus().count() + " vCPUs: " + hypervisor.name() + " on this host allows "
+                        + hypervisor.maxVcpus());
+            }
+            opened = new SerialConsoles(config.serial());
+            consoles = opened;
+            machine = new Machine(config, hypervisor, consoles, new Events());
+        } catch (RuntimeException e) {
+            if (opened != null) {
+                opened.close();
+            }
+            hypervisor.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Checks the configuration, takes all host resources and loads the guest.
+     *
+     * @throws VmmException with one line for the user
+     */
+    public static VirtualMachine create(VmConfig config) {
+        config.validate();
+        return new VirtualMachine(config, HypervisorChoice.of(config.hypervisor()));
+    }
+
+    /** Which hypervisor runs it, and why. */
+    public HypervisorChoice hypervisor() {
+        return choice;
+    }
+
+    /** Starts the vCPUs and returns; {@link #await} waits for the end. */
+    public synchronized void start() {
+        if (started || closed) {
+            throw new IllegalStateException("a VM starts once");
+        }
+        started = true;
+        machine.start();
+    }
+
+    /** Starts the VM and waits for its end. */
+    public VmExit run() throws InterruptedException {
+        start();
+        return await();
+    }
+
+    /** Waits until the VM has ended; its vCPUs stand still then. A reset does not count where reboots are in place. */
+    public VmExit await() throws InterruptedException {
+        while (true) {
+            VmExit how = endings.take();
+            if (how != VmExit.RESET || config.reboot() != RebootPolicy.IN_PLACE || panicked.get()) {
+                endings.add(how); // for whoever else waits
+                synchronized (this) {
+                    machine.close();
+                }
+                return panicked.get() ? VmExit.GUEST_PANIC : how;
+            }
+            reboot();
+        }
+    }
+
+    private synchronized void reboot() {
+        if (closed) {
+            endings.add(VmExit.STOP);
+            return;
+        }
+        machine.close();
+        endings.clear(); // what the old machine's other vCPUs may have added
+        machine = new Machine(config, hypervisor, consoles, new Events());
+        machine.start();
+    }
+
+    /** The value that a test's guest left through the debug exit port. */
+    public OptionalInt debugExit() {
+        return debugExit < 0 ? OptionalInt.empty() : OptionalInt.of(debugExit);
+    }
+
+    @Override
+    public void stop() {
+        endings.add(VmExit.STOP);
+    }
+
+    @Override
+    public synchronized void powerButton() {
+        machine.powerButton();
+    }
+
+    @Override
+    public synchronized void sleepButton() {
+        machine.sleepButton();
+    }
+
+    @Override
+    public synchronized void suspend(boolean full) {
+        try {
+            machine.suspend(full);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new OsException("suspend", Errno.EINTR);
+        }
+    }
+
+    @Override
+    public synchronized void resume(boolean full) {
+        machine.resume(full);
+    }
+
+    /** Stops the VM if it runs, and gives back all that it holds. */
+    @Override
+    public synchronized void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        endings.add(VmExit.STOP);
+        machine.close();
+        consoles.close();
+        hypervisor.close();
+    }
+
+    private final class Events implements MachineEvents {
+        @Override
+        public void ended(VmExit how) {
+            endings.add(how);
+        }
+
+        @Override
+        public void guestPanicked() {
+            panicked.set(true);
+        }
+
+        @Override
+        public void debugExit(int value) {
+            debugExit = value & 0x7fff_ffff;
+            endings.add(VmExit.STOP);
+        }
+
+        @Override
+        public void vcpuEnded(Vcpu vcpu, VcpuExit exit) {
+            switch (exit) {
+                case VcpuExit.Shutdown shutdown -> {
+                    LOG.log(System.Logger.Level.INFO, "vCPU {0}: triple fault", vcpu.id());
+                    logRegisters(vcpu);
+                    // crosvm ends the VM; a machine that reboots in place resets, as hardware does.
+                    endings.add(config.reboot() == RebootPolicy.IN_PLACE ? VmExit.RESET : VmExit.STOP);
+                }
+                case VcpuExit.SystemEvent event ->
+                    endings.add(
+                            switch (event.kind()) {
+                                case SHUTDOWN -> VmExit.STOP;
+                                case RESET -> VmExit.RESET;
+                                case CRASH -> VmExit.GUEST_PANIC;
+                            });
+                case VcpuExit.Halt halt -> {
+                    LOG.log(System.Logger.Level.INFO, "vCPU {0} halted for good", vcpu.id());
+                    endings.add(VmExit.STOP);
+                }
+                case VcpuExit.Failed failed -> {
+                    LOG.log(System.Logger.Level.ERROR, "vCPU {0}: {1}", vcpu.id(), failed.reason());
+                    logRegisters(vcpu);
+                    endings.add(VmExit.CRASH);
+                }
+                case VcpuExit.Debug debug -> endings.add(VmExit.CRASH);
+                case VcpuExit.Interrupted interrupted -> {}
+            }
+        }
+
+        private void logRegisters(Vcpu vcpu) {
+            if (LOG.isLoggable(System.Logger.Level.DEBUG)) {
+                Registers r = vcpu.registers();
+                LOG.log(System.Logger.Level.DEBUG, r + " " + vcpu.specialRegisters());
+            }
+        }
+    }
+}
