@@ -18,6 +18,7 @@ import jcrosvm.bus.pci.PciBus;
 import jcrosvm.bus.pci.PciConfigPorts;
 import jcrosvm.bus.pci.PciEcam;
 import jcrosvm.bus.pci.PciWindows;
+import jcrosvm.config.CpuSet;
 import jcrosvm.hypervisor.Hypervisor;
 import jcrosvm.hypervisor.IrqChipMode;
 import jcrosvm.hypervisor.Vcpu;
@@ -64,7 +65,7 @@ final class Machine implements AutoCloseable {
     /**
      * Builds the machine and loads the guest; nothing runs yet.
      *
-     * @param power where the guest's power transitions go; they may come before {@link #start} returns
+     * @param events told of what the guest does; they may come before {@link #start} returns
      */
     Machine(VmConfig config, Hypervisor hypervisor, SerialConsoles consoles, MachineEvents events) {
         this.config = config;
@@ -93,12 +94,7 @@ final class Machine implements AutoCloseable {
             pm = new AcpiPm(interrupts.line(Hardware.DEFAULT_SCI_IRQ), power);
             pm.attach(ports, Hardware.DEFAULT_PM_PORT);
             cmos = config.platform().rtc()
-                    ? new Cmos(
-                            clock,
-                            interrupts.line(RTC_IRQ),
-                            this::rtcAlarm,
-                            layout.lowRam(),
-                            layout.highRam())
+                    ? new Cmos(clock, interrupts.line(RTC_IRQ), this::rtcAlarm, layout.lowRam(), layout.highRam())
                     : null;
             if (cmos != null) {
                 cmos.attach(ports);
@@ -111,7 +107,8 @@ final class Machine implements AutoCloseable {
             serial.attach(ports);
             PciBus pci = pci(layout, ports, mmio, power);
             if (config.debugExit() != null) {
-                ports.insert(new DebugExit(events::debugExit), config.debugExit().port(), DebugExit.PORTS);
+                ports.insert(
+                        new DebugExit(events::debugExit), config.debugExit().port(), DebugExit.PORTS);
             }
 
             LoadedGuest guest = Boot.load(memory, layout, hardware(pci, consoles), config.boot());
@@ -120,10 +117,7 @@ final class Machine implements AutoCloseable {
             prepare(processors, hypervisor, supported, layout, guest.entry().orElse(null));
             for (Vcpu vcpu : processors) {
                 vcpus.add(new VcpuThread(
-                        vcpu,
-                        interrupts.exits(ports, mmio, vcpu.id() == 0),
-                        config.cpus().hostCpusOf(vcpu.id()),
-                        events::vcpuEnded));
+                        vcpu, interrupts.exits(ports, mmio, vcpu.id() == 0), hostCpus(vcpu.id()), events::vcpuEnded));
             }
         } catch (RuntimeException e) {
             clock.close();
@@ -133,6 +127,11 @@ final class Machine implements AutoCloseable {
             memory.close();
             throw e;
         }
+    }
+
+    private List<Integer> hostCpus(int vcpu) {
+        CpuSet set = config.cpus().affinity().hostCpus(vcpu);
+        return set == null ? List.of() : set.cpus();
     }
 
     private IrqChipMode irqChipMode(Hypervisor hypervisor) {
@@ -193,7 +192,11 @@ final class Machine implements AutoCloseable {
         CpuTopology topology = CpuTopology.of(processors.size(), config.cpus().smt());
         boolean nested = config.cpus().nested() != NestedMode.OFF;
         VcpuSetup setup = new VcpuSetup(
-                hypervisor, supported, topology, nested, Math.min(layout.pciMmio32().start(), layout.ecam().start()));
+                hypervisor,
+                supported,
+                topology,
+                nested,
+                Math.min(layout.pciMmio32().start(), layout.ecam().start()));
         processors.forEach(setup::prepare);
         if (entry != null) {
             Vcpu first = processors.getFirst();

@@ -1,9 +1,7 @@
 package jcrosvm.vmm;
 
-import java.util.ArrayDeque;
 import java.util.Comparator;
 import java.util.PriorityQueue;
-import java.util.Queue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -76,39 +74,30 @@ final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
     }
 
     private void loop() {
-        Queue<Entry> due = new ArrayDeque<>();
-        while (true) {
-            lock.lock();
-            try {
-                while (due.isEmpty()) {
-                    if (closed) {
-                        return;
-                    }
-                    waitForNext(due);
-                }
-            } catch (InterruptedException e) {
-                return; // nobody interrupts this thread but to end it
-            } finally {
-                lock.unlock();
+        try {
+            for (Entry due = nextDue(); due != null; due = nextDue()) {
+                due.expired.run();
             }
-            for (Entry e = due.poll(); e != null; e = due.poll()) {
-                e.expired.run();
-            }
+        } catch (InterruptedException e) {
+            // nobody interrupts this thread but to end it
         }
     }
 
-    private void waitForNext(Queue<Entry> due) throws InterruptedException {
-        Entry next = armed.peek();
-        if (suspended || next == null) {
-            changed.await();
-            return;
-        }
-        long left = next.deadline - (System.nanoTime() - origin);
-        if (left > 0) {
-            changed.await(left, TimeUnit.NANOSECONDS);
-        } else {
-            due.add(next);
-            armed.remove();
+    /** Waits for the next timer to expire; null when the clock is closed. */
+    private @Nullable Entry nextDue() throws InterruptedException {
+        lock.lockInterruptibly();
+        try {
+            while (!closed) {
+                Entry next = suspended ? null : armed.peek();
+                long left = next == null ? Long.MAX_VALUE : next.deadline - (System.nanoTime() - origin);
+                if (next != null && left <= 0) {
+                    return armed.remove();
+                }
+                changed.await(left, TimeUnit.NANOSECONDS);
+            }
+            return null;
+        } finally {
+            lock.unlock();
         }
     }
 
