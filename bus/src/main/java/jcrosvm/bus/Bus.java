@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import jcrosvm.base.VmmException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An address space with devices in it: one for ports, one for memory. Thread-safe.
@@ -83,7 +84,7 @@ public final class Bus {
         return removed;
     }
 
-    private @org.jspecify.annotations.Nullable Range overlapping(long base, long size) {
+    private @Nullable Range overlapping(long base, long size) {
         for (Range r : table.ranges) {
             if (base < r.base + r.size && r.base < base + size) {
                 return r;

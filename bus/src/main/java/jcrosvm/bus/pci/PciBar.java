@@ -42,4 +42,13 @@ public record PciBar(int index, Kind kind, boolean prefetchable, long size, BusD
     public static PciBar io(int index, long size, BusDevice device) {
         return new PciBar(index, Kind.IO, false, size, device);
     }
+
+    /** The read-only low bits of the register. */
+    int flags() {
+        return switch (kind) {
+            case IO -> 1;
+            case MEMORY_32 -> prefetchable ? 8 : 0;
+            case MEMORY_64 -> prefetchable ? 12 : 4;
+        };
+    }
 }

@@ -1,10 +1,71 @@
 package jcrosvm.bus.pci;
 
 import jcrosvm.bus.Bus;
+import jcrosvm.bus.BusDevice;
 
-/** Configuration mechanism #1, ports 0xCF8 to 0xCFF, and the reset control register 0xCF9. */
-public final class PciConfigPorts {
-    public PciConfigPorts(PciBus pci, Runnable reset) {}
+/**
+ * Configuration mechanism #1 (PCI Local Bus 3.0, 3.2.2.3.2): the address at port 0xCF8, which takes whole double words
+ * only, the data at 0xCFC to 0xCFF, and in between the reset control register 0xCF9.
+ */
+public final class PciConfigPorts implements BusDevice {
+    private static final int BASE = 0xcf8;
+    private static final int SIZE = 8;
+    private static final int RESET_CONTROL = 1;
+    private static final int RESET_CPU = 1 << 2;
+    private static final int RESET_CONTROL_KEPT = 0x0a;
+    private static final int DATA = 4;
+    private static final int ENABLE = 1 << 31;
+    private static final int ADDRESS_BITS = 0x80fffffc;
 
-    public void attach(Bus ports) {}
+    private final PciBus pci;
+    private final Runnable reset;
+    private volatile int address;
+    private volatile int resetControl;
+
+    /** @param reset what setting bit 2 of the reset control register does */
+    public PciConfigPorts(PciBus pci, Runnable reset) {
+        this.pci = pci;
+        this.reset = reset;
+    }
+
+    public void attach(Bus ports) {
+        ports.insert(this, BASE, SIZE);
+    }
+
+    @Override
+    public String name() {
+        return "pci-config";
+    }
+
+    @Override
+    public long read(long offset, int size) {
+        int a = address;
+        if (offset == 0 && size == 4) {
+            return a & 0xffffffffL;
+        }
+        if (offset == RESET_CONTROL && size == 1) {
+            return resetControl;
+        }
+        if (offset < DATA || a >= 0) {
+            return -1;
+        }
+        return pci.read(a >>> 16 & 0xff, a >>> 8 & 0xff, (a & 0xfc) + (int) offset - DATA, size);
+    }
+
+    @Override
+    public void write(long offset, int size, long value) {
+        if (offset == 0 && size == 4) {
+            address = (int) value & ADDRESS_BITS;
+        } else if (offset == RESET_CONTROL && size == 1) {
+            resetControl = (int) value & RESET_CONTROL_KEPT;
+            if ((value & RESET_CPU) != 0) {
+                reset.run();
+            }
+        } else {
+            int a = address;
+            if (offset >= DATA && (a & ENABLE) != 0) {
+                pci.write(a >>> 16 & 0xff, a >>> 8 & 0xff, (a & 0xfc) + (int) offset - DATA, size, value);
+            }
+        }
+    }
 }

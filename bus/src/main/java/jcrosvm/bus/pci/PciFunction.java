@@ -3,7 +3,12 @@ package jcrosvm.bus.pci;
 import java.util.List;
 import jcrosvm.bus.IrqLine;
 
-/** A PCI function: what a device shows to {@link PciBus}, which does the rest. */
+/**
+ * A PCI function: what a device shows to {@link PciBus}, which does the rest.
+ *
+ * <p>The hooks run under the bus's lock, on the vCPU thread that made the access: they may take the device's own lock,
+ * so a device must not call {@link PciBus} while holding it. Interrupt lines may be set under any lock.
+ */
 public interface PciFunction {
     String name();
 
@@ -28,4 +33,10 @@ public interface PciFunction {
 
     /** Called after the guest wrote to these registers, whether or not that changed anything. */
     default void afterConfigWrite(int offset, int size) {}
+
+    /** The guest can now reach this BAR here: the place for ioeventfds and memory slots. */
+    default void barMapped(PciBar bar, long address) {}
+
+    /** It can no longer reach it. Accesses under way still finish. */
+    default void barUnmapped(PciBar bar) {}
 }
