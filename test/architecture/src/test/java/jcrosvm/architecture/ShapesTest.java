@@ -1,0 +1,85 @@
+package jcrosvm.architecture;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.lang.classfile.Attributes;
+import java.lang.classfile.ClassFile;
+import java.lang.classfile.ClassModel;
+import java.lang.classfile.MethodModel;
+import java.lang.reflect.AccessFlag;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BiConsumer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Sizes of interfaces and methods, read from class files. */
+class ShapesTest {
+    /** HotSpot never compiles a longer method: it would run some forty times slower. */
+    private static final int MOST_BYTECODES = 8000;
+
+    /**
+     * The interfaces that modules meet at, with the most methods each may have. To raise a number is a decision, so it
+     * is made here.
+     */
+    private static final Map<String, Integer> CENTRAL = Map.of(
+            "jcrosvm/bus/BusDevice", 3,
+            "jcrosvm/bus/DeviceClock", 3,
+            "jcrosvm/bus/IrqLine", 2,
+            "jcrosvm/bus/Suspendable", 2,
+            "jcrosvm/hypervisor/Hypervisor", 7,
+            "jcrosvm/hypervisor/IrqChip", 10,
+            "jcrosvm/hypervisor/Vcpu", 16,
+            "jcrosvm/hypervisor/VcpuExitHandler", 7,
+            "jcrosvm/hypervisor/Vm", 12);
+
+    private static void eachClass(String module, BiConsumer<Path, ClassModel> check) throws IOException {
+        for (Path file : SourceTree.classes(module)) {
+            check.accept(file, ClassFile.of().parse(file));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"base", "memory", "hypervisor", "hypervisor-kvm", "bus", "platform"})
+    void methodsOnHotPathsCanBeCompiled(String module) throws IOException {
+        eachClass(module, (file, type) -> {
+            for (MethodModel method : type.methods()) {
+                // A class initializer runs once, and holds tables.
+                if (method.methodName().equalsString("<clinit>")) {
+                    continue;
+                }
+                int length = method.findAttribute(Attributes.code())
+                        .map(code -> code.codeLength())
+                        .orElse(0);
+                assertThat(length)
+                        .as("bytecodes of %s in %s", method.methodName(), SourceTree.name(file))
+                        .isLessThanOrEqualTo(MOST_BYTECODES);
+            }
+        });
+    }
+
+    @Test
+    void centralInterfacesStaySmall() throws IOException {
+        int seen = 0;
+        for (String module : SourceTree.modules()) {
+            for (Path file : SourceTree.classes(module)) {
+                ClassModel type = ClassFile.of().parse(file);
+                String name = type.thisClass().asInternalName();
+                if (CENTRAL.containsKey(name)) {
+                    seen++;
+                    List<String> methods = type.methods().stream()
+                            .filter(method -> method.flags().has(AccessFlag.PUBLIC)
+                                    && !method.flags().has(AccessFlag.STATIC)
+                                    && !method.flags().has(AccessFlag.SYNTHETIC))
+                            .map(method -> method.methodName().stringValue())
+                            .toList();
+                    assertThat(methods).as("methods of %s", name).hasSizeLessThanOrEqualTo(CENTRAL.get(name));
+                }
+            }
+        }
+        assertThat(seen).as("central interfaces found").isEqualTo(CENTRAL.size());
+    }
+}
