@@ -9,7 +9,7 @@ public final class FetchGuests {
 
     public static void main(String[] args) {
         try {
-            Guests guests = Guests.ofUser();
+            Guests guests = Guests.ofUser(System.err::println);
             List<DebianKernel> kernels = args.length == 0
                     ? List.of(DebianKernel.values())
                     : java.util.Arrays.stream(args).map(FetchGuests::kernel).toList();

@@ -33,9 +33,13 @@ public final class Guests {
         this.progress = progress;
     }
 
-    /** The user's cache; progress goes to the standard error. */
-    public static Guests ofUser() {
-        return new Guests(defaultDirectory(), System.err::println);
+    /**
+     * The user's cache.
+     *
+     * @param progress gets a line before something takes long
+     */
+    public static Guests ofUser(Consumer<String> progress) {
+        return new Guests(defaultDirectory(), progress);
     }
 
     /** {@code $JCROSVM_GUESTS}, else {@code jcrosvm/guests} in {@code $XDG_CACHE_HOME} or {@code ~/.cache}. */
