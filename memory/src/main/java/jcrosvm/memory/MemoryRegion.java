@@ -17,6 +17,6 @@ public record MemoryRegion(long address, long size, SharedMemory backing, int sl
     }
 
     boolean contains(long at, long length) {
-        return at >= address && length <= size && at - address <= size - length;
+        return at >= address && length >= 0 && length <= size && at - address <= size - length;
     }
 }
