@@ -1,10 +1,70 @@
 package jcrosvm.control;
 
+import java.nio.charset.StandardCharsets;
+import jcrosvm.base.Errno;
+import jcrosvm.config.ConfigException;
+import jcrosvm.config.JsonReader;
+import jcrosvm.config.Numbers;
+import jcrosvm.config.Value;
+
 /** What the server answers. */
 public sealed interface Reply {
     /** The request was carried out. */
-    record Ok() implements Reply {}
+    record Ok() implements Reply {
+        @Override
+        public String toString() {
+            return "ok";
+        }
+    }
 
     /** It was not: the errno says why. */
-    record Err(int errno) implements Reply {}
+    record Err(int errno) implements Reply {
+        @Override
+        public String toString() {
+            return "error: " + Errno.text(errno) + " (" + Errno.name(errno) + ")";
+        }
+    }
+
+    /**
+     * Something else of the protocol, or garbage.
+     *
+     * @param json as it came
+     */
+    record Other(String json) implements Reply {
+        @Override
+        public String toString() {
+            return json;
+        }
+    }
+
+    /** The packet that says this. */
+    default byte[] encode() {
+        String json = switch (this) {
+            case Ok() -> "\"Ok\"";
+            case Err(int errno) -> "{\"Err\":" + errno + "}";
+            case Other(String text) -> text;
+        };
+        return json.getBytes(StandardCharsets.UTF_8);
+    }
+
+    /** Reads a packet; never throws. */
+    static Reply decode(byte[] packet) {
+        String json = new String(packet, StandardCharsets.UTF_8);
+        if (json.equals("\"Ok\"")) {
+            return new Ok();
+        }
+        try {
+            if (JsonReader.parse(json) instanceof Value.Group group
+                    && group.brackets() == Value.Brackets.OBJECT
+                    && group.entries().size() == 1
+                    && group.entries().getFirst().value() instanceof Value.Text text
+                    && text.form() == Value.Form.JSON_LITERAL
+                    && "Err".equals(group.entries().getFirst().key())) {
+                return new Err((int) Numbers.parse(text.text(), 0, 0, Integer.MAX_VALUE));
+            }
+        } catch (ConfigException e) {
+            return new Other(json);
+        }
+        return new Other(json);
+    }
 }

@@ -1,0 +1,30 @@
+package jcrosvm.platform.serial;
+
+import java.util.List;
+import jcrosvm.config.Arguments;
+import jcrosvm.config.Option;
+
+/** The option of {@code run} for serial ports and consoles. */
+public final class SerialOptions {
+    private static final Option<SerialConfig> SERIAL = Option.structured(
+                    "serial",
+                    SerialConfig.class,
+                    "KEY=VALUE,...",
+                    "Serial port or debug console. type=sink|stdout|syslog|file|unix|unix-stream: where output goes"
+                            + " (default sink); hardware=serial|debugcon (default serial); num=N: 1 to 4 for COM1 to"
+                            + " COM4; path=PATH of the file or socket; input=PATH to read from; input-unix-stream:"
+                            + " read from the socket too; stdin: read from standard input; console: the kernel's"
+                            + " console; earlycon: its early console; out-timestamp: put the time in front of each"
+                            + " line; debugcon-port=PORT (default 0x402). Without a console, COM1 becomes one on the"
+                            + " terminal.")
+            .repeatable();
+
+    public static final Option.Group GROUP = new Option.Group("Serial ports", List.of(SERIAL));
+
+    private SerialOptions() {}
+
+    /** All ports given, in order. */
+    public static List<SerialConfig> read(Arguments arguments) {
+        return arguments.values(SERIAL);
+    }
+}

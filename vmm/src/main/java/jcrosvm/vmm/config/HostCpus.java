@@ -1,0 +1,23 @@
+package jcrosvm.vmm.config;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import jcrosvm.base.VmmException;
+import jcrosvm.config.CpuSet;
+
+/** The host's processors as the kernel lists them. */
+final class HostCpus {
+    private static final Path ONLINE = Path.of("/sys/devices/system/cpu/online");
+
+    private HostCpus() {}
+
+    /** How many are online, whether or not this process may use them. */
+    static int online() {
+        try {
+            return CpuSet.parse(Files.readString(ONLINE).strip(), 0).size();
+        } catch (IOException e) {
+            throw new VmmException("cannot read the host's CPUs from " + ONLINE + ": " + e.getMessage(), e);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+package jcrosvm.vmm.config;
+
+import java.nio.file.Path;
+import java.util.List;
+import jcrosvm.base.VmmException;
+import jcrosvm.config.Arguments;
+import jcrosvm.config.Option;
+import jcrosvm.hypervisor.IrqChipMode;
+import org.jspecify.annotations.Nullable;
+
+/** The options of {@code run} that fill a {@link HypervisorConfig}. */
+public final class HypervisorOptions {
+    /** {@code --hypervisor}. */
+    public sealed interface Kind {
+        /** The best that works here. */
+        record Auto() implements Kind {}
+
+        /** The Linux kernel's. */
+        record Kvm(@Nullable Path device) implements Kind {}
+
+        /** The software processor. */
+        record Soft() implements Kind {}
+    }
+
+    /** {@code --irqchip}; crosvm too refuses the last one on KVM. */
+    public enum Chip {
+        KERNEL,
+        SPLIT,
+        USERSPACE
+    }
+
+    private static final Option<Kind> HYPERVISOR = Option.structured(
+            "hypervisor",
+            Kind.class,
+            "KIND",
+            "What runs the guest: kvm, kvm[device=/dev/kvm], soft, or auto (default) for the best that works here.");
+    private static final Option<Path> KVM_DEVICE =
+            Option.word("kvm-device", Path.class, "FILE", "Device of KVM.").deprecated("--hypervisor kvm[device=FILE]");
+    private static final Option<Chip> IRQCHIP = Option.structured(
+            "irqchip",
+            Chip.class,
+            "kernel|split",
+            "Where PIC, PIT and IOAPIC are emulated: in the hypervisor's kernel part, or in this process.");
+    private static final Option<Boolean> SPLIT_IRQCHIP = Option.flag(
+                    "split-irqchip", "Emulate PIC, PIT and IOAPIC in this process.")
+            .deprecated("--irqchip split");
+
+    public static final Option.Group GROUP =
+            new Option.Group("Hypervisor", List.of(HYPERVISOR, KVM_DEVICE, IRQCHIP, SPLIT_IRQCHIP));
+
+    private HypervisorOptions() {}
+
+    static HypervisorConfig read(Arguments arguments) {
+        Kind kind = arguments.value(HYPERVISOR);
+        Path device = arguments.value(KVM_DEVICE);
+        if (kind != null && device != null) {
+            throw new VmmException(
+                    "--kvm-device cannot be combined with --hypervisor: use --hypervisor kvm[device=" + device + "]");
+        }
+        if (device != null) {
+            kind = new Kind.Kvm(device);
+        }
+        IrqChipMode chip = chip(arguments);
+        return switch (kind) {
+            case null -> new HypervisorConfig(HypervisorConfig.AUTO, null, chip);
+            case Kind.Auto() -> new HypervisorConfig(HypervisorConfig.AUTO, null, chip);
+            case Kind.Kvm kvm -> new HypervisorConfig("kvm", kvm.device(), chip);
+            case Kind.Soft() -> new HypervisorConfig("soft", null, chip);
+        };
+    }
+
+    private static @Nullable IrqChipMode chip(Arguments arguments) {
+        Chip chip = arguments.value(IRQCHIP);
+        if (arguments.has(SPLIT_IRQCHIP)) {
+            if (chip != null && chip != Chip.SPLIT) {
+                throw new VmmException("--split-irqchip contradicts --irqchip");
+            }
+            return IrqChipMode.SPLIT;
+        }
+        return switch (chip) {
+            case null -> null;
+            case KERNEL -> IrqChipMode.KERNEL;
+            case SPLIT -> IrqChipMode.SPLIT;
+            case USERSPACE -> throw new VmmException("--irqchip userspace is not supported: use kernel or split");
+        };
+    }
+}
