@@ -25,7 +25,7 @@ public final class RigMachine {
         }
         try {
             List<String> modules = Arrays.asList(args).subList(3, args.length);
-            make(Guests.ofUser(), Path.of(args[0]), Path.of(args[1]), Path.of(args[2]), modules);
+            make(Guests.ofUser(System.err::println), Path.of(args[0]), Path.of(args[1]), Path.of(args[2]), modules);
         } catch (VmmException e) {
             System.err.println("kvm-rig: " + e.getMessage());
             System.exit(1);
