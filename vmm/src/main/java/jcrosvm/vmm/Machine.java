@@ -3,7 +3,6 @@ package jcrosvm.vmm;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
-import java.util.stream.IntStream;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.io.Mapping;
@@ -18,7 +17,6 @@ import jcrosvm.bus.pci.PciBus;
 import jcrosvm.bus.pci.PciConfigPorts;
 import jcrosvm.bus.pci.PciEcam;
 import jcrosvm.bus.pci.PciWindows;
-import jcrosvm.config.CpuSet;
 import jcrosvm.hypervisor.Hypervisor;
 import jcrosvm.hypervisor.IrqChipMode;
 import jcrosvm.hypervisor.Vcpu;
@@ -82,8 +80,9 @@ final class Machine implements AutoCloseable {
             made = hypervisor.createVm(memory, irqChipMode(hypervisor));
             vm = made;
             List<Vcpu> processors = new ArrayList<>();
-            for (int id = 0; id < config.cpus().count(); id++) {
-                processors.add(vm.createVcpu(id));
+            CpuTopology topology = Topologies.of(config.cpus());
+            for (int n = 0; n < config.cpus().count(); n++) {
+                processors.add(vm.createVcpu(topology.apicId(n)));
             }
             interrupts = new Interrupts(vm.irqChip(), clock, processors.getFirst()::kick);
 
@@ -111,10 +110,16 @@ final class Machine implements AutoCloseable {
                         new DebugExit(events::debugExit), config.debugExit().port(), DebugExit.PORTS);
             }
 
-            LoadedGuest guest = Boot.load(memory, layout, hardware(pci, consoles), config.boot());
+            LoadedGuest guest = Boot.load(memory, layout, hardware(processors, pci, consoles), config.boot());
             LOG.log(System.Logger.Level.DEBUG, guest.description());
             guest.rom().ifPresent(rom -> mapRom(rom, hypervisor));
-            prepare(processors, hypervisor, supported, layout, guest.entry().orElse(null));
+            prepare(
+                    processors,
+                    topology,
+                    hypervisor,
+                    supported,
+                    layout,
+                    guest.entry().orElse(null));
             for (Vcpu vcpu : processors) {
                 vcpus.add(new VcpuThread(
                         vcpu, interrupts.exits(ports, mmio, vcpu.id() == 0), hostCpus(vcpu.id()), events::vcpuEnded));
@@ -127,11 +132,6 @@ final class Machine implements AutoCloseable {
             memory.close();
             throw e;
         }
-    }
-
-    private List<Integer> hostCpus(int vcpu) {
-        CpuSet set = config.cpus().affinity().hostCpus(vcpu);
-        return set == null ? List.of() : set.cpus();
     }
 
     private IrqChipMode irqChipMode(Hypervisor hypervisor) {
@@ -159,9 +159,9 @@ final class Machine implements AutoCloseable {
         return pci;
     }
 
-    private Hardware hardware(PciBus pci, SerialConsoles consoles) {
+    private Hardware hardware(List<Vcpu> processors, PciBus pci, SerialConsoles consoles) {
         return new Hardware(
-                IntStream.range(0, config.cpus().count()).boxed().toList(),
+                processors.stream().map(Vcpu::id).toList(),
                 0,
                 Hardware.DEFAULT_SCI_IRQ,
                 Hardware.DEFAULT_PM_PORT,
@@ -185,11 +185,11 @@ final class Machine implements AutoCloseable {
 
     private void prepare(
             List<Vcpu> processors,
+            CpuTopology topology,
             Hypervisor hypervisor,
             CpuidTable supported,
             MemoryLayout layout,
             @Nullable EntryState entry) {
-        CpuTopology topology = CpuTopology.of(processors.size(), config.cpus().smt());
         boolean nested = config.cpus().nested() != NestedMode.OFF;
         VcpuSetup setup = new VcpuSetup(
                 hypervisor,

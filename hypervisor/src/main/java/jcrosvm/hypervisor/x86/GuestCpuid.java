@@ -33,7 +33,9 @@ public final class GuestCpuid {
                 .with(4, cacheSharing(topology, true))
                 .with(0x8000_001d, cacheSharing(topology, false))
                 .with(0x8000_0001, leaf -> extendedFeatures(leaf, topology, nested))
-                .with(0x8000_0008, leaf -> leaf.withEcx(topology.packageBits() << 12 | (topology.vcpus() - 1)))
+                .with(
+                        0x8000_0008,
+                        leaf -> leaf.withEcx(topology.packageBits() << 12 | (topology.vcpusPerPackage() - 1)))
                 .with(
                         0x8000_001e,
                         leaf -> leaf.withEax(apicId)
@@ -56,15 +58,15 @@ public final class GuestCpuid {
             CpuidLeaf leaf, CpuTopology topology, int apicId, boolean tscDeadline, boolean nested) {
         int ecx = leaf.ecx() | LEAF_1_ECX_HYPERVISOR | LEAF_1_ECX_X2APIC;
         ecx = tscDeadline ? ecx | LEAF_1_ECX_TSC_DEADLINE : ecx & ~LEAF_1_ECX_TSC_DEADLINE;
-        int edx = topology.vcpus() > 1 ? leaf.edx() | LEAF_1_EDX_HTT : leaf.edx() & ~LEAF_1_EDX_HTT;
-        return leaf.withEbx(apicId << 24 | Math.min(topology.vcpus(), 255) << 16 | CLFLUSH_8_QUADWORDS)
+        int edx = topology.vcpusPerPackage() > 1 ? leaf.edx() | LEAF_1_EDX_HTT : leaf.edx() & ~LEAF_1_EDX_HTT;
+        return leaf.withEbx(apicId << 24 | topology.vcpusPerPackage() << 16 | CLFLUSH_8_QUADWORDS)
                 .withEcx(nested ? ecx : ecx & ~LEAF_1_ECX_VMX)
                 .withEdx(edx);
     }
 
     private static CpuidLeaf extendedFeatures(CpuidLeaf leaf, CpuTopology topology, boolean nested) {
         int ecx = leaf.ecx() & ~EXTENDED_1_ECX_CMP_LEGACY;
-        if (topology.vcpus() > 1 && topology.threadsPerCore() == 1) {
+        if (topology.vcpusPerPackage() > 1 && topology.threadsPerCore() == 1) {
             ecx |= EXTENDED_1_ECX_CMP_LEGACY;
         }
         return leaf.withEcx(nested ? ecx : ecx & ~EXTENDED_1_ECX_SVM);
@@ -78,10 +80,10 @@ public final class GuestCpuid {
                 return leaf; // the end of the list
             }
             int level = eax >> 5 & 7;
-            int sharing = level < 3 ? topology.threadsPerCore() : topology.vcpus();
+            int sharing = level < 3 ? topology.threadsPerCore() : topology.vcpusPerPackage();
             eax = (eax & ~(0xfff << 14)) | (sharing - 1) << 14;
             if (intel) {
-                eax = (eax & ~(0x3f << 26)) | Math.min(topology.cores() - 1, 0x3f) << 26;
+                eax = (eax & ~(0x3f << 26)) | (topology.coresPerPackage() - 1) << 26;
             }
             return leaf.withEax(eax);
         };
@@ -90,7 +92,8 @@ public final class GuestCpuid {
     private static List<CpuidLeaf> extendedTopology(int leaf, CpuTopology topology, int apicId) {
         return List.of(
                 new CpuidLeaf(leaf, 0, true, topology.threadBits(), topology.threadsPerCore(), LEVEL_SMT << 8, apicId),
-                new CpuidLeaf(leaf, 1, true, topology.packageBits(), topology.vcpus(), LEVEL_CORE << 8 | 1, apicId),
+                new CpuidLeaf(
+                        leaf, 1, true, topology.packageBits(), topology.vcpusPerPackage(), LEVEL_CORE << 8 | 1, apicId),
                 new CpuidLeaf(leaf, 2, true, 0, 0, 2, apicId));
     }
 }

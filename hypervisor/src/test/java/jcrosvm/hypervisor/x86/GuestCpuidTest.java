@@ -48,12 +48,30 @@ class GuestCpuidTest {
                 assertThat(leaf(table, 0x1f, 0)).isEqualTo(threadsOf(threads));
                 assertThat(leaf(table, 0x8000_0008, 0).ecx() & 0xff).isEqualTo(vcpus - 1);
             }
-            assertThat(cores).hasSize(topology.cores());
+            assertThat(cores).hasSize(topology.coresPerPackage());
         }
     }
 
     private static CpuidLeaf threadsOf(CpuidLeaf b) {
         return new CpuidLeaf(0x1f, b.subleaf(), true, b.eax(), b.ebx(), b.ecx(), b.edx());
+    }
+
+    @Test
+    void packagesSplitTheApicId() {
+        CpuTopology topology = new CpuTopology(12, 6, 2);
+        Set<Integer> ids = new HashSet<>();
+        Set<Integer> packages = new HashSet<>();
+        for (int vcpu = 0; vcpu < 12; vcpu++) {
+            int id = topology.apicId(vcpu);
+            ids.add(id);
+            CpuidTable table = GuestCpuid.forVcpu(HOST, topology, id, true, true);
+            packages.add(id >>> leaf(table, 0xb, 1).eax());
+            assertThat(leaf(table, 0xb, 1).ebx()).isEqualTo(6);
+            assertThat(leaf(table, 0xb, 0).edx()).isEqualTo(id);
+        }
+        assertThat(ids).hasSize(12);
+        assertThat(packages).containsExactlyInAnyOrder(0, 1);
+        assertThat(topology.apicId(6)).isEqualTo(8);
     }
 
     @Test
@@ -90,8 +108,8 @@ class GuestCpuidTest {
         assertThat(CpuTopology.of(3, true).threadsPerCore()).isEqualTo(1);
         assertThat(CpuTopology.of(4, true).threadsPerCore()).isEqualTo(2);
         assertThat(CpuTopology.of(4, false).threadsPerCore()).isEqualTo(1);
-        assertThatThrownBy(() -> new CpuTopology(3, 2)).isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> new CpuTopology(0, 1)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> new CpuTopology(3, 3, 2)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> new CpuTopology(0, 1, 1)).isInstanceOf(IllegalArgumentException.class);
     }
 
     @Test

@@ -105,7 +105,7 @@ public final class CpuOptions {
         if (!hostTopology) {
             return given == null ? 1 : given;
         }
-        int host = HostCpus.online();
+        int host = HostCpus.online().size();
         if (given != null && given != host) {
             throw new VmmException("--host-cpu-topology makes " + host + " vCPUs as the host has, but --cpus asks for "
                     + given + ": leave it out");

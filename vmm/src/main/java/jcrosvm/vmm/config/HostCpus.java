@@ -7,15 +7,15 @@ import jcrosvm.base.VmmException;
 import jcrosvm.config.CpuSet;
 
 /** The host's processors as the kernel lists them. */
-final class HostCpus {
+public final class HostCpus {
     private static final Path ONLINE = Path.of("/sys/devices/system/cpu/online");
 
     private HostCpus() {}
 
-    /** How many are online, whether or not this process may use them. */
-    static int online() {
+    /** Those that are online, whether or not this process may use them. */
+    public static CpuSet online() {
         try {
-            return CpuSet.parse(Files.readString(ONLINE).strip(), 0).size();
+            return CpuSet.parse(Files.readString(ONLINE).strip(), 0);
         } catch (IOException e) {
             throw new VmmException("cannot read the host's CPUs from " + ONLINE + ": " + e.getMessage(), e);
         }

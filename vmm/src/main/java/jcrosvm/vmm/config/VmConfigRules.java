@@ -85,6 +85,17 @@ final class VmConfigRules {
                 }
             }
         }
+        // An x86 processor's place in the topology is a function of its number: only equal packages in order fit.
+        int next = 0;
+        for (CpuSet cluster : cpus.clusters()) {
+            for (int vcpu : cluster.cpus()) {
+                if (vcpu != next++ || cluster.size() * cpus.clusters().size() != cpus.count()) {
+                    throw new VmmException(
+                            "--cpus clusters: all vCPUs are needed, in order and in clusters of one size,"
+                                    + " such as [[0-1],[2-3]] of 4");
+                }
+            }
+        }
     }
 
     private static void socket(VmConfig config) {
