@@ -122,7 +122,10 @@ final class Machine implements AutoCloseable {
                     guest.entry().orElse(null));
             for (Vcpu vcpu : processors) {
                 vcpus.add(new VcpuThread(
-                        vcpu, interrupts.exits(ports, mmio, vcpu.id() == 0), hostCpus(vcpu.id()), events::vcpuEnded));
+                        vcpu,
+                        interrupts.exits(ports, mmio, vcpu.id() == 0),
+                        Topologies.hostCpus(config.cpus(), vcpus.size()),
+                        events::vcpuEnded));
             }
         } catch (RuntimeException e) {
             clock.close();
