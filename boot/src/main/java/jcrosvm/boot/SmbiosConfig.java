@@ -42,7 +42,7 @@ public record SmbiosConfig(
     }
 
     /** The UUID, nil when none was given. */
-    UUID parsedUuid() {
+    public UUID parsedUuid() {
         if (uuid == null) {
             return new UUID(0, 0);
         }
