@@ -1,7 +1,11 @@
 /** The jcrosvm program. */
 module jcrosvm.app {
     requires static org.jspecify;
+    requires jcrosvm.config;
     requires jcrosvm.control;
     requires jcrosvm.guest;
     requires jcrosvm.vmm;
+
+    provides java.lang.System.LoggerFinder with
+            jcrosvm.app.log.PlainLoggerFinder;
 }

@@ -28,6 +28,32 @@ public final class ArgumentReader {
         return new ArgumentReader(syntax, words).read();
     }
 
+    /**
+     * Options in front of a command's name.
+     *
+     * @param arguments the options
+     * @param rest the command's name and its words; empty when there is none
+     */
+    public record Leading(Arguments arguments, List<String> rest) {}
+
+    /** Reads options up to the first word that is none. */
+    public static Leading readLeading(Syntax syntax, List<String> words) {
+        ArgumentReader reader = new ArgumentReader(syntax, words);
+        while (reader.next < words.size() && !reader.arguments.wantsHelp()) {
+            String word = words.get(reader.next);
+            if (word.length() < 2 || word.charAt(0) != '-') {
+                break;
+            }
+            reader.next++;
+            if (word.equals("--help") || word.equals("-h")) {
+                reader.help();
+            } else {
+                reader.option(word);
+            }
+        }
+        return new Leading(reader.arguments, words.subList(reader.next, words.size()));
+    }
+
     private Arguments read() {
         boolean optionsEnded = false;
         while (next < words.size()) {

@@ -82,7 +82,8 @@ public final class ControlServer implements AutoCloseable {
         } catch (OsException e) {
             if (e.errno() == Errno.EMFILE || e.errno() == Errno.ENFILE) {
                 LOG.log(WARNING, "control socket: no descriptor left for a client");
-                pause();
+                // The listener stays readable: without a pause this would be a busy loop.
+                Poller.await(quit.fd(), Poller.READABLE, ACCEPT_PAUSE_MILLIS);
             }
             // Anything else is a client that left before it was taken.
             return;
@@ -95,14 +96,6 @@ public final class ControlServer implements AutoCloseable {
         client.fd().nonBlocking(true);
         clients.add(client);
         poller.add(client.fd(), Poller.READABLE, events -> answer(client, vm));
-    }
-
-    private static void pause() {
-        try {
-            Thread.sleep(ACCEPT_PAUSE_MILLIS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
     }
 
     private void answer(UnixSocket client, VmControl vm) {

@@ -1,0 +1,82 @@
+package jcrosvm.app;
+
+import java.util.ArrayList;
+import java.util.List;
+import jcrosvm.base.VmmException;
+import jcrosvm.config.Suggestion;
+import jcrosvm.config.UsageException;
+
+/** The commands by name. */
+final class Commands {
+    /** What there is, for the help: a name and a sentence. */
+    record Entry(String name, String summary) {}
+
+    static final List<Entry> ENTRIES = List.of(
+            new Entry("run", "Start a VM"),
+            new Entry("demo", "Boot a small Linux and show it"),
+            new Entry("stop", "End a VM without telling its guest"),
+            new Entry("suspend", "Suspend a VM's vCPUs, or all of it"),
+            new Entry("resume", "Let a suspended VM run"),
+            new Entry("powerbtn", "Press a VM's power button"),
+            new Entry("sleepbtn", "Press a VM's sleep button"),
+            new Entry("version", "Print the version"),
+            new Entry("help", "Print this, or the help of a command"));
+
+    /** crosvm's other commands. */
+    private static final List<String> REFUSED = List.of(
+            "balloon",
+            "balloon_stats",
+            "balloon_ws",
+            "battery",
+            "create_composite",
+            "create_qcow2",
+            "device",
+            "devices",
+            "disk",
+            "gpe",
+            "gpu",
+            "make_rt",
+            "run-main",
+            "run-metrics",
+            "run-mp",
+            "run-slirp",
+            "snapshot",
+            "snd",
+            "swap",
+            "usb",
+            "vfio",
+            "virtio-net");
+
+    private Commands() {}
+
+    /**
+     * The command with this name.
+     *
+     * @throws UsageException when there is none
+     * @throws VmmException when crosvm has one that this program has not
+     */
+    static Command find(String name) {
+        return switch (name) {
+            case "run" -> new RunCommand();
+            case "demo" -> new DemoCommand();
+            case "stop" -> new StopCommand();
+            case "suspend" -> new SuspendCommand();
+            case "resume" -> new ResumeCommand();
+            case "powerbtn" -> new PowerButtonCommand();
+            case "sleepbtn" -> new SleepButtonCommand();
+            case "version" -> new VersionCommand();
+            case "help" -> new HelpCommand();
+            default -> throw unknown(name);
+        };
+    }
+
+    private static VmmException unknown(String name) {
+        if (REFUSED.contains(name)) {
+            return new VmmException("command '" + name + "' is not supported yet");
+        }
+        List<String> names = new ArrayList<>(REFUSED);
+        ENTRIES.forEach(entry -> names.add(entry.name()));
+        return new UsageException("unknown command '" + name + "'" + Suggestion.clause(name, names)
+                + "; 'jcrosvm help' lists the commands");
+    }
+}

@@ -1,0 +1,21 @@
+package jcrosvm.app;
+
+import jcrosvm.config.Arguments;
+import jcrosvm.config.Option;
+import jcrosvm.config.Syntax;
+import jcrosvm.control.Request;
+
+/** {@code resume}: counterpart of suspend. */
+final class ResumeCommand extends SocketCommand {
+    private static final Option<Boolean> FULL = Option.flag("full", "Resume devices as well as vCPUs.");
+
+    @Override
+    Syntax syntax() {
+        return syntax("resume", "Resumes a suspended VM; one that runs is left alone.", FULL);
+    }
+
+    @Override
+    Request.Command request(Arguments arguments) {
+        return arguments.has(FULL) ? Request.Command.RESUME_VM : Request.Command.RESUME_VCPUS;
+    }
+}

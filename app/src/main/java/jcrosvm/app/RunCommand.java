@@ -1,0 +1,62 @@
+package jcrosvm.app;
+
+import java.util.ArrayList;
+import java.util.List;
+import jcrosvm.app.log.Log;
+import jcrosvm.config.Arguments;
+import jcrosvm.config.Option;
+import jcrosvm.config.Syntax;
+import jcrosvm.config.UsageException;
+import jcrosvm.vmm.config.KnownOptions;
+import jcrosvm.vmm.config.VmConfig;
+import jcrosvm.vmm.config.VmOptions;
+
+/** {@code run}: starts a VM and stays with it until its end. */
+final class RunCommand extends Command {
+    private static final int DEFAULT_GRACE_SECONDS = 10;
+    private static final int MAX_GRACE_SECONDS = 1_000_000;
+
+    private static final Option<Integer> GRACE_PERIOD = Option.word(
+            "grace-period",
+            Integer.class,
+            "SECONDS",
+            "SIGTERM, SIGINT and SIGHUP press the power button; the VM is stopped this much later (default 10), or"
+                    + " at once by a second signal.");
+    private static final Option<String> SYSLOG_TAG = Option.word(
+                    "syslog-tag", String.class, "TAG", "Name of this program in the host's log.")
+            .deprecated("--syslog-tag in front of run");
+
+    @Override
+    Syntax syntax() {
+        return syntaxOfRun();
+    }
+
+    static Syntax syntaxOfRun() {
+        List<Option.Group> groups = new ArrayList<>(VmOptions.groups());
+        groups.add(new Option.Group("Process", List.of(GRACE_PERIOD, SYSLOG_TAG)));
+        return new Syntax(
+                "jcrosvm run",
+                "Starts a VM and stays until it ends.",
+                groups,
+                List.of(VmOptions.KERNEL),
+                new KnownOptions());
+    }
+
+    @Override
+    int run(Arguments given, boolean isExtended) {
+        Arguments arguments = VmOptions.withFiles(given, syntax());
+        String tag = arguments.value(SYSLOG_TAG);
+        if (tag != null) {
+            Log.tag(tag);
+        }
+        for (Option<?> option : arguments.deprecated()) {
+            Log.warn("--" + option.name() + " is deprecated: use " + option.replacement());
+        }
+        VmConfig config = VmOptions.read(arguments);
+        Integer grace = arguments.value(GRACE_PERIOD);
+        if (grace != null && grace > MAX_GRACE_SECONDS) {
+            throw new UsageException("option --grace-period: " + grace + " seconds are more than " + MAX_GRACE_SECONDS);
+        }
+        return VmSession.run(config, grace == null ? DEFAULT_GRACE_SECONDS : grace, isExtended);
+    }
+}

@@ -1,0 +1,21 @@
+package jcrosvm.app;
+
+import jcrosvm.config.Arguments;
+import jcrosvm.config.Option;
+import jcrosvm.config.Syntax;
+import jcrosvm.control.Request;
+
+/** {@code suspend}: stops the guest until resume. */
+final class SuspendCommand extends SocketCommand {
+    private static final Option<Boolean> FULL = Option.flag("full", "Suspend devices as well as vCPUs.");
+
+    @Override
+    Syntax syntax() {
+        return syntax("suspend", "Suspends a VM.", FULL);
+    }
+
+    @Override
+    Request.Command request(Arguments arguments) {
+        return arguments.has(FULL) ? Request.Command.SUSPEND_VM : Request.Command.SUSPEND_VCPUS;
+    }
+}

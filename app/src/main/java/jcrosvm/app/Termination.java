@@ -1,0 +1,55 @@
+package jcrosvm.app;
+
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import jcrosvm.app.log.Log;
+import jcrosvm.base.VmmException;
+import jcrosvm.vmm.VmControl;
+
+/** What a termination signal does: the first presses the power button, a second one or a time limit ends the VM. */
+final class Termination implements Runnable {
+    private final VmControl vm;
+    private final int graceSeconds;
+    private final AtomicInteger signals = new AtomicInteger();
+
+    private final CountDownLatch ended = new CountDownLatch(1);
+
+    /** @param graceSeconds between the power button and the end; 0 ends the VM at once */
+    Termination(VmControl vm, int graceSeconds) {
+        this.vm = vm;
+        this.graceSeconds = graceSeconds;
+    }
+
+    @Override
+    public void run() {
+        if (signals.getAndIncrement() > 0 || graceSeconds == 0) {
+            vm.stop();
+            return;
+        }
+        // First, because pressing the button may have to wait for a suspend to end.
+        Thread.ofPlatform().name("grace-period").daemon().start(this::stopLater);
+        try {
+            vm.powerButton();
+        } catch (VmmException e) {
+            Log.warn("stopping the VM: it has no power button: " + e.getMessage());
+            vm.stop();
+        }
+    }
+
+    /** The VM has ended: nothing is left to stop. */
+    void ended() {
+        ended.countDown();
+    }
+
+    private void stopLater() {
+        try {
+            if (!ended.await(graceSeconds, TimeUnit.SECONDS)) {
+                Log.warn("stopping the VM: it did not shut down within " + graceSeconds + " s");
+                vm.stop();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
