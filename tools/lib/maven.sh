@@ -29,3 +29,9 @@ run_maven() {
         fi
     )
 }
+
+# Shows a log of Maven's without colours and what is noise.
+show_log() {
+    sed -e $'s/\033\\[[0-9;]*m//g' "$1" |
+        grep -vE '^(WARNING: |See (dump|/)|\[ERROR\] *(\[Help|To see the full|Re-run Maven|For more info|$)|$)' || true
+}
