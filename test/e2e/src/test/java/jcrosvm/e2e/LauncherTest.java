@@ -1,10 +1,13 @@
 package jcrosvm.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -14,6 +17,11 @@ class LauncherTest {
 
     @TempDir
     private Path folder;
+
+    @BeforeAll
+    static void isBuilt() {
+        assumeTrue(Files.exists(SourceTree.ROOT.resolve("app/target/built")), "the program is not built: run ./check");
+    }
 
     @Test
     void startsTheProgramOnItsModulePath() throws Exception {
@@ -30,6 +38,32 @@ class LauncherTest {
         Run run = Run.of(place, "./link", "version");
         assertThat(run.status()).isZero();
         assertThat(run.out()).startsWith("jcrosvm ");
+    }
+
+    /** The JVM drops a cache that does not fit without a word, unless told that it must not. */
+    @Test
+    void usesItsStartUpCache() throws Exception {
+        Run run = Run.with(
+                folder,
+                Map.of("JCROSVM_JAVA_OPTIONS", "-XX:AOTMode=on -Xlog:class+load=info:stdout -Xlog:aot=info:stdout"),
+                SCRIPT,
+                "version");
+        assertThat(run.status()).as(run.err()).isZero();
+        assertThat(run.out())
+                .contains("jcrosvm.app.Main source: shared objects file")
+                .contains("full module graph: enabled");
+    }
+
+    /**
+     * Starting does not deny native access to all modules but one, since that option makes the JVM ignore the better
+     * part of the cache; but the program must not need what would be denied.
+     */
+    @Test
+    void onlyBaseNeedsNativeAccess() throws Exception {
+        for (String command : List.of("version", "selftest")) {
+            Run run = Run.with(folder, Map.of("JCROSVM_JAVA_OPTIONS", "--illegal-native-access=deny"), SCRIPT, command);
+            assertThat(run.err()).doesNotContain("IllegalCallerException").doesNotContain("native access");
+        }
     }
 
     @Test

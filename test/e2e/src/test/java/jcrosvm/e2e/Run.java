@@ -2,6 +2,7 @@ package jcrosvm.e2e;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** A program that has run to its end. */
@@ -10,6 +11,11 @@ record Run(int status, String out, String err) {
 
     /** Runs a program with nothing on its standard input. The program under test is never built by a test. */
     static Run of(Path folder, String... command) throws Exception {
+        return with(folder, Map.of(), command);
+    }
+
+    /** The same with more environment variables. */
+    static Run with(Path folder, Map<String, String> environment, String... command) throws Exception {
         Path out = Files.createTempFile("out", null);
         Path err = Files.createTempFile("err", null);
         try {
@@ -19,6 +25,7 @@ record Run(int status, String out, String err) {
                     .redirectOutput(out.toFile())
                     .redirectError(err.toFile());
             builder.environment().put("JCROSVM_BUILD", "never");
+            builder.environment().putAll(environment);
             Process process = builder.start();
             if (!process.waitFor(MINUTES, TimeUnit.MINUTES)) {
                 process.destroyForcibly();
