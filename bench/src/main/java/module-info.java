@@ -1,0 +1,5 @@
+/** Guests to measure with, and what is measured inside one JVM. */
+module jcrosvm.bench {
+    requires static org.jspecify;
+    requires jcrosvm.vmm;
+}
