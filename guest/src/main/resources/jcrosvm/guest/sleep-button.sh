@@ -1,0 +1,3 @@
+#!/bin/sh
+# Run by acpid.
+echo "@@ SLEEP-BUTTON" >/dev/console
