@@ -158,9 +158,10 @@ class DirectionsTest {
         forbid(List.of("guest"), List.of("memory", "hypervisor", "bus", "platform", "boot", "vmm", "control", "app"));
     }
 
+    /** Within a module a package and those below it may know each other; across modules nothing goes in circles. */
     @Test
-    void packagesHaveNoCycles() {
-        slices().matching("jcrosvm.(**)").should().beFreeOfCycles().check(all);
+    void modulesHaveNoCycles() {
+        slices().matching("jcrosvm.(*)..").should().beFreeOfCycles().check(all);
     }
 
     @Test
