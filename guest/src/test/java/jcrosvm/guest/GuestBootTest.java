@@ -18,7 +18,7 @@ final class GuestBootTest {
     private Path directory;
 
     private static Guests guests(DebianKernel kernel) {
-        Guests guests = Guests.ofUser();
+        Guests guests = Guests.ofUser(System.err::println);
         try {
             guests.kernel(kernel);
             guests.busybox();
