@@ -1,8 +1,8 @@
 # Sourced by the init scripts of guests: mounts, programs, modules.
 . /lib/power.sh
-/bin/busybox mkdir -p /proc /sys /dev /run /tmp /root /usr/bin
-/bin/busybox --install -s /usr/bin
-export PATH=/bin:/usr/bin HOME=/root
+/bin/busybox mkdir -p /proc /sys /dev /run /tmp /root /var/run
+/bin/busybox --install -s /bin
+export PATH=/bin HOME=/root
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 # Kernels that mount it by themselves do so only without an initramfs.
