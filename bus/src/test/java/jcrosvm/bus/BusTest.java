@@ -6,6 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.Arrays;
 import java.util.Random;
 import jcrosvm.base.VmmException;
+import jcrosvm.bus.testing.Allocation;
+import jcrosvm.bus.testing.FakeLine;
+import jcrosvm.bus.testing.Ram;
 import org.junit.jupiter.api.Test;
 
 class BusTest {

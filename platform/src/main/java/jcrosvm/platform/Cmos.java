@@ -1,26 +1,395 @@
 package jcrosvm.platform;
 
+import java.time.LocalDateTime;
+import java.time.ZoneOffset;
+import java.time.temporal.ChronoUnit;
 import jcrosvm.bus.Bus;
+import jcrosvm.bus.BusDevice;
 import jcrosvm.bus.DeviceClock;
 import jcrosvm.bus.IrqLine;
 import jcrosvm.bus.Suspendable;
 
-/** CMOS memory and real-time clock, ports 0x70 and 0x71. */
-public final class Cmos implements Suspendable {
+/**
+ * CMOS memory and real-time clock (Motorola MC146818A), ports 0x70 and 0x71: UTC, an alarm with day and month,
+ * periodic and update-ended interrupts. Thread-safe.
+ *
+ * <p>The clock is the host's, plus what the guest has set it off by. Nothing runs while no interrupt is enabled:
+ * update and periodic flags are worked out when they are read.
+ */
+public final class Cmos implements BusDevice, Suspendable {
     /** FADT fields: the registers of the alarm's day and month, and of the century. */
     public static final int DAY_ALARM = 0x7d;
 
     public static final int MONTH_ALARM = 0x7e;
     public static final int CENTURY = 0x32;
 
-    /** @param alarm also told of alarms: {@link AcpiPm#rtcAlarm} */
-    public Cmos(DeviceClock clock, IrqLine irq, Runnable alarm, long ramBelow4GiB, long ramAbove4GiB) {}
+    private static final int INDEX_PORT = 0x70;
+    private static final int SIZE = 128;
 
-    public void attach(Bus ports) {}
+    private static final int SECONDS = 0;
+    private static final int SECONDS_ALARM = 1;
+    private static final int MINUTES = 2;
+    private static final int MINUTES_ALARM = 3;
+    private static final int HOURS = 4;
+    private static final int HOURS_ALARM = 5;
+    private static final int DAY_OF_WEEK = 6;
+    private static final int DAY_OF_MONTH = 7;
+    private static final int MONTH = 8;
+    private static final int YEAR = 9;
+    private static final int REG_A = 0x0a;
+    private static final int REG_B = 0x0b;
+    private static final int REG_C = 0x0c;
+    private static final int REG_D = 0x0d;
+
+    private static final int UIP = 0x80;
+    private static final int RATE = 0x0f;
+    private static final int SET = 0x80;
+    private static final int PIE = 0x40;
+    private static final int AIE = 0x20;
+    private static final int UIE = 0x10;
+    private static final int BINARY = 0x04;
+    private static final int HOURS_24 = 0x02;
+    private static final int IRQF = 0x80;
+    private static final int PF = 0x40;
+    private static final int AF = 0x20;
+    private static final int UF = 0x10;
+    private static final int VRT = 0x80;
+
+    private static final long SECOND = 1_000_000_000L;
+    // A jump of the host's clock, or the host's own sleep, moves an alarm: look at least this often.
+    private static final long LONGEST_WAIT = 60 * SECOND;
+    private static final int YEARS_AHEAD = 8;
+
+    private final DeviceClock clock;
+    private final DeviceClock.Timer timer;
+    private final IrqLine irq;
+    private final Runnable alarm;
+
+    // All guarded by this.
+    private final byte[] memory = new byte[SIZE];
+    private int index;
+    private long offsetSeconds;
+    private int flags;
+    private long lastSecond;
+    private long lastPeriod;
+    private long alarmSecond = Long.MAX_VALUE;
+    private boolean rang;
+    private boolean suspended;
+
+    /** @param alarm also told of alarms, on the clock's thread: {@link AcpiPm#rtcAlarm} */
+    public Cmos(DeviceClock clock, IrqLine irq, Runnable alarm, long ramBelow4GiB, long ramAbove4GiB) {
+        this.clock = clock;
+        this.irq = irq;
+        this.alarm = alarm;
+        timer = clock.timer("rtc", this::expired);
+        memory[REG_A] = 0x26;
+        memory[REG_B] = HOURS_24;
+        lastSecond = second();
+        word(0x15, 640);
+        int extended = Math.clamp((ramBelow4GiB >> 10) - 1024, 0, 0xffff);
+        word(0x17, extended);
+        word(0x30, extended);
+        word(0x34, Math.clamp((ramBelow4GiB >> 16) - 256, 0, 0xffff));
+        int high = (int) Math.min(ramAbove4GiB >> 16, 0xffffff);
+        word(0x5b, high & 0xffff);
+        memory[0x5d] = (byte) (high >> 16);
+    }
+
+    private void word(int at, int value) {
+        memory[at] = (byte) value;
+        memory[at + 1] = (byte) (value >> 8);
+    }
+
+    public void attach(Bus ports) {
+        ports.insert(this, INDEX_PORT, 2);
+    }
 
     @Override
-    public void suspend() {}
+    public String name() {
+        return "cmos";
+    }
 
     @Override
-    public void resume() {}
+    public long read(long offset, int size) {
+        long value;
+        boolean rang;
+        synchronized (this) {
+            value = offset == 0 ? 0xff : readRegister(index);
+            rang = takeRang();
+        }
+        if (rang) {
+            alarm.run();
+        }
+        return value;
+    }
+
+    @Override
+    public void write(long offset, int size, long value) {
+        boolean rang;
+        synchronized (this) {
+            if (offset != 0) {
+                writeRegister((int) value & 0xff);
+            } else {
+                index = (int) value & 0x7f; // bit 7 masks the NMI, which nobody raises
+                if (size > 1) {
+                    writeRegister((int) (value >>> 8) & 0xff);
+                }
+            }
+            rang = takeRang();
+        }
+        if (rang) {
+            alarm.run();
+        }
+    }
+
+    // The alarm's listener is called without the lock.
+    private boolean takeRang() {
+        boolean value = rang;
+        rang = false;
+        return value;
+    }
+
+    private int readRegister(int register) {
+        return switch (register) {
+            case SECONDS, MINUTES, HOURS, DAY_OF_WEEK, DAY_OF_MONTH, MONTH, YEAR, CENTURY -> {
+                if (!isSet(SET)) {
+                    showTime();
+                }
+                yield memory[register] & 0xff;
+            }
+            case REG_A -> (memory[REG_A] & ~UIP) | (updateInProgress() ? UIP : 0);
+            case REG_C -> takeFlags();
+            case REG_D -> VRT;
+            default -> memory[register] & 0xff;
+        };
+    }
+
+    private void writeRegister(int value) {
+        switch (index) {
+            case SECONDS, MINUTES, HOURS, DAY_OF_WEEK, DAY_OF_MONTH, MONTH, YEAR, CENTURY -> {
+                if (!isSet(SET)) {
+                    showTime();
+                }
+                memory[index] = (byte) value;
+                if (!isSet(SET)) {
+                    adoptTime();
+                }
+            }
+            case REG_A -> {
+                memory[REG_A] = (byte) (value & ~UIP);
+                lastPeriod = periodNumber();
+            }
+            case REG_B -> writeB(value);
+            case REG_C, REG_D -> {
+                return; // read-only
+            }
+            default -> memory[index] = (byte) value;
+        }
+        schedule();
+    }
+
+    private void writeB(int value) {
+        int old = memory[REG_B];
+        if ((value & SET) != 0 && (old & SET) == 0) {
+            showTime();
+            value &= ~UIE; // as the data sheet has it: setting SET clears UIE
+        }
+        collectFlags();
+        memory[REG_B] = (byte) value;
+        if ((value & SET) == 0 && (old & SET) != 0) {
+            adoptTime();
+        }
+    }
+
+    private boolean isSet(int bit) {
+        return (memory[REG_B] & bit) != 0;
+    }
+
+    private CalendarFields fields() {
+        return new CalendarFields(isSet(BINARY), isSet(HOURS_24));
+    }
+
+    // Seconds since 1970 as the guest's clock shows them.
+    private long second() {
+        return Math.floorDiv(clock.wallMillis(), 1000) + offsetSeconds;
+    }
+
+    private static LocalDateTime time(long second) {
+        return LocalDateTime.ofEpochSecond(second, 0, ZoneOffset.UTC);
+    }
+
+    // The data sheet's window before an update; a reader that respects it never sees half of one.
+    private boolean updateInProgress() {
+        return !isSet(SET) && Math.floorMod(clock.wallMillis(), 1000) == 999;
+    }
+
+    private void showTime() {
+        LocalDateTime now = time(second());
+        CalendarFields f = fields();
+        memory[SECONDS] = (byte) f.encode(now.getSecond());
+        memory[MINUTES] = (byte) f.encode(now.getMinute());
+        memory[HOURS] = (byte) f.encodeHour(now.getHour());
+        memory[DAY_OF_WEEK] = (byte) f.encode(now.getDayOfWeek().getValue() % 7 + 1);
+        memory[DAY_OF_MONTH] = (byte) f.encode(now.getDayOfMonth());
+        memory[MONTH] = (byte) f.encode(now.getMonthValue());
+        memory[YEAR] = (byte) f.encode(Math.floorMod(now.getYear(), 100));
+        memory[CENTURY] = (byte) f.encode(Math.floorMod(now.getYear() / 100, 100));
+    }
+
+    private void adoptTime() {
+        CalendarFields f = fields();
+        LocalDateTime now = time(second());
+        int year = f.decode(memory[CENTURY] & 0xff) * 100 + f.decode(memory[YEAR] & 0xff);
+        LocalDateTime chosen = CalendarFields.time(
+                year,
+                f.decode(memory[MONTH] & 0xff),
+                f.decode(memory[DAY_OF_MONTH] & 0xff),
+                f.decodeHour(memory[HOURS] & 0xff),
+                f.decode(memory[MINUTES] & 0xff),
+                f.decode(memory[SECONDS] & 0xff),
+                now);
+        offsetSeconds += ChronoUnit.SECONDS.between(now, chosen);
+        lastSecond = second();
+        alarmSecond = Long.MAX_VALUE; // that of the old time; schedule() finds the new one
+    }
+
+    /** Nanoseconds of the periodic interrupt, 0 for none. */
+    private long period() {
+        int rate = memory[REG_A] & RATE;
+        if (rate == 0) {
+            return 0;
+        }
+        int shift = rate <= 2 ? rate + 6 : rate - 1; // the two fastest of a 32 kHz clock repeat slower ones
+        return (SECOND << shift) / 32768;
+    }
+
+    private long periodNumber() {
+        long period = period();
+        return period == 0 ? 0 : clock.nanos() / period;
+    }
+
+    private void collectFlags() {
+        long second = second();
+        if (second != lastSecond && !isSet(SET)) {
+            lastSecond = second;
+            flags |= UF;
+        }
+        if (second >= alarmSecond) {
+            alarmSecond = Long.MAX_VALUE;
+            flags |= AF;
+            rang = true;
+        }
+        long number = periodNumber();
+        if (number != lastPeriod) {
+            lastPeriod = number;
+            flags |= PF;
+        }
+    }
+
+    private int takeFlags() {
+        collectFlags();
+        int value = flags | ((flags & memory[REG_B] & (PF | AF | UF)) != 0 ? IRQF : 0);
+        flags = 0;
+        schedule();
+        return value;
+    }
+
+    private void updateLine() {
+        irq.set((flags & memory[REG_B] & (PF | AF | UF)) != 0);
+    }
+
+    private void expired() {
+        boolean ring;
+        synchronized (this) {
+            schedule();
+            ring = takeRang();
+        }
+        if (ring) {
+            alarm.run();
+        }
+    }
+
+    // Arms the timer for the nearest enabled event. An event whose flag still waits to be read need not come again.
+    private void schedule() {
+        if (suspended) {
+            return;
+        }
+        collectFlags();
+        updateLine();
+        long wait = Long.MAX_VALUE;
+        alarmSecond = Long.MAX_VALUE;
+        long now = clock.nanos();
+        if (!isSet(SET)) {
+            long untilNext = (1000 - Math.floorMod(clock.wallMillis(), 1000)) * 1_000_000L;
+            if (isSet(UIE) && (flags & UF) == 0) {
+                wait = untilNext;
+            }
+            if (isSet(AIE)) {
+                long second = second();
+                alarmSecond = nextAlarm(second);
+                if (alarmSecond != Long.MAX_VALUE) {
+                    long seconds = Math.min(alarmSecond - second - 1, LONGEST_WAIT / SECOND);
+                    wait = Math.min(wait, untilNext + seconds * SECOND);
+                }
+            }
+        }
+        if (isSet(PIE) && (flags & PF) == 0 && period() != 0) {
+            wait = Math.min(wait, period() - now % period());
+        }
+        if (wait == Long.MAX_VALUE) {
+            timer.cancel();
+        } else {
+            timer.arm(now + wait);
+        }
+    }
+
+    /** The first second after {@code from} that the alarm registers name. */
+    private long nextAlarm(long from) {
+        CalendarFields f = fields();
+        // A time of day that never comes would have the search look at every second of years.
+        if (!f.someHour(memory[HOURS_ALARM] & 0xff)
+                || !f.someMinute(memory[MINUTES_ALARM] & 0xff)
+                || !f.someMinute(memory[SECONDS_ALARM] & 0xff)) {
+            return Long.MAX_VALUE;
+        }
+        LocalDateTime at = time(from + 1);
+        LocalDateTime limit = at.plusYears(YEARS_AHEAD);
+        while (at.isBefore(limit)) {
+            if (!calendarMatches(MONTH_ALARM, f.encode(at.getMonthValue()))) {
+                at = at.truncatedTo(ChronoUnit.DAYS).withDayOfMonth(1).plusMonths(1);
+            } else if (!calendarMatches(DAY_ALARM, f.encode(at.getDayOfMonth()))) {
+                at = at.truncatedTo(ChronoUnit.DAYS).plusDays(1);
+            } else if (!CalendarFields.matches(memory[HOURS_ALARM] & 0xff, f.encodeHour(at.getHour()))) {
+                at = at.truncatedTo(ChronoUnit.HOURS).plusHours(1);
+            } else if (!CalendarFields.matches(memory[MINUTES_ALARM] & 0xff, f.encode(at.getMinute()))) {
+                at = at.truncatedTo(ChronoUnit.MINUTES).plusMinutes(1);
+            } else if (!CalendarFields.matches(memory[SECONDS_ALARM] & 0xff, f.encode(at.getSecond()))) {
+                at = at.plusSeconds(1);
+            } else {
+                return at.toEpochSecond(ZoneOffset.UTC);
+            }
+        }
+        return Long.MAX_VALUE;
+    }
+
+    // Day and month are not in every chip: zero, what firmware leaves there, means any too.
+    private boolean calendarMatches(int register, int encoded) {
+        int field = memory[register] & 0xff;
+        return field == 0 || CalendarFields.matches(field, encoded);
+    }
+
+    @Override
+    public synchronized void suspend() {
+        suspended = true;
+        timer.cancel();
+    }
+
+    /** An alarm that was due meanwhile rings now. */
+    @Override
+    public void resume() {
+        synchronized (this) {
+            suspended = false;
+        }
+        expired();
+    }
 }

@@ -11,8 +11,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import jcrosvm.base.VmmException;
 import jcrosvm.bus.Bus;
-import jcrosvm.bus.FakeLine;
-import jcrosvm.bus.Ram;
+import jcrosvm.bus.testing.FakeLine;
+import jcrosvm.bus.testing.Ram;
 import org.junit.jupiter.api.Test;
 
 class PciBusTest {

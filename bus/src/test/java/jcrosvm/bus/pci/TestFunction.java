@@ -3,7 +3,7 @@ package jcrosvm.bus.pci;
 import java.util.ArrayList;
 import java.util.List;
 import jcrosvm.bus.IrqLine;
-import jcrosvm.bus.Ram;
+import jcrosvm.bus.testing.Ram;
 
 /** A function with three BARs, an interrupt pin and a record of its hooks. */
 final class TestFunction implements PciFunction {

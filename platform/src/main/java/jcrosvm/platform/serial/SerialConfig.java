@@ -2,9 +2,27 @@ package jcrosvm.platform.serial;
 
 import java.nio.file.Path;
 import java.util.List;
+import jcrosvm.base.VmmException;
 import org.jspecify.annotations.Nullable;
 
-/** One {@code --serial} option. */
+/**
+ * One {@code --serial} option.
+ *
+ * @param type where output goes
+ * @param hardware what the guest sees
+ * @param name port name of a virtio console
+ * @param num which one of its kind, from 1
+ * @param path file or socket of {@code type}
+ * @param input file, pipe or device to read input from
+ * @param inputUnixStream input comes from the socket of {@code type=unix-stream}
+ * @param console the guest's kernel gets it as {@code console=}
+ * @param earlycon the guest's kernel prints there before it has drivers
+ * @param stdin input comes from standard input
+ * @param outTimestamp each line of output begins with the host's time
+ * @param debugconPort port of a debug console
+ * @param pciAddress place of a virtio console
+ * @param maxQueueSizes of a virtio console
+ */
 public record SerialConfig(
         Type type,
         Hardware hardware,
@@ -20,6 +38,11 @@ public record SerialConfig(
         int debugconPort,
         @Nullable String pciAddress,
         @Nullable List<Integer> maxQueueSizes) {
+    /** The port where Bochs and its followers have their debug console. */
+    public static final int DEFAULT_DEBUGCON_PORT = 0x402;
+
+    private static final int SERIAL_PORTS = 4;
+
     /** Where output goes. */
     public enum Type {
         SINK,
@@ -27,7 +50,16 @@ public record SerialConfig(
         SYSLOG,
         FILE,
         UNIX,
-        UNIX_STREAM
+        UNIX_STREAM;
+
+        boolean needsPath() {
+            return this == FILE || this == UNIX || this == UNIX_STREAM;
+        }
+
+        /** As in the option. */
+        public String word() {
+            return name().toLowerCase(java.util.Locale.ROOT).replace('_', '-');
+        }
     }
 
     /** What the guest sees. */
@@ -35,14 +67,106 @@ public record SerialConfig(
         SERIAL,
         VIRTIO_CONSOLE,
         LEGACY_VIRTIO_CONSOLE,
-        DEBUGCON
+        DEBUGCON;
+
+        /** As in the option. */
+        public String word() {
+            return name().toLowerCase(java.util.Locale.ROOT).replace('_', '-');
+        }
     }
 
+    /** COM1 with its output thrown away. */
     public static SerialConfig defaults() {
         return new SerialConfig(
-                Type.SINK, Hardware.SERIAL, null, 1, null, null, false, false, false, false, false, 0x402, null, null);
+                Type.SINK,
+                Hardware.SERIAL,
+                null,
+                1,
+                null,
+                null,
+                false,
+                false,
+                false,
+                false,
+                false,
+                DEFAULT_DEBUGCON_PORT,
+                null,
+                null);
     }
 
-    /** @throws jcrosvm.base.VmmException saying what cannot be */
-    public void validate() {}
+    /** What a machine has that nobody configured a console for. */
+    static SerialConfig standardConsole(boolean stdin) {
+        return new SerialConfig(
+                Type.STDOUT,
+                Hardware.SERIAL,
+                null,
+                1,
+                null,
+                null,
+                false,
+                true,
+                false,
+                stdin,
+                false,
+                DEFAULT_DEBUGCON_PORT,
+                null,
+                null);
+    }
+
+    static SerialConfig sink(int num) {
+        return new SerialConfig(
+                Type.SINK,
+                Hardware.SERIAL,
+                null,
+                num,
+                null,
+                null,
+                false,
+                false,
+                false,
+                false,
+                false,
+                DEFAULT_DEBUGCON_PORT,
+                null,
+                null);
+    }
+
+    /** @throws VmmException saying what cannot be */
+    public void validate() {
+        if (hardware == Hardware.VIRTIO_CONSOLE || hardware == Hardware.LEGACY_VIRTIO_CONSOLE) {
+            throw error("hardware=" + hardware.word() + " is not supported yet: use hardware=serial");
+        }
+        if (type == Type.SYSLOG) {
+            throw error("type=syslog is not supported yet: use type=file or type=unix");
+        }
+        require(
+                num >= 1 && (hardware != Hardware.SERIAL || num <= SERIAL_PORTS),
+                "num must be " + (hardware == Hardware.SERIAL ? "1 to " + SERIAL_PORTS : "1 or more") + ", not " + num);
+        require(path != null || !type.needsPath(), "type=" + type.word() + " needs a path");
+        require(path == null || type.needsPath(), "type=" + type.word() + " takes no path");
+        require(!inputUnixStream || type == Type.UNIX_STREAM, "input-unix-stream needs type=unix-stream");
+        int inputs = (stdin ? 1 : 0) + (input != null ? 1 : 0) + (inputUnixStream ? 1 : 0);
+        require(inputs <= 1, "only one of stdin, input and input-unix-stream can be given");
+        require(!earlycon || hardware == Hardware.SERIAL, "earlycon needs hardware=serial");
+        require(name == null, "name needs hardware=virtio-console");
+        require(pciAddress == null, "pci-address needs hardware=virtio-console");
+        require(maxQueueSizes == null, "max-queue-sizes needs hardware=virtio-console");
+        if (hardware == Hardware.DEBUGCON) {
+            require(inputs == 0, "a debugcon has no input");
+            require(!console, "a debugcon cannot be the console");
+        } else {
+            require(debugconPort == DEFAULT_DEBUGCON_PORT, "debugcon-port needs hardware=debugcon");
+        }
+        require(debugconPort >= 0 && debugconPort <= 0xffff, "debugcon-port " + debugconPort + " is above 65535");
+    }
+
+    private void require(boolean condition, String otherwise) {
+        if (!condition) {
+            throw error(otherwise);
+        }
+    }
+
+    private VmmException error(String problem) {
+        return new VmmException("serial " + hardware.word() + " " + num + ": " + problem);
+    }
 }

@@ -1,34 +1,128 @@
 package jcrosvm.platform.serial;
 
+import java.util.ArrayList;
+import java.util.List;
+import jcrosvm.base.VmmException;
+import jcrosvm.base.io.Fd;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.IrqLine;
+import jcrosvm.bus.SharedIrqLine;
 import jcrosvm.bus.Suspendable;
 
-/** COM1 to COM4 and the debug consoles, with their outputs and inputs. */
+/**
+ * COM1 to COM4 and the debug consoles, with their outputs and inputs. They outlive a reset of the machine: attaching
+ * them to the next one's bus resets the registers only.
+ */
 public final class SerialPorts implements Suspendable, AutoCloseable {
-    private SerialPorts() {}
+    private final SerialSetup setup;
+    private final List<Uart16550> uarts = new ArrayList<>();
+    private final List<DebugConsole> debugcons = new ArrayList<>();
+    private final List<SerialOutput> outputs = new ArrayList<>();
+    private final List<SerialInput> inputs = new ArrayList<>();
+
+    private SerialPorts(SerialSetup setup) {
+        this.setup = setup;
+    }
 
     /**
-     * Opens files and sockets; no thread runs before {@link #start}.
+     * Opens files and sockets; nothing is read before {@link #start}.
      *
      * @param irq4 COM1 and COM3
      * @param irq3 COM2 and COM4
+     * @throws VmmException naming the port and what could not be opened
      */
     public static SerialPorts open(SerialSetup setup, IrqLine irq4, IrqLine irq3) {
-        return new SerialPorts();
+        SerialPorts ports = new SerialPorts(setup);
+        SharedIrqLine odd = new SharedIrqLine(irq4);
+        SharedIrqLine even = new SharedIrqLine(irq3);
+        try {
+            for (SerialConfig config : setup.ports()) {
+                ports.openPort(config, (config.num() % 2 == 1 ? odd : even).source());
+            }
+            for (SerialConfig config : setup.debugcons()) {
+                ports.openDebugcon(config);
+            }
+            return ports;
+        } catch (RuntimeException e) {
+            ports.close();
+            throw e;
+        }
     }
 
-    public void attach(Bus ports) {}
+    private void openPort(SerialConfig config, IrqLine irq) {
+        String name = "serial" + config.num();
+        Fd in = null;
+        Fd out = null;
+        try {
+            out = Endpoints.output(config);
+            in = Endpoints.input(config, out);
+        } catch (VmmException e) {
+            if (out != null) {
+                out.close();
+            }
+            throw new VmmException("serial " + config.num() + ": " + e.getMessage(), e);
+        }
+        SerialOutput output = null;
+        if (out != null) {
+            output = new SerialOutput(name, out, format(config));
+            outputs.add(output);
+        }
+        Uart16550 uart = new Uart16550(name, irq, output);
+        uarts.add(uart);
+        if (in != null) {
+            inputs.add(new SerialInput(name, in, uart));
+        }
+    }
 
-    public void start() {}
+    private void openDebugcon(SerialConfig config) {
+        try {
+            Fd out = Endpoints.output(config);
+            SerialOutput output = null;
+            if (out != null) {
+                output = new SerialOutput("debugcon" + config.num(), out, format(config));
+                outputs.add(output);
+            }
+            debugcons.add(new DebugConsole(output));
+        } catch (VmmException e) {
+            throw new VmmException("debugcon " + config.num() + ": " + e.getMessage(), e);
+        }
+    }
+
+    private static OutputWriter.Format format(SerialConfig config) {
+        return new OutputWriter.Format(config.outTimestamp(), config.type() == SerialConfig.Type.UNIX);
+    }
+
+    /** Resets the devices and puts them on a machine's bus. */
+    public void attach(Bus ports) {
+        for (int i = 0; i < uarts.size(); i++) {
+            uarts.get(i).reset();
+            ports.insert(uarts.get(i), SerialSetup.BASES.get(i), Uart16550.PORTS);
+        }
+        for (int i = 0; i < debugcons.size(); i++) {
+            ports.insert(debugcons.get(i), setup.debugcons().get(i).debugconPort(), 1);
+        }
+    }
+
+    /** Begins to read input. Idempotent. */
+    public void start() {
+        inputs.forEach(SerialInput::start);
+    }
+
+    /** Input waits in the host; output goes on to be written. */
+    @Override
+    public void suspend() {
+        inputs.forEach(SerialInput::suspend);
+    }
 
     @Override
-    public void suspend() {}
-
-    @Override
-    public void resume() {}
+    public void resume() {
+        inputs.forEach(SerialInput::resume);
+    }
 
     /** Writes out what is buffered, then closes. */
     @Override
-    public void close() {}
+    public void close() {
+        inputs.forEach(SerialInput::close);
+        outputs.forEach(SerialOutput::close);
+    }
 }

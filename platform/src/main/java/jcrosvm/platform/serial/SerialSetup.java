@@ -1,6 +1,11 @@
 package jcrosvm.platform.serial;
 
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
+import jcrosvm.base.VmmException;
 
 /**
  * What a machine makes of its {@code --serial} options.
@@ -10,8 +15,81 @@ import java.util.List;
  * @param kernelParameters such as {@code console=ttyS0}
  */
 public record SerialSetup(List<SerialConfig> ports, List<SerialConfig> debugcons, List<String> kernelParameters) {
-    /** @throws jcrosvm.base.VmmException when the options contradict each other */
+    /** I/O ports of COM1 to COM4. */
+    public static final List<Integer> BASES = List.of(0x3f8, 0x2f8, 0x3e8, 0x2e8);
+
+    private record Identity(SerialConfig.Hardware hardware, int num) {}
+
+    /**
+     * Without a console, and unless COM1 is configured, COM1 is standard output and input and the console. COM ports
+     * that are not configured are there all the same.
+     *
+     * @throws VmmException when an option is wrong in itself or contradicts another
+     */
     public static SerialSetup of(List<SerialConfig> configs) {
-        return new SerialSetup(List.of(), List.of(), List.of());
+        configs.forEach(SerialConfig::validate);
+        checkTogether(configs);
+        List<SerialConfig> ports = new ArrayList<>();
+        for (int num = 1; num <= BASES.size(); num++) {
+            ports.add(port(configs, num));
+        }
+        List<SerialConfig> debugcons = configs.stream()
+                .filter(c -> c.hardware() == SerialConfig.Hardware.DEBUGCON)
+                .sorted(Comparator.comparingInt(SerialConfig::num))
+                .toList();
+        List<String> parameters = new ArrayList<>();
+        for (SerialConfig port : ports) {
+            if (port.console()) {
+                parameters.add("console=ttyS" + (port.num() - 1));
+            }
+            if (port.earlycon()) {
+                parameters.add("earlycon=uart8250,io,0x%x".formatted(BASES.get(port.num() - 1)));
+            }
+        }
+        return new SerialSetup(List.copyOf(ports), debugcons, List.copyOf(parameters));
+    }
+
+    private static SerialConfig port(List<SerialConfig> configs, int num) {
+        for (SerialConfig config : configs) {
+            if (config.hardware() == SerialConfig.Hardware.SERIAL && config.num() == num) {
+                return config;
+            }
+        }
+        if (num == 1 && configs.stream().noneMatch(SerialConfig::console)) {
+            return SerialConfig.standardConsole(configs.stream().noneMatch(SerialConfig::stdin));
+        }
+        return SerialConfig.sink(num);
+    }
+
+    private static void checkTogether(List<SerialConfig> configs) {
+        Set<Identity> seen = new HashSet<>();
+        Set<Integer> debugconPorts = new HashSet<>();
+        SerialConfig stdin = null;
+        SerialConfig earlycon = null;
+        for (SerialConfig c : configs) {
+            if (!seen.add(new Identity(c.hardware(), c.num()))) {
+                throw new VmmException(describe(c) + " is given twice");
+            }
+            if (c.hardware() == SerialConfig.Hardware.DEBUGCON && !debugconPorts.add(c.debugconPort())) {
+                throw new VmmException(
+                        "%s: debugcon-port 0x%x is used by another one".formatted(describe(c), c.debugconPort()));
+            }
+            if (c.stdin()) {
+                if (stdin != null) {
+                    throw new VmmException(describe(c) + ": stdin is used by " + describe(stdin) + " already");
+                }
+                stdin = c;
+            }
+            if (c.earlycon()) {
+                if (earlycon != null) {
+                    throw new VmmException(describe(c) + ": " + describe(earlycon) + " is the earlycon already");
+                }
+                earlycon = c;
+            }
+        }
+    }
+
+    private static String describe(SerialConfig c) {
+        return "serial " + c.hardware().word() + " " + c.num();
     }
 }

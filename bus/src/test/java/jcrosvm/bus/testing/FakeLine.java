@@ -1,4 +1,6 @@
-package jcrosvm.bus;
+package jcrosvm.bus.testing;
+
+import jcrosvm.bus.IrqLine;
 
 /** An interrupt line that remembers its level and counts rising edges. */
 public final class FakeLine implements IrqLine {

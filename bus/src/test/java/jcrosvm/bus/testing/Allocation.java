@@ -1,4 +1,4 @@
-package jcrosvm.bus;
+package jcrosvm.bus.testing;
 
 import java.lang.reflect.Method;
 

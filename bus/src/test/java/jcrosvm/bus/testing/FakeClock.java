@@ -1,8 +1,9 @@
-package jcrosvm.bus;
+package jcrosvm.bus.testing;
 
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import jcrosvm.bus.DeviceClock;
 
 /** A clock that stands still until a test moves it; timers run within {@link #advance}. */
 public final class FakeClock implements DeviceClock {

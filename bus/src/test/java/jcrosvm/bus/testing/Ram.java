@@ -1,4 +1,6 @@
-package jcrosvm.bus;
+package jcrosvm.bus.testing;
+
+import jcrosvm.bus.BusDevice;
 
 /** A device of plain bytes, little-endian. */
 public final class Ram implements BusDevice {

@@ -1,0 +1,138 @@
+package jcrosvm.platform.serial;
+
+import java.io.ByteArrayOutputStream;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.time.LocalDateTime;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import jcrosvm.base.Errno;
+import jcrosvm.base.OsException;
+import jcrosvm.base.io.Fd;
+import jcrosvm.base.io.Poller;
+
+/** Writes a serial port's output to a descriptor and copes with one that fails. Belongs to the output's thread. */
+final class OutputWriter implements AutoCloseable {
+    /** What is written at once: a pipe that is writable takes so much without waiting. */
+    static final int CHUNK = 4096;
+
+    private static final int POLL_MILLIS = 200;
+    private static final DateTimeFormatter TIMESTAMP = DateTimeFormatter.ofPattern("'['uuuu-MM-dd HH:mm:ss.SSS'] '");
+    private static final System.Logger LOG = System.getLogger(OutputWriter.class.getName());
+
+    /**
+     * How the bytes are written.
+     *
+     * @param timestamps each line begins with the time, UTC
+     * @param lines each line is a write of its own, as datagrams want it
+     */
+    record Format(boolean timestamps, boolean lines) {}
+
+    private final String name;
+    private final Fd fd;
+    private final Format format;
+    private final MemorySegment buffer = Arena.ofAuto().allocate(CHUNK);
+    private final ByteArrayOutputStream line = new ByteArrayOutputStream();
+    private boolean lineStart = true;
+    private boolean failing;
+    private volatile boolean gone;
+    private volatile boolean cancelled;
+
+    OutputWriter(String name, Fd fd, Format format) {
+        this.name = name;
+        this.fd = fd;
+        this.format = format;
+    }
+
+    /** Writes or drops them. */
+    void write(byte[] bytes, int length) {
+        if (!format.timestamps && !format.lines) {
+            writeRaw(bytes, length);
+            return;
+        }
+        for (int i = 0; i < length; i++) {
+            if (lineStart && format.timestamps) {
+                line.writeBytes(
+                        TIMESTAMP.format(LocalDateTime.now(ZoneOffset.UTC)).getBytes(StandardCharsets.US_ASCII));
+            }
+            line.write(bytes[i]);
+            lineStart = bytes[i] == '\n';
+            if (format.lines && (lineStart || line.size() >= CHUNK)) {
+                flushLine();
+            }
+        }
+        if (!format.lines) {
+            flushLine();
+        }
+    }
+
+    private void flushLine() {
+        if (line.size() > 0) {
+            writeRaw(line.toByteArray(), line.size());
+            line.reset();
+        }
+    }
+
+    private void writeRaw(byte[] bytes, int length) {
+        int done = 0;
+        while (done < length && !gone && !cancelled) {
+            int size = Math.min(CHUNK, length - done);
+            MemorySegment.copy(bytes, done, buffer, ValueLayout.JAVA_BYTE, 0, size);
+            try {
+                // Not to hang in write: close() must be able to end this.
+                if (Poller.await(fd, Poller.WRITABLE, POLL_MILLIS) == 0) {
+                    continue;
+                }
+                done += (int) fd.write(buffer.asSlice(0, size));
+                if (failing) {
+                    failing = false;
+                    LOG.log(System.Logger.Level.INFO, "{0}: output works again", name);
+                }
+            } catch (OsException e) {
+                if (!recover(e)) {
+                    return;
+                }
+            } catch (IllegalStateException e) {
+                return; // closed from elsewhere
+            }
+        }
+    }
+
+    /** Whether to try the same bytes again. */
+    private boolean recover(OsException e) {
+        switch (e.errno()) {
+            case Errno.EAGAIN -> {
+                return true;
+            }
+            case Errno.EPIPE, Errno.ECONNRESET, Errno.ECONNREFUSED, Errno.ENOTCONN -> {
+                gone = true;
+                LOG.log(System.Logger.Level.WARNING, "{0}: the receiver is gone, output is dropped", name);
+            }
+            default -> {
+                if (!failing) {
+                    failing = true;
+                    LOG.log(
+                            System.Logger.Level.WARNING,
+                            "{0}: {1}; output is dropped until it works again",
+                            name,
+                            e.getMessage());
+                }
+            }
+        }
+        return false;
+    }
+
+    /** Makes a write that waits give up soon. From any thread. */
+    void cancel() {
+        cancelled = true;
+    }
+
+    @Override
+    public void close() {
+        cancelled = false;
+        flushLine();
+        fd.close();
+    }
+}

@@ -1,0 +1,161 @@
+package jcrosvm.platform.serial;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import jcrosvm.base.Errno;
+import jcrosvm.base.OsException;
+import jcrosvm.base.io.EventFd;
+import jcrosvm.base.io.Fd;
+import jcrosvm.base.io.Poller;
+import jcrosvm.bus.Suspendable;
+
+/**
+ * Feeds a UART from a descriptor, on a thread of its own. While the UART has no room nothing is read, so whoever writes
+ * at the other end has to wait.
+ */
+final class SerialInput implements Suspendable, AutoCloseable {
+    private static final int CHUNK = 64;
+    private static final long ROOM_WAIT_MILLIS = 250;
+    private static final long JOIN_MILLIS = 1000;
+    private static final System.Logger LOG = System.getLogger(SerialInput.class.getName());
+
+    private final String name;
+    private final Fd fd;
+    private final Uart16550 uart;
+    private final EventFd wake = new EventFd();
+    private final Thread thread;
+    // Guarded by this.
+    private boolean started;
+    private boolean suspended;
+    private boolean delivering;
+    private volatile boolean closed;
+
+    /** @param fd owned from now on */
+    SerialInput(String name, Fd fd, Uart16550 uart) {
+        this.name = name;
+        this.fd = fd;
+        this.uart = uart;
+        thread = Thread.ofPlatform().name(name + "-in").daemon().unstarted(this::loop);
+    }
+
+    /** Idempotent. */
+    synchronized void start() {
+        if (!started) {
+            started = true;
+            thread.start();
+        }
+    }
+
+    private void loop() {
+        MemorySegment buffer = Arena.ofAuto().allocate(CHUNK);
+        try (Poller poller = new Poller()) {
+            poller.add(wake.fd(), Poller.READABLE, events -> wake.drain());
+            boolean[] ready = new boolean[1];
+            boolean polled = addSource(poller, ready);
+            while (!closed) {
+                if (polled) {
+                    ready[0] = false;
+                    poller.poll(-1);
+                    if (!ready[0]) {
+                        continue;
+                    }
+                }
+                long n = fd.read(buffer);
+                if (n == 0) {
+                    return;
+                }
+                deliver(buffer, (int) n);
+            }
+        } catch (InterruptedException e) {
+            // nobody interrupts this thread but to end it
+        } catch (OsException e) {
+            // A terminal or pipe whose other end is closed fails in one of these ways: the end of input.
+            if (!closed && e.errno() != Errno.EIO && e.errno() != Errno.ECONNRESET) {
+                LOG.log(System.Logger.Level.WARNING, "{0}: no more input: {1}", name, e.getMessage());
+            }
+        } catch (IllegalStateException e) {
+            if (!closed) {
+                throw e;
+            }
+        }
+    }
+
+    /** Whether it can be waited for: regular files cannot, they are always ready. */
+    private boolean addSource(Poller poller, boolean[] ready) {
+        try {
+            poller.add(fd, Poller.READABLE, events -> ready[0] = true);
+            return true;
+        } catch (OsException e) {
+            if (e.errno() != Errno.EPERM) {
+                throw e;
+            }
+            return false;
+        }
+    }
+
+    private void deliver(MemorySegment bytes, int length) throws InterruptedException {
+        for (int i = 0; i < length && !closed; ) {
+            synchronized (this) {
+                while (suspended && !closed) {
+                    wait();
+                }
+                delivering = true;
+            }
+            // In slices, so that suspend() and close() are not kept waiting by a guest that never reads.
+            boolean taken = uart.receive(bytes.get(ValueLayout.JAVA_BYTE, i), ROOM_WAIT_MILLIS);
+            synchronized (this) {
+                delivering = false;
+                notifyAll();
+            }
+            if (taken) {
+                i++;
+            }
+        }
+    }
+
+    @Override
+    public synchronized void suspend() {
+        suspended = true;
+        boolean interrupted = false;
+        while (delivering) {
+            try {
+                wait();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    @Override
+    public synchronized void resume() {
+        suspended = false;
+        notifyAll();
+    }
+
+    @Override
+    public void close() {
+        boolean join;
+        synchronized (this) {
+            closed = true;
+            join = started;
+            notifyAll();
+        }
+        wake.signal();
+        if (join) {
+            try {
+                thread.join(JOIN_MILLIS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+            if (thread.isAlive()) {
+                return; // it still uses the descriptors
+            }
+        }
+        wake.close();
+        fd.close();
+    }
+}
