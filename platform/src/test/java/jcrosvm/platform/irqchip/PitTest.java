@@ -167,7 +167,7 @@ class PitTest {
     void limitsTheRateOfInterrupts() {
         load(0, 2, 2);
         clock.advanceMillis(1000);
-        assertThat(irq.edges()).isBetween(4900, 5001);
+        assertThat(irq.edges()).isBetween(4900, 5100);
     }
 
     @Test
