@@ -29,9 +29,11 @@ public final class Boot {
      * SMBIOS tables that it would overlap are not written, since firmware of that size makes its own.
      *
      * @param memory backing exactly {@link MemoryLayout#ram()}
+     * @param speed of the guest's CPUs
      * @throws VmmException if a file cannot be used; memory is then in no defined state
      */
-    public static LoadedGuest load(GuestMemory memory, MemoryLayout layout, Hardware hardware, BootConfig config) {
+    public static LoadedGuest load(
+            GuestMemory memory, MemoryLayout layout, Hardware hardware, BootConfig config, CpuSpeed speed) {
         config.validate();
         Path bios = config.bios();
         if (bios != null) {
@@ -48,7 +50,17 @@ public final class Boot {
         long rsdp = tables(memory, layout, hardware, config, MemoryLayout.HIGH_MEMORY);
         memory.putShort(EBDA_SEGMENT, (short) (MemoryLayout.MP_TABLE >> 4));
         memory.putShort(BASE_MEMORY, (short) (MemoryLayout.MP_TABLE >> 10));
-        return KernelLoader.load(memory, layout, hardware, config, kernel, rsdp);
+        return KernelLoader.load(memory, layout, hardware, settled(config, speed), kernel, rsdp);
+    }
+
+    /** As the longer form, on native CPUs. */
+    public static LoadedGuest load(GuestMemory memory, MemoryLayout layout, Hardware hardware, BootConfig config) {
+        return load(memory, layout, hardware, config, CpuSpeed.NATIVE);
+    }
+
+    private static BootConfig settled(BootConfig config, CpuSpeed speed) {
+        boolean idle = config.unpack() == KernelUnpack.AUTO && speed == CpuSpeed.NATIVE;
+        return idle ? config.withUnpack(KernelUnpack.OFF) : config;
     }
 
     /**

@@ -93,7 +93,6 @@ final class Dsdt {
                 name("_HID", eisaId("PNP0A08")),
                 name("_CID", eisaId("PNP0A03")),
                 name("_UID", integer(0)),
-                name("_ADR", integer(0)),
                 name("_SEG", integer(0)),
                 name("_BBN", integer(0)),
                 name("_CCA", integer(1)),
