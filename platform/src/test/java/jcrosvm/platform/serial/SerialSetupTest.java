@@ -1,0 +1,159 @@
+package jcrosvm.platform.serial;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Path;
+import java.util.List;
+import jcrosvm.base.VmmException;
+import jcrosvm.platform.serial.SerialConfig.Hardware;
+import jcrosvm.platform.serial.SerialConfig.Type;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class SerialSetupTest {
+    /** Options by word, as on the command line. */
+    private static SerialConfig config(String options) {
+        SerialConfig c = SerialConfig.defaults();
+        for (String option : options.isEmpty() ? new String[0] : options.split(" ")) {
+            String[] parts = option.split("=", 2);
+            String v = parts.length > 1 ? parts[1] : "";
+            boolean on = true;
+            c = switch (parts[0]) {
+                case "type" -> copy(c, Type.valueOf(v), c.hardware(), c.num(), c.path(), c.input());
+                case "hardware" -> copy(c, c.type(), Hardware.valueOf(v), c.num(), c.path(), c.input());
+                case "num" -> copy(c, c.type(), c.hardware(), Integer.parseInt(v), c.path(), c.input());
+                case "path" -> copy(c, c.type(), c.hardware(), c.num(), Path.of(v), c.input());
+                case "input" -> copy(c, c.type(), c.hardware(), c.num(), c.path(), Path.of(v));
+                case "stdin" ->
+                    flags(c, c.console(), c.earlycon(), on, c.inputUnixStream(), c.name(), c.debugconPort());
+                case "console" ->
+                    flags(c, on, c.earlycon(), c.stdin(), c.inputUnixStream(), c.name(), c.debugconPort());
+                case "earlycon" ->
+                    flags(c, c.console(), on, c.stdin(), c.inputUnixStream(), c.name(), c.debugconPort());
+                case "input-unix-stream" ->
+                    flags(c, c.console(), c.earlycon(), c.stdin(), on, c.name(), c.debugconPort());
+                case "name" -> flags(c, c.console(), c.earlycon(), c.stdin(), c.inputUnixStream(), v, c.debugconPort());
+                case "debugcon-port" ->
+                    flags(c, c.console(), c.earlycon(), c.stdin(), c.inputUnixStream(), c.name(), Integer.decode(v));
+                default -> throw new IllegalArgumentException(option);
+            };
+        }
+        return c;
+    }
+
+    private static SerialConfig copy(SerialConfig c, Type type, Hardware hardware, int num, Path path, Path input) {
+        return new SerialConfig(
+                type,
+                hardware,
+                c.name(),
+                num,
+                path,
+                input,
+                c.inputUnixStream(),
+                c.console(),
+                c.earlycon(),
+                c.stdin(),
+                c.outTimestamp(),
+                c.debugconPort(),
+                c.pciAddress(),
+                c.maxQueueSizes());
+    }
+
+    private static SerialConfig flags(
+            SerialConfig c, boolean console, boolean earlycon, boolean stdin, boolean stream, String name, int port) {
+        return new SerialConfig(
+                c.type(),
+                c.hardware(),
+                name,
+                c.num(),
+                c.path(),
+                c.input(),
+                stream,
+                console,
+                earlycon,
+                stdin,
+                c.outTimestamp(),
+                port,
+                c.pciAddress(),
+                c.maxQueueSizes());
+    }
+
+    private static SerialSetup setup(String... options) {
+        return SerialSetup.of(
+                java.util.Arrays.stream(options).map(SerialSetupTest::config).toList());
+    }
+
+    @Test
+    void aloneComOneIsTheTerminal() {
+        SerialSetup setup = setup();
+        assertThat(setup.ports()).hasSize(4);
+        assertThat(setup.ports().get(0)).isEqualTo(SerialConfig.standardConsole(true));
+        assertThat(setup.ports().get(3)).isEqualTo(SerialConfig.sink(4));
+        assertThat(setup.kernelParameters()).containsExactly("console=ttyS0");
+    }
+
+    @Test
+    void comOneStaysTheConsoleBesideOthers() {
+        SerialSetup setup = setup("num=2 type=STDOUT stdin");
+        assertThat(setup.ports().get(0)).isEqualTo(SerialConfig.standardConsole(false));
+        assertThat(setup.ports().get(1).stdin()).isTrue();
+    }
+
+    @Test
+    void aConfiguredComOneIsNotReplaced() {
+        assertThat(setup("num=1").kernelParameters()).isEmpty();
+        assertThat(setup("num=3 console").ports().get(0)).isEqualTo(SerialConfig.sink(1));
+    }
+
+    @Test
+    void tellsTheKernel() {
+        assertThat(setup("num=4 console", "num=2 console earlycon").kernelParameters())
+                .containsExactly("console=ttyS1", "earlycon=uart8250,io,0x2f8", "console=ttyS3");
+    }
+
+    @Test
+    void debugconsHavePorts() {
+        SerialSetup setup = setup("hardware=DEBUGCON num=7 type=STDOUT", "hardware=DEBUGCON debugcon-port=0xe9");
+        assertThat(setup.debugcons()).extracting(SerialConfig::debugconPort).containsExactly(0xe9, 0x402);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "hardware=VIRTIO_CONSOLE | serial virtio-console 1: hardware=virtio-console is not supported yet: use hardware=serial",
+                "type=SYSLOG | serial serial 1: type=syslog is not supported yet: use type=file or type=unix",
+                "num=5 | serial serial 5: num must be 1 to 4, not 5",
+                "num=0 | serial serial 0: num must be 1 to 4, not 0",
+                "hardware=DEBUGCON num=0 | serial debugcon 0: num must be 1 or more, not 0",
+                "type=FILE | serial serial 1: type=file needs a path",
+                "type=UNIX_STREAM | serial serial 1: type=unix-stream needs a path",
+                "path=/x | serial serial 1: type=sink takes no path",
+                "input-unix-stream | serial serial 1: input-unix-stream needs type=unix-stream",
+                "stdin input=/x | serial serial 1: only one of stdin, input and input-unix-stream can be given",
+                "hardware=DEBUGCON earlycon | serial debugcon 1: earlycon needs hardware=serial",
+                "hardware=DEBUGCON stdin | serial debugcon 1: a debugcon has no input",
+                "hardware=DEBUGCON debugcon-port=65536 | serial debugcon 1: debugcon-port 65536 is above 65535",
+                "debugcon-port=1 | serial serial 1: debugcon-port needs hardware=debugcon",
+                "name=x | serial serial 1: name needs hardware=virtio-console",
+            })
+    void refuses(String options, String message) {
+        assertThatThrownBy(() -> config(options).validate())
+                .isInstanceOf(VmmException.class)
+                .hasMessage(message);
+    }
+
+    @Test
+    void refusesContradictions() {
+        assertThatThrownBy(() -> setup("num=2", "num=2")).hasMessage("serial serial 2 is given twice");
+        assertThatThrownBy(() -> setup("num=2 stdin", "num=3 stdin"))
+                .hasMessage("serial serial 3: stdin is used by serial serial 2 already");
+        assertThatThrownBy(() -> setup("num=2 earlycon", "num=3 earlycon"))
+                .hasMessage("serial serial 3: serial serial 2 is the earlycon already");
+        assertThatThrownBy(() -> setup("hardware=DEBUGCON", "hardware=DEBUGCON num=2"))
+                .hasMessage("serial debugcon 2: debugcon-port 0x402 is used by another one");
+        assertThatThrownBy(() -> SerialSetup.of(List.of(config("num=9")))).isInstanceOf(VmmException.class);
+    }
+}
