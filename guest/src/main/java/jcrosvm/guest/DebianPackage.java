@@ -188,11 +188,16 @@ public final class DebianPackage {
             }
             throw new IOException("it has no " + archive);
         } catch (IOException e) {
-            throw new VmmException("cannot read the package " + file + ": " + AtomicFiles.reason(e), e);
+            throw unreadable(file, AtomicFiles.reason(e), e);
         } catch (IllegalArgumentException e) {
             // The archive library reports some kinds of damage so.
-            throw new VmmException("cannot read the package " + file + ": " + e.getMessage(), e);
+            throw unreadable(file, String.valueOf(e.getMessage()), e);
         }
+    }
+
+    private static VmmException unreadable(Path file, String reason, Exception cause) {
+        // The archive library quotes what it found, which in a damaged file may be anything.
+        return new VmmException("cannot read the package " + file + ": " + reason.replaceAll("\\p{Cntrl}", "?"), cause);
     }
 
     private static void tar(String name, InputStream part, Visitor visitor) throws IOException {
