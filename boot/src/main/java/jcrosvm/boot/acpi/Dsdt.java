@@ -67,9 +67,9 @@ final class Dsdt {
                 "DSDT",
                 REVISION,
                 list(
-                        sleep("\\_S1_", PmBlock.SLEEP_TYPE_S1),
-                        sleep("\\_S5_", PmBlock.SLEEP_TYPE_S5),
-                        scope("\\_SB_", list(devices))));
+                        sleep("_S1", PmBlock.SLEEP_TYPE_S1),
+                        sleep("_S5", PmBlock.SLEEP_TYPE_S5),
+                        scope("_SB", list(devices))));
     }
 
     private static byte[] sleep(String state, int type) {

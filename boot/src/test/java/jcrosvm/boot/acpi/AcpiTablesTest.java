@@ -103,8 +103,7 @@ class AcpiTablesTest {
     void compilerFindsNothingWrong() throws IOException {
         String iasl = Tool.require("iasl");
         byte[] extra = Aml.scope(
-                "\\_SB_",
-                Aml.device("VR00", Aml.name("_HID", Aml.string("LNRO0005")), Aml.name("_UID", Aml.integer(0))));
+                "_SB", Aml.device("VR00", Aml.name("_HID", Aml.string("LNRO0005")), Aml.name("_UID", Aml.integer(0))));
         AcpiTables.write(memory, layout, hardware(64, List.of(extra)), List.of());
         Map<String, byte[]> tables = tables();
         assertThat(tables).containsKey("SSDT");
