@@ -22,7 +22,7 @@ final class SourceTree {
         return MODULE.matcher(text(ROOT.resolve("pom.xml")))
                 .results()
                 .map(match -> match.group(1))
-                .filter(module -> !module.startsWith("test/"))
+                .filter(module -> !module.startsWith("test/") && !module.equals("bench"))
                 .toList();
     }
 
