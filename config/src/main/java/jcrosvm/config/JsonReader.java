@@ -2,12 +2,12 @@ package jcrosvm.config;
 
 import java.util.ArrayList;
 import java.util.List;
+import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
 import tools.jackson.core.ObjectReadContext;
 import tools.jackson.core.StreamReadConstraints;
 import tools.jackson.core.StreamReadFeature;
-import tools.jackson.core.exc.StreamReadException;
 import tools.jackson.core.json.JsonFactory;
 
 /**
@@ -40,7 +40,7 @@ public final class JsonReader {
                 throw new ConfigException("remaining characters after the JSON value", position(parser));
             }
             return value;
-        } catch (StreamReadException e) {
+        } catch (JacksonException e) {
             long offset = e.getLocation() == null ? -1 : e.getLocation().getCharOffset();
             throw new ConfigException(plain(e.getOriginalMessage()), (int) Math.min(offset, json.length()));
         }

@@ -58,6 +58,9 @@ public final class RecordBinder {
         if (raw == CpuSet.class) {
             return cpuSet(inner);
         }
+        if (raw == Value.class) {
+            return value;
+        }
         if (raw.isEnum()) {
             return constant(inner, raw);
         }

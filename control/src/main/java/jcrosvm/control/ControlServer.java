@@ -1,5 +1,6 @@
 package jcrosvm.control;
 
+import static java.lang.System.Logger.Level.DEBUG;
 import static java.lang.System.Logger.Level.ERROR;
 import static java.lang.System.Logger.Level.WARNING;
 
@@ -30,11 +31,29 @@ public final class ControlServer implements AutoCloseable {
 
     private static final System.Logger LOG = System.getLogger("control");
 
+    /** Bad requests of one client that are worth a line; a client must not be able to fill the log. */
+    private static final int MAX_COMPLAINTS = 3;
+
+    /** One connection. */
+    private static final class Client {
+        final UnixSocket socket;
+        int complaints;
+
+        Client(UnixSocket socket) {
+            this.socket = socket;
+        }
+
+        void complain(String message) {
+            LOG.log(complaints < MAX_COMPLAINTS ? WARNING : DEBUG, "control socket: " + message);
+            complaints++;
+        }
+    }
+
     private final Path path;
     private final UnixSocket listener;
     private final Poller poller = new Poller();
     private final EventFd quit = new EventFd();
-    private final List<UnixSocket> clients = new ArrayList<>();
+    private final List<Client> clients = new ArrayList<>();
     private @Nullable Thread thread;
     private volatile boolean stopping;
 
@@ -76,9 +95,9 @@ public final class ControlServer implements AutoCloseable {
     }
 
     private void accept(VmControl vm) {
-        UnixSocket client;
+        UnixSocket socket;
         try {
-            client = listener.accept();
+            socket = listener.accept();
         } catch (OsException e) {
             if (e.errno() == Errno.EMFILE || e.errno() == Errno.ENFILE) {
                 LOG.log(WARNING, "control socket: no descriptor left for a client");
@@ -90,20 +109,21 @@ public final class ControlServer implements AutoCloseable {
         }
         if (clients.size() == MAX_CLIENTS) {
             LOG.log(WARNING, "control socket: too many clients");
-            client.close();
+            socket.close();
             return;
         }
-        client.fd().nonBlocking(true);
+        socket.fd().nonBlocking(true);
+        Client client = new Client(socket);
         clients.add(client);
-        poller.add(client.fd(), Poller.READABLE, events -> answer(client, vm));
+        poller.add(socket.fd(), Poller.READABLE, events -> answer(client, vm));
     }
 
-    private void answer(UnixSocket client, VmControl vm) {
-        if (!client.fd().isOpen()) {
+    private void answer(Client client, VmControl vm) {
+        if (!client.socket.fd().isOpen()) {
             return;
         }
         try {
-            UnixSocket.Message message = client.receive(MAX_PACKET);
+            UnixSocket.Message message = client.socket.receive(MAX_PACKET);
             if (message == null) {
                 return;
             }
@@ -118,35 +138,35 @@ public final class ControlServer implements AutoCloseable {
                     : RequestCodec.decode(message.data());
             if (request == Request.Command.EXIT) {
                 // The client learns of it first: afterwards this process may be gone.
-                client.send(new Reply.Ok().encode());
+                client.socket.send(new Reply.Ok().encode());
                 vm.stop();
             } else {
-                client.send(carryOut(request, vm).encode());
+                client.socket.send(carryOut(client, request, vm).encode());
             }
         } catch (OsException e) {
             drop(client);
         }
     }
 
-    private static Reply carryOut(Request request, VmControl vm) {
+    private static Reply carryOut(Client client, Request request, VmControl vm) {
         try {
             switch (request) {
                 case Request.Command command -> perform(command, vm);
                 case Request.Unsupported(String name) -> {
-                    LOG.log(WARNING, "control socket: " + name + " is not supported");
+                    client.complain(name + " is not supported");
                     return new Reply.Err(Errno.ENOTSUP);
                 }
                 case Request.Malformed(String reason) -> {
-                    LOG.log(WARNING, "control socket: bad request: " + reason);
+                    client.complain("bad request: " + reason);
                     return new Reply.Err(Errno.EINVAL);
                 }
             }
             return new Reply.Ok();
         } catch (OsException e) {
-            LOG.log(WARNING, "control socket: " + e.getMessage());
+            client.complain(String.valueOf(e.getMessage()));
             return new Reply.Err(e.errno());
         } catch (VmmException e) {
-            LOG.log(WARNING, "control socket: " + e.getMessage());
+            client.complain(String.valueOf(e.getMessage()));
             return new Reply.Err(Errno.EIO);
         } catch (RuntimeException e) {
             // A defect in one request must not take the others' way to the VM.
@@ -167,15 +187,19 @@ public final class ControlServer implements AutoCloseable {
         }
     }
 
-    private void drop(UnixSocket client) {
-        poller.remove(client.fd());
+    private void drop(Client client) {
+        poller.remove(client.socket.fd());
         clients.remove(client);
-        client.close();
+        client.socket.close();
     }
 
-    /** Ends all connections and removes the socket. */
+    /** Ends all connections and removes the socket; a second time does nothing. */
     @Override
-    public void close() {
+    public synchronized void close() {
+        if (stopping) {
+            // The path may be another server's by now.
+            return;
+        }
         stopping = true;
         quit.signal();
         Thread server = thread;
@@ -192,7 +216,7 @@ public final class ControlServer implements AutoCloseable {
                 Thread.currentThread().interrupt();
             }
         }
-        clients.forEach(UnixSocket::close);
+        clients.forEach(client -> client.socket.close());
         clients.clear();
         listener.close();
         poller.close();

@@ -15,6 +15,8 @@ final class VmConfigRules {
     /** 16 TiB: guest physical addresses of 46 bits leave room for no more beside the devices. */
     private static final long MAX_MEMORY_MIB = 16L << 20;
 
+    private static final long SMALL_MEMORY_MIB = 512;
+
     /** Longest suffix of a socket made in a directory: {@code /jcrosvm-4194304.sock}. */
     private static final int SOCKET_NAME = 21;
 
@@ -41,6 +43,10 @@ final class VmConfigRules {
         if (memory.sizeMib() > MAX_MEMORY_MIB) {
             throw new VmmException("--mem: " + memory.sizeMib() + " MiB is more than the machine can address, at most "
                     + MAX_MEMORY_MIB + " MiB");
+        }
+        // Every host has this much; asking it would only cost time.
+        if (memory.sizeMib() > SMALL_MEMORY_MIB || memory.locked()) {
+            HostMemory.read().check(memory);
         }
     }
 

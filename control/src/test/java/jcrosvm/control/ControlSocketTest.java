@@ -1,0 +1,300 @@
+package jcrosvm.control;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import jcrosvm.base.Errno;
+import jcrosvm.base.OsException;
+import jcrosvm.base.VmmException;
+import jcrosvm.base.io.EventFd;
+import jcrosvm.base.io.UnixSocket;
+import jcrosvm.vmm.VmControl;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ControlSocketTest {
+    /** Records what it is asked, and fails as it is told. */
+    private static final class Recorder implements VmControl {
+        final List<String> calls = Collections.synchronizedList(new ArrayList<>());
+        final CountDownLatch stopped = new CountDownLatch(1);
+        volatile RuntimeException failure;
+
+        private void call(String name) {
+            calls.add(name);
+            if (failure != null) {
+                throw failure;
+            }
+        }
+
+        @Override
+        public void stop() {
+            call("stop");
+            stopped.countDown();
+        }
+
+        @Override
+        public void powerButton() {
+            call("power");
+        }
+
+        @Override
+        public void sleepButton() {
+            call("sleep");
+        }
+
+        @Override
+        public void suspend(boolean full) {
+            call("suspend " + full);
+        }
+
+        @Override
+        public void resume(boolean full) {
+            call("resume " + full);
+        }
+    }
+
+    @TempDir
+    private Path folder;
+
+    private final Recorder vm = new Recorder();
+    private ControlServer server;
+
+    @BeforeEach
+    void start() {
+        server = ControlServer.listen(folder.resolve("s"));
+        server.serve(vm);
+    }
+
+    @AfterEach
+    void stop() {
+        server.close();
+    }
+
+    private String ask(UnixSocket client, String json) {
+        return ask(client, json.getBytes(StandardCharsets.UTF_8));
+    }
+
+    private String ask(UnixSocket client, byte[] packet) {
+        client.send(packet);
+        return new String(client.receive(1 << 16).data(), StandardCharsets.UTF_8);
+    }
+
+    private UnixSocket connect() {
+        return UnixSocket.connect(server.path(), UnixSocket.Type.SEQPACKET);
+    }
+
+    @Test
+    void carriesOutEveryCommand() {
+        try (ControlClient client = ControlClient.connect(server.path())) {
+            for (Request.Command command : Request.Command.values()) {
+                if (command != Request.Command.EXIT) {
+                    assertThat(client.send(command, -1)).isEqualTo(new Reply.Ok());
+                }
+            }
+        }
+        assertThat(vm.calls)
+                .containsExactly("power", "sleep", "suspend false", "resume false", "suspend true", "resume true");
+    }
+
+    @Test
+    void answersBeforeItStops() throws Exception {
+        try (UnixSocket client = connect()) {
+            assertThat(ask(client, "\"Exit\"")).isEqualTo("\"Ok\"");
+        }
+        vm.stopped.await();
+        assertThat(vm.calls).containsExactly("stop");
+    }
+
+    @Test
+    void answersInCrosvmsForms() {
+        try (UnixSocket client = connect()) {
+            assertThat(ask(client, "\"Powerbtn\"")).isEqualTo("\"Ok\"");
+            assertThat(ask(client, " \"Powerbtn\" ")).isEqualTo("\"Ok\"");
+            assertThat(ask(client, "{\"Powerbtn\":null}")).isEqualTo("\"Ok\"");
+            assertThat(ask(client, "{\"Gpe\":{\"gpe\":3,\"clear_evt\":null}}")).isEqualTo("{\"Err\":95}");
+            assertThat(ask(client, "{\"BalloonCommand\":\"Stats\"}")).isEqualTo("{\"Err\":95}");
+            assertThat(ask(client, "\"MakeRT\"")).isEqualTo("{\"Err\":95}");
+            for (String bad : List.of(
+                    "Powerbtn",
+                    "\"powerbtn\"",
+                    "{}",
+                    "[]",
+                    "5",
+                    "null",
+                    "\"\"",
+                    "{\"Powerbtn\":{}}",
+                    "{\"Exit\":1}",
+                    "{\"Powerbtn\":null,\"Exit\":null}",
+                    "\"Powerbtn\"x",
+                    "\u0000",
+                    "{\"a\":".repeat(1000))) {
+                assertThat(ask(client, bad)).as(bad).isEqualTo("{\"Err\":22}");
+            }
+            assertThat(ask(client, new byte[] {(byte) 0xff})).isEqualTo("{\"Err\":22}");
+            assertThat(ask(client, new byte[100_000])).isEqualTo("{\"Err\":22}");
+            assertThat(ask(client, "\"Powerbtn\"")).isEqualTo("\"Ok\"");
+        }
+    }
+
+    @Test
+    void passesErrorsOn() {
+        try (ControlClient client = ControlClient.connect(server.path())) {
+            vm.failure = new OsException("power button", Errno.ENOTSUP);
+            assertThat(client.send(Request.Command.POWER_BUTTON, -1)).isEqualTo(new Reply.Err(Errno.ENOTSUP));
+            vm.failure = new VmmException("no");
+            assertThat(client.send(Request.Command.POWER_BUTTON, -1)).isEqualTo(new Reply.Err(Errno.EIO));
+            vm.failure = new IllegalStateException("defect");
+            assertThat(client.send(Request.Command.POWER_BUTTON, -1)).isEqualTo(new Reply.Err(Errno.EIO));
+            vm.failure = null;
+            assertThat(client.send(Request.Command.POWER_BUTTON, -1)).isEqualTo(new Reply.Ok());
+        }
+    }
+
+    @Test
+    void survivesGarbageFromManyClients() {
+        Random random = new Random(4);
+        List<UnixSocket> clients = new ArrayList<>();
+        for (int i = 0; i < 20; i++) {
+            clients.add(connect());
+        }
+        String alphabet = "\"ExitPowbn{}[]:,\\ 0";
+        for (int i = 0; i < 5_000; i++) {
+            UnixSocket client = clients.get(random.nextInt(clients.size()));
+            byte[] packet = new byte[1 + random.nextInt(12)];
+            for (int j = 0; j < packet.length; j++) {
+                packet[j] = (byte)
+                        (random.nextInt(8) == 0
+                                ? random.nextInt(256)
+                                : alphabet.charAt(random.nextInt(alphabet.length())));
+            }
+            assertThat(ask(client, packet)).isIn("\"Ok\"", "{\"Err\":22}", "{\"Err\":95}");
+        }
+        clients.forEach(UnixSocket::close);
+        try (UnixSocket client = connect()) {
+            assertThat(ask(client, "\"Powerbtn\"")).isEqualTo("\"Ok\"");
+        }
+    }
+
+    @Test
+    void closesDescriptorsItIsSent() throws Exception {
+        try (UnixSocket client = connect();
+                EventFd sent = new EventFd()) {
+            ask(client, "\"Powerbtn\"");
+            long before = descriptors();
+            for (int i = 0; i < 50; i++) {
+                client.send("\"Powerbtn\"".getBytes(StandardCharsets.UTF_8), List.of(sent.fd(), sent.fd()));
+                client.receive(100);
+            }
+            assertThat(descriptors()).isEqualTo(before);
+        }
+    }
+
+    private static long descriptors() throws Exception {
+        try (var list = Files.list(Path.of("/proc/self/fd"))) {
+            return list.count();
+        }
+    }
+
+    @Test
+    void isNotHeldUpByAClientThatDoesNotRead() {
+        try (UnixSocket lazy = connect();
+                UnixSocket client = connect()) {
+            lazy.fd().nonBlocking(true);
+            try {
+                for (int i = 0; i < 100_000; i++) {
+                    lazy.send("\"Powerbtn\"".getBytes(StandardCharsets.UTF_8));
+                }
+            } catch (OsException e) {
+                // Its queue is full, or the server has let it go: either is what is wanted.
+                assertThat(e.errno()).isIn(Errno.EAGAIN, Errno.EPIPE, Errno.ECONNRESET);
+            }
+            assertThat(ask(client, "\"Powerbtn\"")).isEqualTo("\"Ok\"");
+        }
+    }
+
+    @Test
+    void endsAConnectionAtAnEmptyPacket() {
+        try (UnixSocket client = connect()) {
+            client.send(new byte[0]);
+            assertThat(client.receive(100).endOfStream()).isTrue();
+        }
+    }
+
+    @Test
+    void namesItselfInADirectory() {
+        try (ControlServer other = ControlServer.listen(folder)) {
+            assertThat(other.path())
+                    .isEqualTo(
+                            folder.resolve("jcrosvm-" + ProcessHandle.current().pid() + ".sock"))
+                    .exists();
+        }
+        assertThat(folder.resolve("jcrosvm-" + ProcessHandle.current().pid() + ".sock"))
+                .doesNotExist();
+    }
+
+    @Test
+    void removesItsSocketAndLeavesOthersAlone() throws Exception {
+        assertThatThrownBy(() -> ControlServer.listen(server.path()))
+                .isInstanceOf(VmmException.class)
+                .hasMessageContaining("is in use");
+        server.close();
+        assertThat(server.path()).doesNotExist();
+        server.close();
+        Path stale = folder.resolve("stale");
+        UnixSocket.listen(stale, UnixSocket.Type.SEQPACKET).close();
+        assertThat(stale).exists();
+        ControlServer.listen(stale).close();
+        assertThat(stale).doesNotExist();
+        Path file = Files.writeString(folder.resolve("file"), "x");
+        assertThatThrownBy(() -> ControlServer.listen(file)).isInstanceOf(VmmException.class);
+        assertThat(file).hasContent("x");
+        Path stream = folder.resolve("stream");
+        try (UnixSocket live = UnixSocket.listen(stream, UnixSocket.Type.STREAM)) {
+            assertThatThrownBy(() -> ControlServer.listen(stream)).isInstanceOf(VmmException.class);
+            assertThat(stream).exists();
+        }
+        assertThatThrownBy(() -> ControlServer.listen(folder.resolve("x".repeat(120))))
+                .hasMessageContaining("the limit is 107");
+    }
+
+    @Test
+    void tellsClientsWhatIsMissing() throws Exception {
+        assertThatThrownBy(() -> ControlClient.connect(folder.resolve("none")))
+                .hasMessageContaining("there is no such socket");
+        Path stale = folder.resolve("stale");
+        UnixSocket.listen(stale, UnixSocket.Type.SEQPACKET).close();
+        assertThatThrownBy(() -> ControlClient.connect(stale)).hasMessageContaining("no VM listens on it");
+        Path stream = folder.resolve("stream");
+        try (UnixSocket live = UnixSocket.listen(stream, UnixSocket.Type.STREAM)) {
+            assertThatThrownBy(() -> ControlClient.connect(stream)).hasMessageContaining("another kind");
+        }
+        Path silent = folder.resolve("silent");
+        try (UnixSocket live = UnixSocket.listen(silent, UnixSocket.Type.SEQPACKET);
+                ControlClient client = ControlClient.connect(silent)) {
+            assertThatThrownBy(() -> client.send(Request.Command.EXIT, 1)).hasMessageContaining("did not answer");
+            live.accept().close();
+            assertThatThrownBy(() -> client.send(Request.Command.EXIT, -1)).isInstanceOf(VmmException.class);
+        }
+    }
+
+    @Test
+    void readsReplies() {
+        assertThat(Reply.decode("\"Ok\"".getBytes(StandardCharsets.UTF_8))).isEqualTo(new Reply.Ok());
+        assertThat(Reply.decode("{\"Err\":22}".getBytes(StandardCharsets.UTF_8)).toString())
+                .isEqualTo("error: Invalid argument (EINVAL)");
+        for (String other :
+                List.of("{\"Err\":\"x\"}", "{\"Err\":-1}", "{\"Err\":1,\"x\":2}", "{\"ErrString\":\"x\"}", "")) {
+            assertThat(Reply.decode(other.getBytes(StandardCharsets.UTF_8))).isEqualTo(new Reply.Other(other));
+        }
+    }
+}
