@@ -56,10 +56,11 @@ public final class Terminal implements AutoCloseable {
         mode.set(ValueLayout.JAVA_INT, field, mode.get(ValueLayout.JAVA_INT, field) & ~bits);
     }
 
-    // Ends without doing anything when told so, and restores the settings when its input just ends.
+    // Ends without doing anything when told so, and restores the settings when its input just ends. By then a shell may
+    // have taken the terminal back: TTOU is ignored, or the restoring would be stopped as a background job's.
     private @Nullable Process startGuard() {
         String tty = "/proc/" + ProcessHandle.current().pid() + "/fd/" + fd.number();
-        String script = "trap '' INT TERM HUP; exec 3<" + tty
+        String script = "trap '' INT TERM HUP TTOU; exec 3<" + tty
                 + "; saved=$(stty -g <&3) || exit; echo; read -r done || stty \"$saved\" <&3";
         try {
             Process process = new ProcessBuilder("sh", "-c", script)

@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import jcrosvm.base.Libc;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.UnixSocket;
@@ -87,6 +88,23 @@ class SerialPortsTest {
         try (SerialPorts ports = open(com2(Type.FILE, full, null, false, false))) {
             print("x".repeat(10_000));
         }
+    }
+
+    @Test
+    void writesAgainOnceThereIsRoom() throws Exception {
+        Path full = Path.of("/dev/full");
+        assumeThat(Files.isWritable(full)).as("/dev/full").isTrue();
+        Path file = dir.resolve("log");
+        Fd target = Fd.open(full, Fd.O_WRONLY);
+        OutputWriter writer = new OutputWriter("test", target, new OutputWriter.Format(false, false));
+        writer.write("lost".getBytes(StandardCharsets.US_ASCII), 4);
+        try (Fd room = Fd.open(file, Fd.O_WRONLY | Fd.O_CREAT, 0600)) {
+            // The same descriptor, of a disk that has room again.
+            assertThat(Libc.DUP3.callInt(room.number(), target.number(), 0)).isEqualTo(target.number());
+        }
+        writer.write("kept".getBytes(StandardCharsets.US_ASCII), 4);
+        writer.close();
+        assertThat(Files.readString(file)).isEqualTo("kept");
     }
 
     @Test
