@@ -46,6 +46,13 @@ public final class Log {
         }
     }
 
+    /** Something that the user may want to know. */
+    public static void info(String message) {
+        if (isShown("app", Level.INFO)) {
+            write(Level.INFO, message);
+        }
+    }
+
     static boolean isShown(String logger, Level level) {
         return level != Level.OFF
                 && level.getSeverity() >= filter.threshold(logger).getSeverity();
