@@ -58,7 +58,6 @@ public final class Cmos implements BusDevice, Suspendable {
     private static final long SECOND = 1_000_000_000L;
     // A jump of the host's clock, or the host's own sleep, moves an alarm: look at least this often.
     private static final long LONGEST_WAIT = 60 * SECOND;
-    private static final int YEARS_AHEAD = 8;
 
     private final DeviceClock clock;
     private final DeviceClock.Timer timer;
@@ -209,6 +208,16 @@ public final class Cmos implements BusDevice, Suspendable {
         return new CalendarFields(isSet(BINARY), isSet(HOURS_24));
     }
 
+    private RtcAlarm alarmTime() {
+        return new RtcAlarm(
+                fields(),
+                memory[MONTH_ALARM] & 0xff,
+                memory[DAY_ALARM] & 0xff,
+                memory[HOURS_ALARM] & 0xff,
+                memory[MINUTES_ALARM] & 0xff,
+                memory[SECONDS_ALARM] & 0xff);
+    }
+
     // Seconds since 1970 as the guest's clock shows them.
     private long second() {
         return Math.floorDiv(clock.wallMillis(), 1000) + offsetSeconds;
@@ -326,7 +335,7 @@ public final class Cmos implements BusDevice, Suspendable {
             }
             if (isSet(AIE)) {
                 long second = second();
-                alarmSecond = nextAlarm(second);
+                alarmSecond = alarmTime().after(second);
                 if (alarmSecond != Long.MAX_VALUE) {
                     long seconds = Math.min(alarmSecond - second - 1, LONGEST_WAIT / SECOND);
                     wait = Math.min(wait, untilNext + seconds * SECOND);
@@ -341,41 +350,6 @@ public final class Cmos implements BusDevice, Suspendable {
         } else {
             timer.arm(now + wait);
         }
-    }
-
-    /** The first second after {@code from} that the alarm registers name. */
-    private long nextAlarm(long from) {
-        CalendarFields f = fields();
-        // A time of day that never comes would have the search look at every second of years.
-        if (!f.someHour(memory[HOURS_ALARM] & 0xff)
-                || !f.someMinute(memory[MINUTES_ALARM] & 0xff)
-                || !f.someMinute(memory[SECONDS_ALARM] & 0xff)) {
-            return Long.MAX_VALUE;
-        }
-        LocalDateTime at = time(from + 1);
-        LocalDateTime limit = at.plusYears(YEARS_AHEAD);
-        while (at.isBefore(limit)) {
-            if (!calendarMatches(MONTH_ALARM, f.encode(at.getMonthValue()))) {
-                at = at.truncatedTo(ChronoUnit.DAYS).withDayOfMonth(1).plusMonths(1);
-            } else if (!calendarMatches(DAY_ALARM, f.encode(at.getDayOfMonth()))) {
-                at = at.truncatedTo(ChronoUnit.DAYS).plusDays(1);
-            } else if (!CalendarFields.matches(memory[HOURS_ALARM] & 0xff, f.encodeHour(at.getHour()))) {
-                at = at.truncatedTo(ChronoUnit.HOURS).plusHours(1);
-            } else if (!CalendarFields.matches(memory[MINUTES_ALARM] & 0xff, f.encode(at.getMinute()))) {
-                at = at.truncatedTo(ChronoUnit.MINUTES).plusMinutes(1);
-            } else if (!CalendarFields.matches(memory[SECONDS_ALARM] & 0xff, f.encode(at.getSecond()))) {
-                at = at.plusSeconds(1);
-            } else {
-                return at.toEpochSecond(ZoneOffset.UTC);
-            }
-        }
-        return Long.MAX_VALUE;
-    }
-
-    // Day and month are not in every chip: zero, what firmware leaves there, means any too.
-    private boolean calendarMatches(int register, int encoded) {
-        int field = memory[register] & 0xff;
-        return field == 0 || CalendarFields.matches(field, encoded);
     }
 
     @Override
