@@ -87,7 +87,7 @@ class BootTest {
     void clustersBecomePackages() throws Exception {
         try (GuestSession guest = new GuestSession(
                 directory,
-                DebianKernel.DEBIAN_6_12_CLOUD,
+                DebianKernel.CLOUD_6_12,
                 REPORT,
                 builder -> builder.cpus(new jcrosvm.vmm.config.CpuConfig(
                         6,

@@ -21,7 +21,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** How a guest ends, pauses and begins again. */
 @Tag("kvm")
 class LifeCycleTest {
-    private static final DebianKernel KERNEL = DebianKernel.DEBIAN_6_1_CLOUD;
+    private static final DebianKernel KERNEL = DebianKernel.CLOUD_6_1;
 
     @TempDir
     private Path directory;
