@@ -12,7 +12,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Whatever an image says, the only thing that may come out is a message. */
 class KernelFuzzTest {
-    private static final int ROUNDS = 4000;
+    private static final int ROUNDS = 2000;
     private static final long[] INTERESTING = {
         0,
         1,

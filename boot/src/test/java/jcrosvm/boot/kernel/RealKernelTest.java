@@ -30,11 +30,11 @@ class RealKernelTest {
         if (Files.isDirectory(root)) {
             try (Stream<Path> files = Files.walk(root, 6)) {
                 kernels = files.filter(Files::isRegularFile)
-                        .filter(file -> file.getFileName().toString().startsWith("vmlinuz-"))
+                        .filter(file -> file.getFileName().toString().startsWith("vmlinuz"))
                         .toList();
             }
         }
-        assumeFalse(kernels.isEmpty(), "no vmlinuz-* below " + root);
+        assumeFalse(kernels.isEmpty(), "no vmlinuz* below " + root);
         return kernels;
     }
 
@@ -50,9 +50,7 @@ class RealKernelTest {
                 assertThat(unpacked.registers().rip()).isBetween(preferred, preferred + (2 << 20));
                 // The banner is in read-only data: far behind the start, so most of the stream was right.
                 byte[] data = loading.memory.read(preferred, 48 << 20);
-                assertThat(new String(data, StandardCharsets.ISO_8859_1))
-                        .contains("Linux version "
-                                + kernel.getFileName().toString().substring("vmlinuz-".length()));
+                assertThat(new String(data, StandardCharsets.ISO_8859_1)).contains("Linux version " + release(kernel));
             }
         }
     }
@@ -66,6 +64,15 @@ class RealKernelTest {
                     assertThatThrownBy(() -> loading.load(config)).hasMessageContaining("more memory");
                 }
             }
+        }
+    }
+
+    /** The release that the setup header tells, up to the first space. */
+    private static String release(Path kernel) {
+        try (ImageFile image = ImageFile.open("kernel", kernel)) {
+            int at = 0x200 + image.buffer(0x20e, 2).getShort();
+            String text = new String(image.bytes(at, 80), StandardCharsets.ISO_8859_1);
+            return text.substring(0, text.indexOf(' '));
         }
     }
 }

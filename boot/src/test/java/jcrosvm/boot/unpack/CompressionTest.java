@@ -86,7 +86,7 @@ class CompressionTest {
         "ZSTD, zstd --fast=5"
     })
     void givesWhatWasPacked(Compression expected, String command) throws IOException {
-        for (int size : new int[] {1, 2, 100, 5000, 131_072, 300_001, 9_000_000}) {
+        for (int size : new int[] {1, 2, 100, 5000, 131_072, 300_001, 3_500_000}) {
             byte[] content = sample(size);
             assertThat(Arrays.equals(unpack(expected, pack(command, content), size), content))
                     .as("%d bytes", size)
@@ -99,7 +99,7 @@ class CompressionTest {
     void damageIsOnlyEverAnIoException(Compression compression, String command) throws IOException {
         byte[] packed = pack(command, sample(40_000));
         Random random = new Random(5);
-        for (int round = 0; round < 1500; round++) {
+        for (int round = 0; round < 500; round++) {
             byte[] damaged = round % 4 == 0 ? Arrays.copyOf(packed, random.nextInt(packed.length)) : packed.clone();
             for (int i = random.nextInt(4); i >= 0 && damaged.length > 0; i--) {
                 int range = random.nextBoolean() ? damaged.length : Math.min(damaged.length, 60);
