@@ -44,7 +44,7 @@ final class WarmStart {
                 .memoryMib(MEMORY_MIB)
                 .kernel(image)
                 .serial(SerialConfig.defaults())
-                .debugExit(new DebugExitConfig(TinyGuest.DEBUG_EXIT))
+                .debugExit(new DebugExitConfig(TinyGuest.DEBUG_EXIT, false))
                 .build();
         try (VirtualMachine vm = VirtualMachine.create(config)) {
             VmExit how = vm.run();

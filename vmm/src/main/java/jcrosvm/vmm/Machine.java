@@ -108,6 +108,9 @@ final class Machine implements AutoCloseable {
             if (config.debugExit() != null) {
                 ports.insert(
                         new DebugExit(events::debugExit), config.debugExit().port(), DebugExit.PORTS);
+                if (config.debugExit().testPorts()) {
+                    TestPorts.attach(ports, interrupts::line);
+                }
             }
 
             LoadedGuest guest = Boot.load(memory, layout, hardware(processors, pci, consoles), config.boot());

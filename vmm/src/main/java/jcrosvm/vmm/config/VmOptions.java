@@ -33,8 +33,9 @@ public final class VmOptions {
     private static final Option<DebugExitConfig> DEBUG_EXIT = Option.structured(
             "debug-exit",
             DebugExitConfig.class,
-            "port=PORT",
-            "For tests: a guest's write of V to this I/O port (default 0xf4) ends the process with exit code 2V+1.");
+            "port=PORT[,test-ports]",
+            "For tests: a guest's write of V to this I/O port (default 0xf4) ends the process with exit code 2V+1;"
+                    + " with test-ports the guest can drive its interrupt lines.");
     private static final Option<Path> CFG = Option.word(
                     "cfg",
                     Path.class,
