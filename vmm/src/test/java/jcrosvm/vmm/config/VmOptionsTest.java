@@ -210,7 +210,7 @@ class VmOptionsTest {
         assertThat(config.socket()).isEqualTo(Path.of("/tmp/s"));
         assertThat(config.start()).isEqualTo(StartState.SUSPENDED);
         assertThat(config.reboot()).isEqualTo(RebootPolicy.IN_PLACE);
-        assertThat(config.debugExit()).isEqualTo(new DebugExitConfig(0x501));
+        assertThat(config.debugExit()).isEqualTo(new DebugExitConfig(0x501, false));
     }
 
     @Test
