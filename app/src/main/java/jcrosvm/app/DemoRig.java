@@ -16,6 +16,10 @@ final class DemoRig {
 
     private DemoRig() {}
 
+    static boolean isInside() {
+        return System.getenv(INSIDE) != null;
+    }
+
     /**
      * Runs the demo there.
      *
@@ -25,10 +29,9 @@ final class DemoRig {
     static int run(String obstacle) {
         String home = System.getProperty(HOME);
         Path rig = home == null ? Path.of("") : Path.of(home, "tools", "kvm-rig");
-        if (home == null || !Files.isExecutable(rig) || System.getenv(INSIDE) != null) {
+        if (home == null || !Files.isExecutable(rig) || isInside()) {
             throw new VmmException("the demo needs a hypervisor that runs guest code on the processor: " + obstacle);
         }
-        Log.info(obstacle);
         Log.info("running the demo inside tools/kvm-rig, an emulated machine with a KVM of its own; this is slow");
         List<String> command = List.of(
                 rig.toString(),
