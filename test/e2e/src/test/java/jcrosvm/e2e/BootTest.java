@@ -44,12 +44,12 @@ class BootTest {
     /** Every value of every column meets most values of the others. */
     @ParameterizedTest(name = "{0} unpack={1} {2} vCPUs {3} MiB irqchip={4}")
     @CsvSource({
-        "DEBIAN_6_1_CLOUD, OFF, 1, 128, KERNEL",
-        "DEBIAN_6_1_CLOUD, ON, 2, 6144, KERNEL",
-        "DEBIAN_6_1_CLOUD, ON, 8, 256, SPLIT",
-        "DEBIAN_6_12_CLOUD, OFF, 2, 256, SPLIT",
-        "DEBIAN_6_12_CLOUD, ON, 8, 6144, KERNEL",
-        "DEBIAN_6_12_CLOUD, ON, 1, 160, SPLIT",
+        "CLOUD_6_1, OFF, 1, 128, KERNEL",
+        "CLOUD_6_1, ON, 2, 6144, KERNEL",
+        "CLOUD_6_1, ON, 8, 256, SPLIT",
+        "CLOUD_6_12, OFF, 2, 256, SPLIT",
+        "CLOUD_6_12, ON, 8, 6144, KERNEL",
+        "CLOUD_6_12, ON, 1, 160, SPLIT",
     })
     void reachesUserspace(DebianKernel kernel, KernelUnpack unpack, int cpus, int mib, IrqChipMode chip)
             throws Exception {
@@ -68,7 +68,7 @@ class BootTest {
     }
 
     @ParameterizedTest(name = "acpi=off {0} irqchip={1}")
-    @CsvSource({"DEBIAN_6_1_CLOUD, KERNEL", "DEBIAN_6_12_CLOUD, SPLIT"})
+    @CsvSource({"CLOUD_6_1, KERNEL", "CLOUD_6_12, SPLIT"})
     void reachesUserspaceByTheMpTable(DebianKernel kernel, IrqChipMode chip) throws Exception {
         try (GuestSession guest = new GuestSession(
                 directory, kernel, REPORT, machine(KernelUnpack.AUTO, 2, 192, chip, "acpi=off"))) {

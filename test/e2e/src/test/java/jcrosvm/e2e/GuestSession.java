@@ -48,11 +48,9 @@ final class GuestSession implements AutoCloseable {
         GuestImage image = new TestGuest(GUESTS, kernel, script).write(directory.resolve("initramfs"));
         Path path = directory.resolve("console");
         try (UnixSocket listener = UnixSocket.listen(path, UnixSocket.Type.STREAM)) {
-            VmConfigBuilder builder = machine.apply(VmConfig.builder());
-            BootConfig boot = builder.build().boot();
-            builder.boot(boot.withKernel(image.kernel())
-                    .withInitrd(image.initramfs())
-                    .withParams(withImage(image, boot.params())));
+            VmConfigBuilder builder = VmConfig.builder().kernel(image.kernel()).initrd(image.initramfs());
+            BootConfig boot = machine.apply(builder).build().boot();
+            builder.boot(boot.withParams(withImage(image, boot.params())));
             builder.serial(serial("type=unix-stream,input-unix-stream,num=1,path=" + path));
             vm = VirtualMachine.create(builder.build());
             console = listener.accept();
