@@ -2,7 +2,9 @@ package jcrosvm.app;
 
 import java.util.OptionalInt;
 import jcrosvm.base.VmmException;
+import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.Signals;
+import jcrosvm.base.io.Terminal;
 import jcrosvm.control.ControlServer;
 import jcrosvm.vmm.VirtualMachine;
 import jcrosvm.vmm.VmExit;
@@ -21,7 +23,8 @@ final class VmSession {
     static int run(VmConfig config, int graceSeconds, boolean isExtended) {
         // The socket first: a path in use is found before anything is built.
         try (Socket socket = new Socket(config);
-                VirtualMachine vm = VirtualMachine.create(config)) {
+                VirtualMachine vm = VirtualMachine.create(config);
+                RawTerminal terminal = new RawTerminal()) {
             Termination termination = new Termination(vm, graceSeconds);
             Signals.onTermination(termination);
             if (socket.server != null) {
@@ -33,6 +36,24 @@ final class VmSession {
             return ExitCode.of(exit, debugExit, isExtended);
         } catch (InterruptedException e) {
             throw new VmmException("the main thread was interrupted", e);
+        }
+    }
+
+    /** Standard input in raw mode while the VM runs, if it is a terminal: whoever reads it, keys belong to the guest. */
+    private static final class RawTerminal implements AutoCloseable {
+        private final @Nullable Terminal terminal;
+
+        RawTerminal() {
+            // The descriptor is the process's: it stays open.
+            Fd stdin = Fd.adopt(0);
+            terminal = stdin.isTerminal() ? Terminal.raw(stdin) : null;
+        }
+
+        @Override
+        public void close() {
+            if (terminal != null) {
+                terminal.close();
+            }
         }
     }
 

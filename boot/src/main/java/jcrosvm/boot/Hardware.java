@@ -64,6 +64,15 @@ public record Hardware(
         private PmBlock() {}
     }
 
+    /** CMOS registers that the FADT announces. */
+    public static final class RtcRegisters {
+        public static final int CENTURY = 0x32;
+        public static final int DAY_ALARM = 0x7d;
+        public static final int MONTH_ALARM = 0x7e;
+
+        private RtcRegisters() {}
+    }
+
     public Hardware {
         apicIds = List.copyOf(apicIds);
         serialPorts = List.copyOf(serialPorts);

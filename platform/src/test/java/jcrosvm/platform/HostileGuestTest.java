@@ -53,7 +53,7 @@ class HostileGuestTest {
         pci.add(new PvPanic(power), null);
         pci.add(new PvPanic(power), null);
         pci.allocate();
-        new PciConfigPorts(pci, power::reset).attach(ports);
+        new PciConfigPorts(pci, power::reset, true).attach(ports);
         memory.insert(new PciEcam(pci), ECAM, 1 << 26);
         SerialConfig sink = SerialConfig.defaults();
         int fixedPorts;

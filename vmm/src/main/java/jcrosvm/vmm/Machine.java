@@ -160,7 +160,8 @@ final class Machine implements AutoCloseable {
             pci.add(new PvPanic(power), null);
         }
         pci.allocate();
-        new PciConfigPorts(pci, power::reset).attach(ports);
+        new PciConfigPorts(pci, power::reset, config.platform().pciPortAccess()).attach(ports);
+        pci.publishEcam(layout.ecam().start(), layout.ecam().size());
         mmio.insert(new PciEcam(pci), layout.ecam().start(), layout.ecam().size());
         return pci;
     }

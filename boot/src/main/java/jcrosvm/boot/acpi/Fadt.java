@@ -24,6 +24,8 @@ final class Fadt {
     private static final int GPE0_BLK_LEN = 92;
     private static final int P_LVL2_LAT = 96;
     private static final int P_LVL3_LAT = 98;
+    private static final int DAY_ALRM = 106;
+    private static final int MON_ALRM = 107;
     private static final int CENTURY = 108;
     private static final int IAPC_BOOT_ARCH = 109;
     private static final int FLAGS = 112;
@@ -36,7 +38,6 @@ final class Fadt {
     private static final int X_GPE0_BLK = 220;
     private static final int HYPERVISOR_VENDOR_IDENTITY = 268;
 
-    private static final int CENTURY_REGISTER = 0x32;
 
     /** These latencies and above say that there is no such state. */
     private static final int NO_C2 = 101;
@@ -80,7 +81,9 @@ final class Fadt {
         t.putShort(P_LVL2_LAT, (short) NO_C2);
         t.putShort(P_LVL3_LAT, (short) NO_C3);
         if (hardware.rtc()) {
-            t.put(CENTURY, (byte) CENTURY_REGISTER);
+            t.put(DAY_ALRM, (byte) Hardware.RtcRegisters.DAY_ALARM);
+            t.put(MON_ALRM, (byte) Hardware.RtcRegisters.MONTH_ALARM);
+            t.put(CENTURY, (byte) Hardware.RtcRegisters.CENTURY);
         }
         // The 8042 flag stays clear: ours only resets, and guests would spend time on probing for a keyboard.
         int architecture = LEGACY_DEVICES | VGA_NOT_PRESENT | PCIE_ASPM_CONTROLS;

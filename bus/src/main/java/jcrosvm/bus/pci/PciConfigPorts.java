@@ -19,13 +19,18 @@ public final class PciConfigPorts implements BusDevice {
 
     private final PciBus pci;
     private final Runnable reset;
+    private final boolean readable;
     private volatile int address;
     private volatile int resetControl;
 
-    /** @param reset what setting bit 2 of the reset control register does */
-    public PciConfigPorts(PciBus pci, Runnable reset) {
+    /**
+     * @param reset what setting bit 2 of the reset control register does
+     * @param readable false makes Linux's probe of the mechanism fail, so that it uses the memory-mapped one
+     */
+    public PciConfigPorts(PciBus pci, Runnable reset, boolean readable) {
         this.pci = pci;
         this.reset = reset;
+        this.readable = readable;
     }
 
     public void attach(Bus ports) {
@@ -41,12 +46,12 @@ public final class PciConfigPorts implements BusDevice {
     public long read(long offset, int size) {
         int a = address;
         if (offset == 0 && size == 4) {
-            return a & 0xffffffffL;
+            return readable ? a & 0xffffffffL : -1;
         }
         if (offset == RESET_CONTROL && size == 1) {
             return resetControl;
         }
-        if (offset < DATA || a >= 0) {
+        if (offset < DATA || a >= 0 || !readable) {
             return -1;
         }
         return pci.read(a >>> 16 & 0xff, a >>> 8 & 0xff, (a & 0xfc) + (int) offset - DATA, size);

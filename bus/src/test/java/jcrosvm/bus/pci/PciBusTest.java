@@ -29,7 +29,7 @@ class PciBusTest {
             memory, ports, WINDOWS, List.of(9, 10, 11, 12), gsi -> lines.computeIfAbsent(gsi, g -> new FakeLine()));
 
     PciBusTest() {
-        new PciConfigPorts(pci, resets::incrementAndGet).attach(ports);
+        new PciConfigPorts(pci, resets::incrementAndGet, true).attach(ports);
         memory.insert(new PciEcam(pci), 0xf400_0000L, 1 << 26);
     }
 

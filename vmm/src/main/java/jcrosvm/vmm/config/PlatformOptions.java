@@ -10,8 +10,6 @@ import jcrosvm.config.Option;
 public final class PlatformOptions {
     private static final Option<Boolean> NO_I8042 = Option.flag("no-i8042", "Without keyboard controller.");
     private static final Option<Boolean> NO_RTC = Option.flag("no-rtc", "Without CMOS real-time clock.");
-    private static final Option<Boolean> S2IDLE =
-            Option.flag("s2idle", "Announce low-power idle; a guest that suspends to idle then suspends its VM.");
     private static final Option<PciConfig> PCI = Option.structured(
             "pci",
             PciConfig.class,
@@ -30,7 +28,7 @@ public final class PlatformOptions {
             Option.flag("no-usb", "Without USB controller, which this machine does not have yet.");
 
     public static final Option.Group GROUP = new Option.Group(
-            "Platform", List.of(NO_I8042, NO_RTC, S2IDLE, PCI, PCI_START, BREAK_LINUX_PCI_CONFIG_IO, NO_RNG, NO_USB));
+            "Platform", List.of(NO_I8042, NO_RTC, PCI, PCI_START, BREAK_LINUX_PCI_CONFIG_IO, NO_RNG, NO_USB));
 
     private PlatformOptions() {}
 
@@ -38,7 +36,6 @@ public final class PlatformOptions {
         return new PlatformConfig(
                 !arguments.has(NO_I8042),
                 !arguments.has(NO_RTC),
-                arguments.has(S2IDLE),
                 PlatformConfig.defaults().pvpanic(),
                 !arguments.has(BREAK_LINUX_PCI_CONFIG_IO));
     }

@@ -73,7 +73,7 @@ class VmOptionsTest {
                 "--pci mem=[start=0xd0000000,size=0x10000000] k",
                 "--pci mem=[0xd0000000] k",
                 "--pci-start 0xd0000000 k",
-                "--break-linux-pci-config-io --no-i8042 --no-rtc --s2idle k",
+                "--break-linux-pci-config-io --no-i8042 --no-rtc k",
                 "--name vm k",
                 "--serial type=stdout,hardware=serial,num=1,console,stdin k",
                 "--serial stdout --serial num=2,type=sink k",
@@ -184,7 +184,7 @@ class VmOptionsTest {
         VmConfig config = read("-c 4,clusters=[[0-1],[2-3]] --cpu-affinity 0=1:3=0,2 --no-smt --nested on -m 300"
                 + " --hugepages --hypervisor kvm[device=/k] --irqchip split -i rd -p a -p b --kernel-unpack on"
                 + " --acpi-table t --smbios product-name=p,oem-strings=[x] --oem-strings y --serial file,path=o,num=2"
-                + " --no-i8042 --no-rtc --s2idle --break-linux-pci-config-io --pci ecam=[0xe0000000,size=0x100000]"
+                + " --no-i8042 --no-rtc --break-linux-pci-config-io --pci ecam=[0xe0000000,size=0x100000]"
                 + " --name n -s /tmp/s --suspended --reboot in-place --debug-exit 0x501 k");
         CpuConfig cpus = config.cpus();
         assertThat(cpus.count()).isEqualTo(4);
@@ -204,7 +204,7 @@ class VmOptionsTest {
         assertThat(config.serial()).hasSize(1);
         assertThat(config.serial().getFirst().type()).isEqualTo(SerialConfig.Type.FILE);
         assertThat(config.serial().getFirst().num()).isEqualTo(2);
-        assertThat(config.platform()).isEqualTo(new PlatformConfig(false, false, true, true, false));
+        assertThat(config.platform()).isEqualTo(new PlatformConfig(false, false, true, false));
         assertThat(config.pci()).isEqualTo(new PciConfig(null, new PciConfig.Window(0xe0000000L, 0x100000L)));
         assertThat(config.name()).isEqualTo("n");
         assertThat(config.socket()).isEqualTo(Path.of("/tmp/s"));
