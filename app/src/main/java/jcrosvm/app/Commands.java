@@ -14,6 +14,7 @@ final class Commands {
     static final List<Entry> ENTRIES = List.of(
             new Entry("run", "Start a VM"),
             new Entry("demo", "Boot a small Linux and show it"),
+            new Entry("selftest", "Run a guest of a few bytes: can this host run a VM?"),
             new Entry("stop", "End a VM without telling its guest"),
             new Entry("suspend", "Suspend a VM's vCPUs, or all of it"),
             new Entry("resume", "Let a suspended VM run"),
@@ -59,6 +60,7 @@ final class Commands {
         return switch (name) {
             case "run" -> new RunCommand();
             case "demo" -> new DemoCommand();
+            case "selftest" -> new SelfTestCommand();
             case "stop" -> new StopCommand();
             case "suspend" -> new SuspendCommand();
             case "resume" -> new ResumeCommand();

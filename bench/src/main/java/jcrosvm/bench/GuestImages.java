@@ -1,5 +1,6 @@
 package jcrosvm.bench;
 
+import jcrosvm.guest.TinyGuest;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

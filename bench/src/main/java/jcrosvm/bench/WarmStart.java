@@ -1,5 +1,6 @@
 package jcrosvm.bench;
 
+import jcrosvm.guest.TinyGuest;
 import java.nio.file.Path;
 import java.util.Arrays;
 import jcrosvm.platform.serial.SerialConfig;

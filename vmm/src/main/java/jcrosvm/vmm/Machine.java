@@ -7,6 +7,7 @@ import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.io.Mapping;
 import jcrosvm.boot.Boot;
+import jcrosvm.boot.CpuSpeed;
 import jcrosvm.boot.EntryState;
 import jcrosvm.boot.Hardware;
 import jcrosvm.boot.LoadedGuest;
@@ -63,9 +64,10 @@ final class Machine implements AutoCloseable {
     /**
      * Builds the machine and loads the guest; nothing runs yet.
      *
+     * @param speed decides whether the kernel is unpacked on the host
      * @param events told of what the guest does; they may come before {@link #start} returns
      */
-    Machine(VmConfig config, Hypervisor hypervisor, SerialConsoles consoles, MachineEvents events) {
+    Machine(VmConfig config, Hypervisor hypervisor, SerialConsoles consoles, CpuSpeed speed, MachineEvents events) {
         this.config = config;
         serial = consoles.ports();
         CpuidTable supported = hypervisor.supportedCpuid();
@@ -113,7 +115,7 @@ final class Machine implements AutoCloseable {
                 }
             }
 
-            LoadedGuest guest = Boot.load(memory, layout, hardware(processors, pci, consoles), config.boot());
+            LoadedGuest guest = Boot.load(memory, layout, hardware(processors, pci, consoles), config.boot(), speed);
             LOG.log(System.Logger.Level.DEBUG, guest.description());
             guest.rom().ifPresent(rom -> mapRom(rom, hypervisor));
             prepare(

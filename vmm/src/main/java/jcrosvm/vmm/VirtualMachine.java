@@ -6,7 +6,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
+import jcrosvm.boot.CpuSpeed;
 import jcrosvm.hypervisor.Hypervisor;
+import jcrosvm.hypervisor.HypervisorProvider.Availability;
 import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.x86.Registers;
@@ -49,7 +51,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
             }
             opened = new SerialConsoles(config.serial());
             consoles = opened;
-            machine = new Machine(config, hypervisor, consoles, new Events());
+            machine = new Machine(config, hypervisor, consoles, speed(), new Events());
         } catch (RuntimeException e) {
             if (opened != null) {
                 opened.close();
@@ -104,6 +106,10 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         }
     }
 
+    private CpuSpeed speed() {
+        return choice.availability().level() == Availability.Level.NATIVE ? CpuSpeed.NATIVE : CpuSpeed.EMULATED;
+    }
+
     private synchronized void reboot() {
         if (closed) {
             endings.add(VmExit.STOP);
@@ -111,7 +117,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         }
         machine.close();
         endings.clear(); // what the old machine's other vCPUs may have added
-        machine = new Machine(config, hypervisor, consoles, new Events());
+        machine = new Machine(config, hypervisor, consoles, speed(), new Events());
         machine.start();
     }
 

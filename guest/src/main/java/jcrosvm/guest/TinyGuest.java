@@ -1,24 +1,25 @@
-package jcrosvm.bench;
+package jcrosvm.guest;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
 /** Guests of a few instructions, as ELF images with a PVH entry (32-bit protected mode, no paging) or as a ROM. */
-final class TinyGuest {
+public final class TinyGuest {
     /** Written to COM1 first; no firmware prints it. */
-    static final int STARTED = 1;
+    public static final int STARTED = 1;
 
     /** Written to COM1 when the work is done. */
-    static final int DONE = 2;
+    public static final int DONE = 2;
 
     /** A write here ends the VM: {@code --debug-exit}, {@code isa-debug-exit}. */
-    static final int DEBUG_EXIT = 0xf4;
+    public static final int DEBUG_EXIT = 0xf4;
 
     /** A port that none of the machines has a device at. */
     private static final int PORT = 0x80;
 
     private static final int COM1 = 0x3f8;
+    private static final int SLP_EN = 1 << 13;
 
     private static final int LOAD_ADDRESS = 0x10_0000;
     private static final int HEADER = 64;
@@ -39,21 +40,38 @@ final class TinyGuest {
     private TinyGuest() {}
 
     /** Says that it started, and ends. */
-    static byte[] firstByte() {
+    public static byte[] firstByte() {
         ByteBuffer code = begin();
         say(code, STARTED);
         return elf(end(code));
     }
 
+    /**
+     * Prints a line and powers off by ACPI.
+     *
+     * @param text ASCII, with its line end
+     * @param sleepPort the PM1a control register, where a zero SLP_TYP means S5
+     */
+    public static byte[] greeting(String text, int sleepPort) {
+        ByteBuffer code = begin();
+        for (byte c : text.getBytes(StandardCharsets.US_ASCII)) {
+            say(code, c);
+        }
+        bytes(code, 0x66, 0xba).putShort((short) sleepPort); // mov dx, port
+        bytes(code, 0x66, 0xb8).putShort((short) SLP_EN); // mov ax, SLP_EN
+        bytes(code, 0x66, 0xef); // out dx, ax
+        return elf(bytes(code, 0xf4, 0xeb, 0xfd)); // hlt; jmp to the hlt
+    }
+
     /** Says that it started, and halts for good. */
-    static byte[] halted() {
+    public static byte[] halted() {
         ByteBuffer code = begin();
         say(code, STARTED);
         return elf(bytes(code, 0xfa, 0xf4, 0xeb, 0xfd)); // cli; hlt; jmp to the hlt
     }
 
     /** Writes to a port without a device, so many times between the two marks. */
-    static byte[] portWrites(int count) {
+    public static byte[] portWrites(int count) {
         ByteBuffer code = begin();
         say(code, STARTED);
         bytes(code, 0xb9).putInt(count); // mov ecx, count
@@ -68,7 +86,7 @@ final class TinyGuest {
      *
      * @param address guest physical address of the hole
      */
-    static byte[] memoryWrites(int count, int address) {
+    public static byte[] memoryWrites(int count, int address) {
         ByteBuffer code = begin();
         say(code, STARTED);
         bytes(code, 0xb9).putInt(count); // mov ecx, count
@@ -79,7 +97,7 @@ final class TinyGuest {
     }
 
     /** As {@link #firstByte}, as a ROM that the processor starts in after reset: no loader, no firmware. */
-    static byte[] firstByteRom() {
+    public static byte[] firstByteRom() {
         ByteBuffer rom = ByteBuffer.allocate(ROM_SIZE).order(ByteOrder.LITTLE_ENDIAN);
         rom.position(ROM_CODE);
         bytes(rom, 0xba).putShort((short) COM1); // mov dx, COM1
