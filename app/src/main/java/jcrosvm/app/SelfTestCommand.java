@@ -34,7 +34,7 @@ final class SelfTestCommand extends Command {
             Path image = Files.createTempFile("jcrosvm-selftest", ".elf");
             try {
                 Files.write(image, TinyGuest.greeting("the guest runs\r\n", PM1_CONTROL));
-                int status = new RunCommand().run(List.of("--mem", "32", image.toString()), isExtended);
+                int status = new RunCommand().run(words(image), isExtended);
                 if (status == ExitCode.SUCCESS) {
                     System.out.println(
                             HypervisorChoice.of(HypervisorConfig.defaults()).description());
@@ -46,5 +46,17 @@ final class SelfTestCommand extends Command {
         } catch (IOException e) {
             throw new VmmException("cannot write the guest's image: " + e.getMessage(), e);
         }
+    }
+
+    // Also what could be left to defaults: the cache shall hold the reading of options.
+    private static List<String> words(Path image) {
+        return List.of(
+                "--cpus",
+                "1",
+                "--mem",
+                "32",
+                "--serial",
+                "type=stdout,hardware=serial,num=1,stdin=false",
+                image.toString());
     }
 }
