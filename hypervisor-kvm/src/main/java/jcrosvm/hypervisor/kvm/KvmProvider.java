@@ -29,6 +29,8 @@ public final class KvmProvider implements HypervisorProvider {
         Cap.KVM_CAP_IMMEDIATE_EXIT,
     };
 
+    private static volatile long measuredRate = -1;
+
     @Override
     public String name() {
         return "kvm";
@@ -37,7 +39,7 @@ public final class KvmProvider implements HypervisorProvider {
     @Override
     public Availability probe(@Nullable Path device) {
         try (KvmHypervisor kvm = openKvm(device)) {
-            long rate = InterpretationProbe.instructionsPerSecond(kvm);
+            long rate = instructionsPerSecond(kvm);
             if (rate < InterpretationProbe.NATIVE_RATE) {
                 return new Availability(
                         Availability.Level.INTERPRETED,
@@ -48,6 +50,17 @@ public final class KvmProvider implements HypervisorProvider {
         } catch (VmmException e) {
             return new Availability(Availability.Level.MISSING, String.valueOf(e.getMessage()));
         }
+    }
+
+    // The host does not change: a program that starts many VMs asks once. The VM that asks costs as much as a small
+    // one.
+    private static long instructionsPerSecond(KvmHypervisor kvm) {
+        long rate = measuredRate;
+        if (rate < 0) {
+            rate = InterpretationProbe.instructionsPerSecond(kvm);
+            measuredRate = rate;
+        }
+        return rate;
     }
 
     @Override

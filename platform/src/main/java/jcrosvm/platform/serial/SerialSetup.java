@@ -2,8 +2,10 @@ package jcrosvm.platform.serial;
 
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import jcrosvm.base.VmmException;
 
@@ -17,8 +19,6 @@ import jcrosvm.base.VmmException;
 public record SerialSetup(List<SerialConfig> ports, List<SerialConfig> debugcons, List<String> kernelParameters) {
     /** I/O ports of COM1 to COM4. */
     public static final List<Integer> BASES = List.of(0x3f8, 0x2f8, 0x3e8, 0x2e8);
-
-    private record Identity(SerialConfig.Hardware hardware, int num) {}
 
     /**
      * Without a console, and unless COM1 is configured, COM1 is standard output and input and the console. COM ports
@@ -62,12 +62,12 @@ public record SerialSetup(List<SerialConfig> ports, List<SerialConfig> debugcons
     }
 
     private static void checkTogether(List<SerialConfig> configs) {
-        Set<Identity> seen = new HashSet<>();
+        Map<SerialConfig.Hardware, Set<Integer>> seen = new EnumMap<>(SerialConfig.Hardware.class);
         Set<Integer> debugconPorts = new HashSet<>();
         SerialConfig stdin = null;
         SerialConfig earlycon = null;
         for (SerialConfig c : configs) {
-            if (!seen.add(new Identity(c.hardware(), c.num()))) {
+            if (!seen.computeIfAbsent(c.hardware(), hardware -> new HashSet<>()).add(c.num())) {
                 throw new VmmException(describe(c) + " is given twice");
             }
             if (c.hardware() == SerialConfig.Hardware.DEBUGCON && !debugconPorts.add(c.debugconPort())) {

@@ -61,8 +61,11 @@ public final class HypervisorOptions {
             kind = new Kind.Kvm(device);
         }
         IrqChipMode chip = chip(arguments);
+        // Not a case of the switch: one over patterns is linked at run time, which every start would wait for.
+        if (kind == null) {
+            return new HypervisorConfig(HypervisorConfig.AUTO, null, chip);
+        }
         return switch (kind) {
-            case null -> new HypervisorConfig(HypervisorConfig.AUTO, null, chip);
             case Kind.Auto() -> new HypervisorConfig(HypervisorConfig.AUTO, null, chip);
             case Kind.Kvm kvm -> new HypervisorConfig("kvm", kvm.device(), chip);
             case Kind.Soft() -> new HypervisorConfig("soft", null, chip);
@@ -77,8 +80,10 @@ public final class HypervisorOptions {
             }
             return IrqChipMode.SPLIT;
         }
+        if (chip == null) {
+            return null;
+        }
         return switch (chip) {
-            case null -> null;
             case KERNEL -> IrqChipMode.KERNEL;
             case SPLIT -> IrqChipMode.SPLIT;
             case USERSPACE -> throw new VmmException("--irqchip userspace is not supported: use kernel or split");
