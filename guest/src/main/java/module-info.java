@@ -2,7 +2,6 @@
 module jcrosvm.guest {
     requires static org.jspecify;
     requires transitive jcrosvm.base;
-    requires org.apache.commons.compress;
     requires org.tukaani.xz;
 
     exports jcrosvm.guest;

@@ -10,6 +10,9 @@ import org.tukaani.xz.XZInputStream;
 
 /** Streams that unpack what the end of a file name says: .gz, .xz, .zst, or nothing. */
 final class Compression {
+    // What the strongest preset of xz needs is 65 MiB; a damaged or hostile header may ask for 4 GiB.
+    private static final int MAX_XZ_KIB = 128 << 10;
+
     private Compression() {}
 
     /**
@@ -22,7 +25,7 @@ final class Compression {
             return new GZIPInputStream(packed, 1 << 16);
         }
         if (name.endsWith(".xz")) {
-            return new XZInputStream(packed);
+            return new XZInputStream(packed, MAX_XZ_KIB);
         }
         if (name.endsWith(".zst")) {
             return zstd(name, packed);

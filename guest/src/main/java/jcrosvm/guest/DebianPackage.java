@@ -1,11 +1,11 @@
 package jcrosvm.guest;
 
 import java.io.BufferedInputStream;
-import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
@@ -17,10 +17,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
 import jcrosvm.base.VmmException;
-import org.apache.commons.compress.archivers.ar.ArArchiveEntry;
-import org.apache.commons.compress.archivers.ar.ArArchiveInputStream;
-import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
-import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 
 /** A .deb file: an ar archive of debian-binary, control.tar.* and data.tar.* (deb(5)). */
 public final class DebianPackage {
@@ -48,6 +44,9 @@ public final class DebianPackage {
         void visit(Member member, InputStream content) throws IOException;
     }
 
+    // It is read to memory, and a small archive can unpack to gigabytes.
+    private static final int MAX_CONTROL_BYTES = 1 << 20;
+
     private final Path file;
     private final Map<String, String> control;
 
@@ -65,6 +64,9 @@ public final class DebianPackage {
         Map<String, String> control = new HashMap<>();
         walk(file, "control.tar", (member, content) -> {
             if (member.path().equals("control")) {
+                if (member.size() > MAX_CONTROL_BYTES) {
+                    throw new IOException("its control file has " + member.size() + " bytes");
+                }
                 fields(new String(content.readAllBytes(), StandardCharsets.UTF_8), control);
             }
         });
@@ -178,57 +180,43 @@ public final class DebianPackage {
     }
 
     private static void walk(Path file, String archive, Visitor visitor) {
-        try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16);
-                ArArchiveInputStream ar = new ArArchiveInputStream(in)) {
-            for (ArArchiveEntry part = ar.getNextEntry(); part != null; part = ar.getNextEntry()) {
-                if (part.getName().startsWith(archive)) {
-                    tar(part.getName(), ar, visitor);
+        try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16)) {
+            ArReader ar = new ArReader(in);
+            for (ArReader.Member part = ar.next(); part != null; part = ar.next()) {
+                if (part.name().startsWith(archive)) {
+                    tar(part, visitor);
                     return;
                 }
             }
             throw new IOException("it has no " + archive);
         } catch (IOException e) {
             throw unreadable(file, AtomicFiles.reason(e), e);
-        } catch (IllegalArgumentException e) {
-            // The archive library reports some kinds of damage so.
-            throw unreadable(file, String.valueOf(e.getMessage()), e);
+        } catch (InvalidPathException e) {
+            // Names are UTF-8, and the file names of this process may not be.
+            throw unreadable(file, "'" + e.getInput() + "' can be no file name in this locale", e);
         }
     }
 
     private static VmmException unreadable(Path file, String reason, Exception cause) {
-        // The archive library quotes what it found, which in a damaged file may be anything.
+        // The reason may quote what was found, which in a damaged file may be anything.
         return new VmmException("cannot read the package " + file + ": " + reason.replaceAll("\\p{Cntrl}", "?"), cause);
     }
 
-    private static void tar(String name, InputStream part, Visitor visitor) throws IOException {
-        try (InputStream packed = new Unclosed(part);
-                InputStream unpacked = Compression.unpack(name, packed);
-                TarArchiveInputStream tar = new TarArchiveInputStream(new BufferedInputStream(unpacked, 1 << 16))) {
-            for (TarArchiveEntry entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
-                Type type = type(entry);
+    private static void tar(ArReader.Member part, Visitor visitor) throws IOException {
+        try (InputStream unpacked = Compression.unpack(part.name(), part.content());
+                InputStream in = new BufferedInputStream(unpacked, 1 << 16)) {
+            TarReader tar = new TarReader(in);
+            for (TarReader.Member member = tar.next(); member != null; member = tar.next()) {
                 visitor.visit(
                         new Member(
-                                relative(entry.getName()),
-                                type,
-                                entry.getMode() & 07777,
-                                type == Type.FILE ? entry.getSize() : 0,
-                                type == Type.HARD_LINK ? relative(entry.getLinkName()) : entry.getLinkName()),
-                        tar);
+                                relative(member.path()),
+                                member.type(),
+                                member.permissions(),
+                                member.size(),
+                                member.type() == Type.HARD_LINK ? relative(member.link()) : member.link()),
+                        member.content());
             }
         }
-    }
-
-    private static Type type(TarArchiveEntry entry) {
-        if (entry.isDirectory()) {
-            return Type.DIRECTORY;
-        }
-        if (entry.isSymbolicLink()) {
-            return Type.SYMLINK;
-        }
-        if (entry.isLink()) {
-            return Type.HARD_LINK;
-        }
-        return entry.isFile() ? Type.FILE : Type.SPECIAL;
     }
 
     private static String relative(String path) {
@@ -243,15 +231,5 @@ public final class DebianPackage {
                 into.put(line.substring(0, colon), line.substring(colon + 1).strip());
             }
         }
-    }
-
-    /** Keeps the archive open when the reader of one part closes. */
-    private static final class Unclosed extends FilterInputStream {
-        Unclosed(InputStream in) {
-            super(in);
-        }
-
-        @Override
-        public void close() {}
     }
 }

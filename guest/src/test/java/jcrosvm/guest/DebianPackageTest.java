@@ -15,11 +15,6 @@ import java.util.List;
 import java.util.Random;
 import java.util.zip.GZIPOutputStream;
 import jcrosvm.base.VmmException;
-import org.apache.commons.compress.archivers.ar.ArArchiveEntry;
-import org.apache.commons.compress.archivers.ar.ArArchiveOutputStream;
-import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
-import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
-import org.apache.commons.compress.archivers.tar.TarConstants;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -94,48 +89,39 @@ final class DebianPackageTest {
         }
     }
 
-    private Path forge(TarArchiveEntry... entries) throws IOException {
-        Path deb = directory.resolve("forged.deb");
-        try (OutputStream out = Files.newOutputStream(deb);
-                ArArchiveOutputStream ar = new ArArchiveOutputStream(out)) {
-            add(ar, "debian-binary", "2.0\n".getBytes(StandardCharsets.US_ASCII));
-            TarArchiveEntry control = new TarArchiveEntry("./control");
-            byte[] text = "Package: p\nVersion: 1\n".getBytes(StandardCharsets.US_ASCII);
-            control.setSize(text.length);
-            add(ar, "control.tar.gz", tar(text, control));
-            add(ar, "data.tar.gz", tar(new byte[0], entries));
-        }
-        return deb;
+    private Path forge(TarBytes data) throws IOException {
+        return forge("Package: p\nVersion: 1\n", data);
     }
 
-    private static void add(ArArchiveOutputStream ar, String name, byte[] content) throws IOException {
-        ar.putArchiveEntry(new ArArchiveEntry(name, content.length));
-        ar.write(content);
-        ar.closeArchiveEntry();
+    private Path forge(String control, TarBytes data) throws IOException {
+        return Files.write(
+                directory.resolve("forged.deb"),
+                new ArBytes()
+                        .member("debian-binary", "2.0\n".getBytes(StandardCharsets.US_ASCII))
+                        .member("control.tar.gz", gzip(new TarBytes().file("./control", control)))
+                        .member("data.tar.gz", gzip(data))
+                        .bytes());
     }
 
-    private static byte[] tar(byte[] content, TarArchiveEntry... entries) throws IOException {
+    private static byte[] gzip(TarBytes tar) throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        try (TarArchiveOutputStream tar = new TarArchiveOutputStream(new GZIPOutputStream(bytes))) {
-            for (TarArchiveEntry entry : entries) {
-                tar.putArchiveEntry(entry);
-                tar.write(content);
-                tar.closeArchiveEntry();
-            }
+        try (OutputStream out = new GZIPOutputStream(bytes)) {
+            out.write(tar.ended());
         }
         return bytes.toByteArray();
     }
 
     @Test
     void nothingIsWrittenOutsideOfTheRoot() throws Exception {
-        TarArchiveEntry link = new TarArchiveEntry("./way", TarConstants.LF_SYMLINK);
-        link.setLinkName(directory.toString());
-        List<TarArchiveEntry[]> attacks = List.of(
-                new TarArchiveEntry[] {new TarArchiveEntry("./../escaped")},
-                new TarArchiveEntry[] {new TarArchiveEntry(directory + "/escaped", true)},
-                new TarArchiveEntry[] {link, new TarArchiveEntry("./way/escaped")},
-                new TarArchiveEntry[] {link, new TarArchiveEntry("./way/deeper/escaped")});
-        for (TarArchiveEntry[] attack : attacks) {
+        List<TarBytes> attacks = List.of(
+                new TarBytes().file("./../escaped", ""),
+                new TarBytes().file(directory + "/escaped", ""),
+                new TarBytes().symlink("./way", directory.toString()).file("./way/escaped", ""),
+                new TarBytes().symlink("./way", directory.toString()).file("./way/deeper/escaped", ""),
+                new TarBytes().hardLink("./same", "../outside"),
+                new TarBytes().hardLink("./same", directory + "/outside"));
+        Files.writeString(directory.resolve("outside"), "");
+        for (TarBytes attack : attacks) {
             DebianPackage forged = DebianPackage.open(forge(attack));
             assertThatThrownBy(() -> forged.extract(directory.resolve("root"), path -> true))
                     .isInstanceOf(VmmException.class)
@@ -148,7 +134,7 @@ final class DebianPackageTest {
 
     @Test
     void damageIsReportedInOneLine() throws Exception {
-        byte[] whole = Files.readAllBytes(forge(new TarArchiveEntry("./file")));
+        byte[] whole = Files.readAllBytes(forge(new TarBytes().file("./file", "")));
         Path damaged = directory.resolve("damaged.deb");
         for (int seed = 0; seed < 300; seed++) {
             Random random = new Random(seed);
@@ -169,5 +155,22 @@ final class DebianPackageTest {
         assertThatThrownBy(() -> DebianPackage.open(directory.resolve("none.deb")))
                 .isInstanceOf(VmmException.class)
                 .hasMessageContaining("is not there");
+    }
+
+    @Test
+    void checksumsAreVerifiedToTheEnd() throws Exception {
+        byte[] bytes = Files.readAllBytes(forge(new TarBytes().file("./file", "content")));
+        // The last bytes are the check sum and the length of the data's gzip.
+        bytes[bytes.length - 6] ^= 1;
+        DebianPackage damaged = DebianPackage.open(Files.write(directory.resolve("damaged.deb"), bytes));
+        assertThatThrownBy(damaged::members).isInstanceOf(VmmException.class).hasMessageContaining("damaged.deb");
+    }
+
+    @Test
+    void controlFileIsNotReadToMemoryWhateverItsSize() throws Exception {
+        Path deb = forge("Package: p\nVersion: 1\n" + " ".repeat(2 << 20), new TarBytes());
+        assertThatThrownBy(() -> DebianPackage.open(deb))
+                .isInstanceOf(VmmException.class)
+                .hasMessageContaining("control file has 2097174 bytes");
     }
 }
