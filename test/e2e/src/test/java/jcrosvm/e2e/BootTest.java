@@ -29,6 +29,7 @@ class BootTest {
             mark RNG $(dmesg | grep -c 'crng init done')
             mark PVPANIC $(cat /sys/bus/pci/devices/*/device 2>/dev/null | grep -c 0x0011)
             dmesg | grep -iE 'soft lockup|rcu.*stall|clocksource.*unstable|call trace|kernel BUG' && mark TROUBLE
+            true
             """;
 
     @TempDir
