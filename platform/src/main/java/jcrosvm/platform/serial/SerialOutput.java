@@ -36,11 +36,12 @@ final class SerialOutput implements AutoCloseable {
 
     /**
      * @param name of its thread
+     * @param target what a message calls the other end, such as a file's name
      * @param fd owned from now on
      */
-    SerialOutput(String name, Fd fd, OutputWriter.Format format) {
+    SerialOutput(String name, String target, Fd fd, OutputWriter.Format format) {
         this.name = name;
-        writer = new OutputWriter(name, fd, format);
+        writer = new OutputWriter(name + " to " + target, fd, format);
     }
 
     /** Told, on another thread and without locks, when the output stops being congested. */

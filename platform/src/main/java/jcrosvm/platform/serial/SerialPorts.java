@@ -1,5 +1,6 @@
 package jcrosvm.platform.serial;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import jcrosvm.base.VmmException;
@@ -64,7 +65,7 @@ public final class SerialPorts implements Suspendable, AutoCloseable {
         }
         SerialOutput output = null;
         if (out != null) {
-            output = new SerialOutput(name, out, format(config));
+            output = new SerialOutput(name, target(config), out, format(config));
             outputs.add(output);
         }
         Uart16550 uart = new Uart16550(name, irq, output);
@@ -79,7 +80,7 @@ public final class SerialPorts implements Suspendable, AutoCloseable {
             Fd out = Endpoints.output(config);
             SerialOutput output = null;
             if (out != null) {
-                output = new SerialOutput("debugcon" + config.num(), out, format(config));
+                output = new SerialOutput("debugcon" + config.num(), target(config), out, format(config));
                 outputs.add(output);
             }
             debugcons.add(new DebugConsole(output));
@@ -124,5 +125,10 @@ public final class SerialPorts implements Suspendable, AutoCloseable {
     public void close() {
         inputs.forEach(SerialInput::close);
         outputs.forEach(SerialOutput::close);
+    }
+
+    private static String target(SerialConfig config) {
+        Path path = config.path();
+        return path == null ? config.type().word() : path.toString();
     }
 }

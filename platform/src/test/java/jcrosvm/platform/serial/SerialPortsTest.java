@@ -257,7 +257,7 @@ class SerialPortsTest {
     @Test
     void writingAllocatesNothing() throws Exception {
         SerialOutput output = new SerialOutput(
-                "null", Fd.open(Path.of("/dev/null"), Fd.O_WRONLY), new OutputWriter.Format(false, false));
+                "null", "/dev/null", Fd.open(Path.of("/dev/null"), Fd.O_WRONLY), new OutputWriter.Format(false, false));
         Uart16550 uart = new Uart16550("test", irq4, output);
         for (int i = 0; i < SerialOutput.CONGESTED; i++) {
             uart.write(0, 1, 'x');

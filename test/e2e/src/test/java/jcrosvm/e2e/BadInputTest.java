@@ -101,7 +101,7 @@ class BadInputTest {
         refused(USAGE, "typ", "--serial", "typ=stdout", guest.toString());
         refused(USAGE, "--no-such-option", "--no-such-option", guest.toString());
         refused(FAILURE, "--gpu", "--gpu", "backend=2d", guest.toString());
-        refused(FAILURE, "hypervisor", "--hypervisor", "xen", guest.toString());
+        refused(USAGE, "hypervisor", "--hypervisor", "xen", guest.toString());
         refused(FAILURE, "/dev/null", "--hypervisor", "kvm[device=/dev/null]", guest.toString());
         refused(FAILURE, "no-table", "--acpi-table", "no-table", guest.toString());
         refused(FAILURE, "no-directory", "--serial", "type=file,path=no-directory/log", guest.toString());
