@@ -68,7 +68,11 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
      */
     public static VirtualMachine create(VmConfig config) {
         config.validate();
-        return new VirtualMachine(config, HypervisorChoice.of(config.hypervisor()));
+        HypervisorChoice choice = HypervisorChoice.of(config.hypervisor());
+        if (choice.availability().level() == Availability.Level.INTERPRETED) {
+            LOG.log(System.Logger.Level.WARNING, choice.description() + ": too slow for an operating system");
+        }
+        return new VirtualMachine(config, choice);
     }
 
     /** Which hypervisor runs it, and why. */
