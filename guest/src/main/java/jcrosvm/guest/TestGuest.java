@@ -16,7 +16,7 @@ import java.util.List;
  */
 public final class TestGuest {
     /** What the kernel is told: console on COM1, and an immediate reset after a panic. */
-    public static final String PARAMETERS = "console=ttyS0 panic=-1";
+    public static final String PARAMETERS = "console=ttyS0 quiet panic=-1";
 
     private static final List<String> BUTTONS = List.of("button", "evdev");
     private static final List<String> PANIC = List.of("pvpanic_mmio", "pvpanic_pci");
