@@ -1,9 +1,9 @@
 package jcrosvm.bench;
 
-import jcrosvm.guest.TinyGuest;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import jcrosvm.guest.TinyGuest;
 
 /** Writes the guests of the benchmarks into a folder: {@code GuestImages DIR EXITS}. */
 final class GuestImages {

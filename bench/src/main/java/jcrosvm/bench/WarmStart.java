@@ -1,8 +1,8 @@
 package jcrosvm.bench;
 
-import jcrosvm.guest.TinyGuest;
 import java.nio.file.Path;
 import java.util.Arrays;
+import jcrosvm.guest.TinyGuest;
 import jcrosvm.platform.serial.SerialConfig;
 import jcrosvm.vmm.VirtualMachine;
 import jcrosvm.vmm.VmExit;

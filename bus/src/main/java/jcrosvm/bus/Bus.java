@@ -2,7 +2,6 @@ package jcrosvm.bus;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import jcrosvm.base.VmmException;
 import org.jspecify.annotations.Nullable;
@@ -172,7 +171,8 @@ public final class Bus {
 
         Table(List<Range> ranges) {
             this.ranges = ranges.stream()
-                    .sorted(Comparator.comparingLong(Range::base))
+                    .sorted((a, b) ->
+                            Long.compare(a.base, b.base)) // a lambda of the JDK's would be linked at each start
                     .toArray(Range[]::new);
             bases = new long[this.ranges.length];
             Arrays.setAll(bases, i -> this.ranges[i].base);

@@ -1,6 +1,5 @@
 package jcrosvm.vmm;
 
-import java.util.Comparator;
 import java.util.PriorityQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
@@ -16,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
-    private final PriorityQueue<Entry> armed = new PriorityQueue<>(Comparator.comparingLong(e -> e.deadline));
+    private final PriorityQueue<Entry> armed = new PriorityQueue<>((a, b) -> Long.compare(a.deadline, b.deadline));
 
     // All guarded by lock.
     private long origin = System.nanoTime();

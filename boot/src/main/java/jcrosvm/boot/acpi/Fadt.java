@@ -38,7 +38,6 @@ final class Fadt {
     private static final int X_GPE0_BLK = 220;
     private static final int HYPERVISOR_VENDOR_IDENTITY = 268;
 
-
     /** These latencies and above say that there is no such state. */
     private static final int NO_C2 = 101;
 

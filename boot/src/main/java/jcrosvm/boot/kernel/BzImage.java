@@ -57,9 +57,9 @@ final class BzImage {
             long rsdp) {
         long start = header.relocatable() ? MemoryLayout.KERNEL : header.u32(SetupHeader.CODE32_START);
         long size = image.size() - header.kernelPosition();
-        LoadArea.require(memory, image, "the kernel", start, size);
+        LoadArea.LINUX.require(memory, image, "the kernel", start, size);
         long end = Math.max(start + size, runEnd(image, header, start));
-        LoadArea.require(memory, image, "the unpacked kernel", start, end - start);
+        LoadArea.LINUX.require(memory, image, "the unpacked kernel", start, end - start);
         image.load(memory, header.kernelPosition(), start, size);
         Initrd initrd = initrd(memory, layout, config, image, header, end);
         BootParams.write(memory, layout, header, start, initrd, rsdp);

@@ -2,7 +2,6 @@ package jcrosvm.boot.kernel;
 
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 
 /**
@@ -102,7 +101,7 @@ record ElfImage(boolean wide, long entry, List<Segment> loads, List<Segment> not
         if (loads.isEmpty()) {
             throw image.bad("an ELF file with nothing to load");
         }
-        loads.sort(Comparator.comparingLong(Segment::position));
+        loads.sort((a, b) -> Long.compare(a.position(), b.position()));
         return new ElfImage(wide, entry, List.copyOf(loads), List.copyOf(notes));
     }
 

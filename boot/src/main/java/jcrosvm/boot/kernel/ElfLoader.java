@@ -16,8 +16,8 @@ final class ElfLoader {
     private ElfLoader() {}
 
     /** Loads from the file itself. */
-    static void load(GuestMemory memory, ImageFile image, ElfImage elf) {
-        require(memory, image, elf);
+    static void load(GuestMemory memory, ImageFile image, ElfImage elf, LoadArea area) {
+        require(memory, image, elf, area);
         for (ElfImage.Segment segment : elf.loads()) {
             image.load(memory, segment.position(), segment.physical(), segment.fileSize());
             clearRest(memory, segment);
@@ -39,7 +39,7 @@ final class ElfLoader {
             }
             return ByteBuffer.wrap(head, (int) position, length).slice().order(ByteOrder.LITTLE_ENDIAN);
         });
-        require(memory, image, elf);
+        require(memory, image, elf, LoadArea.LINUX);
         byte[] chunk = new byte[CHUNK];
         long at = 0;
         for (ElfImage.Segment segment : elf.loads()) {
@@ -59,9 +59,9 @@ final class ElfLoader {
         return elf;
     }
 
-    private static void require(GuestMemory memory, ImageFile image, ElfImage elf) {
+    private static void require(GuestMemory memory, ImageFile image, ElfImage elf, LoadArea area) {
         for (ElfImage.Segment segment : elf.loads()) {
-            LoadArea.require(memory, image, "an ELF segment", segment.physical(), segment.memorySize());
+            area.require(memory, image, "an ELF segment", segment.physical(), segment.memorySize());
         }
     }
 

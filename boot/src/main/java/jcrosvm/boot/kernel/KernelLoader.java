@@ -70,7 +70,7 @@ public final class KernelLoader {
             throw image.bad(
                     "ELF entry point 0x%x is not in a loaded segment, and there is no PVH note".formatted(elf.entry()));
         }
-        ElfLoader.load(memory, image, elf);
+        ElfLoader.load(memory, image, elf, LoadArea.LINUX);
         CommandLine.write(memory, CommandLine.linux(hardware.params(), config.params()), 0);
         Initrd initrd = Initrd.load(memory, layout, config.initrd(), elf.end(), INITRD_LAST);
         if (pvh.isPresent()) {

@@ -47,7 +47,7 @@ final class Multiboot {
             if (!elf.holds(entry)) {
                 throw image.bad("ELF entry point 0x%x is not in a loaded segment".formatted(entry));
             }
-            ElfLoader.load(memory, image, elf);
+            ElfLoader.load(memory, image, elf, LoadArea.MULTIBOOT);
             end = elf.end();
         }
         // As other loaders do: the first word is the image's name, and Linux's own parameters mean nothing here.
@@ -72,7 +72,7 @@ final class Multiboot {
             throw image.bad("Multiboot header: load address 0x%x, load end 0x%x, bss end 0x%x do not ascend"
                     .formatted(header.loadAddress(), header.loadEnd(), header.bssEnd()));
         }
-        LoadArea.require(memory, image, "the Multiboot image", header.loadAddress(), all);
+        LoadArea.MULTIBOOT.require(memory, image, "the Multiboot image", header.loadAddress(), all);
         if (header.entry() < header.loadAddress() || header.entry() >= header.loadAddress() + all) {
             throw image.bad("Multiboot entry point 0x%x is not in the image".formatted(header.entry()));
         }

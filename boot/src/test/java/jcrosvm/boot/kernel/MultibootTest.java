@@ -73,6 +73,17 @@ class MultibootTest {
         }
     }
 
+    /** Real-mode test programs are linked there. */
+    @Test
+    void lowMemoryThatTheProtocolLeavesFreeIsUsed() {
+        try (Loading loading = new Loading(folder, 64)) {
+            ByteBuffer image = Images.buffer(9000);
+            Images.multibootHeader(image, 0x100, ADDRESSES, 0x8100, 0x8000, 0, 0, 0x8000);
+            loading.load(image.array());
+            assertThat(loading.memory.read(0x8000, 9000)).isEqualTo(image.array());
+        }
+    }
+
     @Test
     void badAddressFieldsAreRefused() {
         List<int[]> bad = List.of(
@@ -82,7 +93,8 @@ class MultibootTest {
                 new int[] {LOAD, LOAD, LOAD + 0x100000, 0, LOAD},
                 new int[] {LOAD, LOAD, LOAD + 0x1000, LOAD + 0x800, LOAD},
                 new int[] {LOAD, LOAD, 0, -1, LOAD},
-                new int[] {0x7000, 0x7000, 0, 0, 0x7000},
+                new int[] {0x6000, 0x6000, 0, 0, 0x6000},
+                new int[] {0x1f000, 0x1f000, 0, 0, 0x1f000},
                 new int[] {-0x2000, -0x2000, 0, 0, -0x2000},
                 new int[] {LOAD, LOAD, 0, 0, LOAD - 1});
         try (Loading loading = new Loading(folder, 64)) {

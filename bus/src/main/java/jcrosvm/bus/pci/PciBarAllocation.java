@@ -1,6 +1,5 @@
 package jcrosvm.bus.pci;
 
-import java.util.Comparator;
 import java.util.List;
 import jcrosvm.base.VmmException;
 
@@ -21,7 +20,7 @@ final class PciBarAllocation {
     void assign(List<PciSlot> slots) {
         slots.stream()
                 .flatMap(slot -> slot.bars.stream().map(bar -> new Request(slot, bar)))
-                .sorted(Comparator.comparingLong((Request r) -> r.bar.size()).reversed())
+                .sorted((a, b) -> Long.compare(b.bar.size(), a.bar.size()))
                 .forEach(this::place);
     }
 

@@ -1,7 +1,6 @@
 package jcrosvm.bus.pci;
 
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.function.IntFunction;
 import jcrosvm.base.VmmException;
@@ -184,7 +183,7 @@ public final class PciBus {
                     return new PciIntxRoute(s.address.device(), pin, intxGsi(s.address.device(), pin));
                 })
                 .distinct()
-                .sorted(Comparator.comparingInt(PciIntxRoute::device).thenComparingInt(PciIntxRoute::pin))
+                .sorted((a, b) -> Integer.compare(a.device() * 4 + a.pin(), b.device() * 4 + b.pin()))
                 .toList();
     }
 

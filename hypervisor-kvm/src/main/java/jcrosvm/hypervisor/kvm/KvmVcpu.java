@@ -61,34 +61,46 @@ final class KvmVcpu implements Vcpu {
         if (owner != Thread.currentThread()) {
             attach();
         }
-        while (true) {
-            if (split) {
-                offerInterrupt(handler);
-            }
-            int r = fd.tryIoctl(KvmSpec.KVM_RUN, 0);
-            if (r < 0) {
-                if (r == -Errno.EINTR) {
-                    page.set(ValueLayout.JAVA_BYTE, KvmRunPage.IMMEDIATE_EXIT, (byte) 0);
-                    VarHandle.fullFence(); // a kick from here on sets it again, for the next run
-                    return VcpuExit.INTERRUPTED;
-                }
-                if (r == -Errno.EAGAIN) { // a processor that was waiting for its start-up IPI
-                    continue;
-                }
-                return new VcpuExit.Failed("KVM_RUN failed with " + Errno.name(-r));
-            }
-            int reason = page.get(ValueLayout.JAVA_INT, KvmRunPage.EXIT_REASON);
-            switch (reason) {
-                case KvmSpec.KVM_EXIT_IO -> portAccess(handler);
-                case KvmSpec.KVM_EXIT_MMIO -> memoryAccess(handler);
-                case KvmSpec.KVM_EXIT_IOAPIC_EOI ->
-                    handler.endOfInterrupt(page.get(ValueLayout.JAVA_BYTE, KvmRunPage.EOI_VECTOR) & 0xFF);
-                case KvmSpec.KVM_EXIT_IRQ_WINDOW_OPEN, KvmSpec.KVM_EXIT_INTR -> {}
-                default -> {
-                    return rareExit(reason);
-                }
+        VcpuExit end;
+        do {
+            end = runOnce(handler);
+        } while (end == null);
+        return end;
+    }
+
+    /** One entry and exit. A method of its own, so that it is compiled after some calls, not after a long loop. */
+    private @Nullable VcpuExit runOnce(VcpuExitHandler handler) {
+        if (split) {
+            offerInterrupt(handler);
+        }
+        int r = fd.tryIoctl(KvmSpec.KVM_RUN, 0);
+        if (r < 0) {
+            return notRun(-r);
+        }
+        int reason = page.get(ValueLayout.JAVA_INT, KvmRunPage.EXIT_REASON);
+        switch (reason) {
+            case KvmSpec.KVM_EXIT_IO -> portAccess(handler);
+            case KvmSpec.KVM_EXIT_MMIO -> memoryAccess(handler);
+            case KvmSpec.KVM_EXIT_IOAPIC_EOI ->
+                handler.endOfInterrupt(page.get(ValueLayout.JAVA_BYTE, KvmRunPage.EOI_VECTOR) & 0xFF);
+            case KvmSpec.KVM_EXIT_IRQ_WINDOW_OPEN, KvmSpec.KVM_EXIT_INTR -> {}
+            default -> {
+                return rareExit(reason);
             }
         }
+        return null;
+    }
+
+    private @Nullable VcpuExit notRun(int errno) {
+        return switch (errno) {
+            case Errno.EINTR -> {
+                page.set(ValueLayout.JAVA_BYTE, KvmRunPage.IMMEDIATE_EXIT, (byte) 0);
+                VarHandle.fullFence(); // a kick from here on sets it again, for the next run
+                yield VcpuExit.INTERRUPTED;
+            }
+            case Errno.EAGAIN -> null; // a processor that was waiting for its start-up IPI
+            default -> new VcpuExit.Failed("KVM_RUN failed with " + Errno.name(errno));
+        };
     }
 
     private void attach() {

@@ -1,7 +1,6 @@
 package jcrosvm.platform.serial;
 
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.List;
@@ -35,7 +34,7 @@ public record SerialSetup(List<SerialConfig> ports, List<SerialConfig> debugcons
         }
         List<SerialConfig> debugcons = configs.stream()
                 .filter(c -> c.hardware() == SerialConfig.Hardware.DEBUGCON)
-                .sorted(Comparator.comparingInt(SerialConfig::num))
+                .sorted((a, b) -> Integer.compare(a.num(), b.num()))
                 .toList();
         List<String> parameters = new ArrayList<>();
         for (SerialConfig port : ports) {

@@ -120,7 +120,9 @@ class BadInputTest {
         String precious = file("precious", new byte[] {1, 2, 3});
         refused(FAILURE, "precious", "-s", precious, guest.toString());
         assertThat(Path.of(precious)).hasSize(3);
-        assertThat(live).as("a stale socket is replaced, and removed at the end").exists();
+        assertThat(live)
+                .as("a stale socket is replaced, and removed at the end")
+                .exists();
         Run run = Run.of(
                 folder,
                 SCRIPT,

@@ -55,8 +55,7 @@ class BootTest {
     })
     void reachesUserspace(DebianKernel kernel, KernelUnpack unpack, int cpus, int mib, IrqChipMode chip)
             throws Exception {
-        try (GuestSession guest =
-                new GuestSession(directory, kernel, REPORT, machine(unpack, cpus, mib, chip))) {
+        try (GuestSession guest = new GuestSession(directory, kernel, REPORT, machine(unpack, cpus, mib, chip))) {
             assertThat(guest.awaitEnd()).as(guest.output()).isEqualTo(VmExit.STOP);
             assertThat(guest.awaitMarker("CPUS")).isEqualTo(Integer.toString(cpus));
             assertThat(Integer.parseInt(guest.awaitMarker("MEMORY"))).isBetween(mib * 6 / 10, mib);
@@ -74,10 +73,7 @@ class BootTest {
     void reachesUserspaceByTheMpTable(IrqChipMode chip) throws Exception {
         // The cloud kernels cannot read MP tables (CONFIG_X86_MPPARSE).
         try (GuestSession guest = new GuestSession(
-                directory,
-                DebianKernel.GENERIC_6_12,
-                REPORT,
-                machine(KernelUnpack.AUTO, 2, 256, chip, "acpi=off"))) {
+                directory, DebianKernel.GENERIC_6_12, REPORT, machine(KernelUnpack.AUTO, 2, 256, chip, "acpi=off"))) {
             // Without ACPI the guest cannot power off: it halts, and reboots only when told to.
             assertThat(guest.awaitMarker("DONE")).isEqualTo("0");
             assertThat(guest.awaitMarker("CPUS")).isEqualTo("2");
@@ -97,8 +93,7 @@ class BootTest {
                 REPORT,
                 builder -> builder.cpus(new jcrosvm.vmm.config.CpuConfig(
                         6,
-                        java.util.List.of(
-                                jcrosvm.config.CpuSet.of(0, 1, 2), jcrosvm.config.CpuSet.of(3, 4, 5)),
+                        java.util.List.of(jcrosvm.config.CpuSet.of(0, 1, 2), jcrosvm.config.CpuSet.of(3, 4, 5)),
                         jcrosvm.vmm.config.CpuAffinity.NONE,
                         true,
                         false,

@@ -69,7 +69,9 @@ class CommandLineTest {
     }
 
     private int awaitEnd() throws Exception {
-        assertThat(vm.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS)).as("the VM ends").isTrue();
+        assertThat(vm.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS))
+                .as("the VM ends")
+                .isTrue();
         assertThat(folder.resolve("vm.sock")).doesNotExist();
         return vm.exitValue();
     }
@@ -108,8 +110,8 @@ class CommandLineTest {
         try (UnixSocket socket = UnixSocket.connect(folder.resolve("vm.sock"), UnixSocket.Type.SEQPACKET)) {
             for (String garbage : List.of("garbage", "{", "\"NoSuchRequest\"", "{\"Exit\":[[[[", "\u0000\u0001")) {
                 socket.send(garbage.getBytes(StandardCharsets.UTF_8));
-                String reply = new String(
-                        Objects.requireNonNull(socket.receive(4096)).data(), StandardCharsets.UTF_8);
+                String reply =
+                        new String(Objects.requireNonNull(socket.receive(4096)).data(), StandardCharsets.UTF_8);
                 assertThat(reply).contains("Err");
             }
         }

@@ -111,8 +111,7 @@ final class GuestSession implements AutoCloseable {
     String awaitMarker(String marker, int n) {
         String start = "@@ " + marker;
         await(text -> text.lines().filter(l -> l.startsWith(start)).count() >= n && text.endsWith("\n"), start);
-        return output()
-                .lines()
+        return output().lines()
                 .filter(l -> l.startsWith(start))
                 .skip(n - 1L)
                 .findFirst()

@@ -252,7 +252,7 @@ class VmOptionsTest {
                         .isTrue();
             }
         }
-        assertThat(names).hasSize(129);
+        assertThat(names).hasSize(130);
         Set<Object> ours = new HashSet<>();
         for (Option.Group group : VmOptions.groups()) {
             for (Option<?> option : group.options()) {
