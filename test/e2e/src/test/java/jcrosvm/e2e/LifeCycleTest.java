@@ -120,7 +120,7 @@ class LifeCycleTest {
                         .as("wall clock of a guest whose vCPUs were suspended")
                         .isCloseTo(System.currentTimeMillis() / 1000.0, within(30.0));
             }
-            guest.type("dmesg | grep -iE 'soft lockup|stall|unstable|call trace' && mark TROUBLE");
+            guest.type("dmesg | grep -iE 'soft lockup|rcu.*stall|clocksource.*unstable|call trace' && mark TROUBLE");
             guest.type("end");
             assertThat(guest.awaitEnd()).isEqualTo(VmExit.STOP);
             assertThat(guest.output()).doesNotContain("@@ TROUBLE");
