@@ -29,17 +29,34 @@ public final class KvmProvider implements HypervisorProvider {
         Cap.KVM_CAP_IMMEDIATE_EXIT,
     };
 
-    private static volatile long measuredRate = -1;
+    private static volatile @Nullable Availability usual;
 
     @Override
     public String name() {
         return "kvm";
     }
 
+    /** The host does not change: a program that starts many VMs measures once. */
     @Override
     public Availability probe(@Nullable Path device) {
+        Availability known = usual;
+        if (device == null && known != null) {
+            return known;
+        }
+        try {
+            Availability measured = measure(device);
+            if (device == null) {
+                usual = measured;
+            }
+            return measured;
+        } catch (VmmException e) {
+            return new Availability(Availability.Level.MISSING, String.valueOf(e.getMessage()));
+        }
+    }
+
+    private static Availability measure(@Nullable Path device) {
         try (KvmHypervisor kvm = openKvm(device)) {
-            long rate = instructionsPerSecond(kvm);
+            long rate = InterpretationProbe.instructionsPerSecond(kvm);
             if (rate < InterpretationProbe.NATIVE_RATE) {
                 return new Availability(
                         Availability.Level.INTERPRETED,
@@ -47,20 +64,7 @@ public final class KvmProvider implements HypervisorProvider {
                                 + " million instructions a second (nested virtualisation)");
             }
             return new Availability(Availability.Level.NATIVE, "it runs guest code on the processor");
-        } catch (VmmException e) {
-            return new Availability(Availability.Level.MISSING, String.valueOf(e.getMessage()));
         }
-    }
-
-    // The host does not change: a program that starts many VMs asks once. The VM that asks costs as much as a small
-    // one.
-    private static long instructionsPerSecond(KvmHypervisor kvm) {
-        long rate = measuredRate;
-        if (rate < 0) {
-            rate = InterpretationProbe.instructionsPerSecond(kvm);
-            measuredRate = rate;
-        }
-        return rate;
     }
 
     @Override

@@ -169,6 +169,9 @@ final class KvmVm implements Vm {
 
     @Override
     public void close() {
-        fd.close();
+        // The kernel takes milliseconds, mostly waiting, to take a VM apart: no caller needs to wait for that too.
+        if (fd.isOpen()) {
+            Thread.ofPlatform().name("kvm-close").daemon().start(fd::close);
+        }
     }
 }
