@@ -218,9 +218,9 @@ public final class ControlServer implements AutoCloseable {
         }
         clients.forEach(client -> client.socket.close());
         clients.clear();
+        UnixSocket.unlink(path); // while nobody can take it for a stale one and put his own there
         listener.close();
         poller.close();
         quit.close();
-        UnixSocket.unlink(path);
     }
 }

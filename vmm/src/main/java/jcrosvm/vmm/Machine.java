@@ -3,6 +3,7 @@ package jcrosvm.vmm;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.concurrent.atomic.AtomicInteger;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.io.Mapping;
@@ -51,14 +52,18 @@ final class Machine implements AutoCloseable {
     private final Vm vm;
     private final MachineClock clock = new MachineClock();
     private final Interrupts interrupts;
+    private final SerialConsoles consoles;
     private final SerialPorts serial;
     private final AcpiPm pm;
     private final @Nullable Cmos cmos;
     private final List<VcpuThread> vcpus = new ArrayList<>();
 
-    private boolean vcpusSuspended; // guarded by this, as are the rest
+    /** Presses and alarms that end a sleep: tells a sleep that was asked for before one from one after it. */
+    private final AtomicInteger wakeEvents = new AtomicInteger();
+
+    private boolean vcpusSuspended; // by whoever controls the VM; guarded by this, as are the rest
     private boolean devicesSuspended;
-    private boolean asleep;
+    private boolean asleep; // by the guest
     private long suspendedClock;
 
     /**
@@ -69,6 +74,7 @@ final class Machine implements AutoCloseable {
      */
     Machine(VmConfig config, Hypervisor hypervisor, SerialConsoles consoles, CpuSpeed speed, MachineEvents events) {
         this.config = config;
+        this.consoles = consoles;
         serial = consoles.ports();
         CpuidTable supported = hypervisor.supportedCpuid();
         MemoryLayout layout =
@@ -78,10 +84,10 @@ final class Machine implements AutoCloseable {
                 new GuestMemory.Options(
                         config.memory().hugepages(), config.memory().locked()));
         Vm made = null;
+        List<Vcpu> processors = new ArrayList<>();
         try {
             made = hypervisor.createVm(memory, irqChipMode(hypervisor));
             vm = made;
-            List<Vcpu> processors = new ArrayList<>();
             CpuTopology topology = Topologies.of(config.cpus());
             for (int n = 0; n < config.cpus().count(); n++) {
                 processors.add(vm.createVcpu(topology.apicId(n)));
@@ -132,8 +138,10 @@ final class Machine implements AutoCloseable {
                         Topologies.hostCpus(config.cpus(), vcpus.size()),
                         events::vcpuEnded));
             }
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             clock.close();
+            consoles.disconnect();
+            processors.forEach(Vcpu::close); // each holds the VM alive in the kernel
             if (made != null) {
                 made.close();
             }
@@ -229,7 +237,8 @@ final class Machine implements AutoCloseable {
             @Override
             public void sleep() {
                 // Not on this vCPU's thread: whoever holds the machine's lock may be waiting for it.
-                Thread.ofVirtual().name("sleep").start(Machine.this::sleep);
+                int seen = wakeEvents.get();
+                Thread.ofVirtual().name("sleep").start(() -> Machine.this.sleep(seen));
             }
 
             @Override
@@ -239,44 +248,59 @@ final class Machine implements AutoCloseable {
         };
     }
 
-    synchronized void start() {
-        boolean paused = config.start() != StartState.RUNNING;
+    synchronized void start(StartState state) {
+        boolean paused = state != StartState.RUNNING;
         vcpusSuspended = paused;
-        if (config.start() == StartState.SUSPENDED) {
-            suspendDevices();
-        }
         serial.start();
+        if (state == StartState.SUSPENDED) {
+            suspendDevices();
+        } else {
+            serial.resume(); // an earlier machine may have left them suspended
+        }
         vcpus.forEach(vcpu -> vcpu.start(paused));
     }
 
+    /** What a machine that takes this one's place starts in. */
+    synchronized StartState startState() {
+        if (devicesSuspended) {
+            return StartState.SUSPENDED;
+        }
+        return vcpusSuspended ? StartState.VCPUS_SUSPENDED : StartState.RUNNING;
+    }
+
     // ACPI S1
-    private synchronized void sleep() {
+    private synchronized void sleep(int seen) {
+        if (wakeEvents.get() != seen) {
+            pm.woken(); // before it slept
+            return;
+        }
         asleep = true;
-        vcpusSuspended = true;
         vcpus.forEach(VcpuThread::pause);
     }
 
+    // May run on a vCPU's thread, which must not wait for the lock.
     private void rtcAlarm() {
+        wakeEvents.incrementAndGet();
         pm.rtcAlarm();
-        wake();
+        Thread.ofVirtual().name("wake").start(this::wake);
     }
 
-    private synchronized boolean wake() {
-        if (!asleep || devicesSuspended) {
-            return false;
+    private synchronized void wake() {
+        if (asleep && !vcpusSuspended) {
+            resumeVcpus();
         }
-        resumeVcpus();
-        return true;
     }
 
     void powerButton() {
         requireAcpi();
+        wakeEvents.incrementAndGet();
         pm.pressPowerButton();
         wake();
     }
 
     void sleepButton() {
         requireAcpi();
+        wakeEvents.incrementAndGet();
         pm.pressSleepButton();
         wake();
     }
@@ -331,7 +355,7 @@ final class Machine implements AutoCloseable {
     }
 
     private void resumeVcpus() {
-        if (!vcpusSuspended) {
+        if (!vcpusSuspended && !asleep) {
             return;
         }
         vcpusSuspended = false;
@@ -358,6 +382,7 @@ final class Machine implements AutoCloseable {
                 }
             }
         }
+        consoles.disconnect();
         clock.close();
         vcpus.forEach(vcpu -> vcpu.vcpu().close());
         vm.close();

@@ -75,10 +75,19 @@ final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
     private void loop() {
         try {
             for (Entry due = nextDue(); due != null; due = nextDue()) {
-                due.expired.run();
+                fire(due);
             }
         } catch (InterruptedException e) {
             // nobody interrupts this thread but to end it
+        }
+    }
+
+    // One timer's failure must not stop all others.
+    private static void fire(Entry due) {
+        try {
+            due.expired.run();
+        } catch (RuntimeException e) {
+            System.getLogger(MachineClock.class.getName()).log(System.Logger.Level.WARNING, due + " failed: " + e);
         }
     }
 
@@ -100,14 +109,28 @@ final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
         }
     }
 
+    /** Returns when no timer is running, nor will be. */
     @Override
     public void close() {
+        Thread running;
         lock.lock();
         try {
             closed = true;
             changed.signalAll();
+            running = thread;
         } finally {
             lock.unlock();
+        }
+        boolean interrupted = false;
+        while (running != null && running != Thread.currentThread() && running.isAlive()) {
+            try {
+                running.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 

@@ -18,11 +18,16 @@ final class SerialConsoles implements AutoCloseable {
 
     /** An interrupt line whose far end can be moved. */
     private static final class Relay implements IrqLine {
-        private volatile IrqLine target = level -> {};
+        private IrqLine target = level -> {};
 
+        // Locked, so that on return from connect() nobody is on the way to the old target.
         @Override
-        public void set(boolean level) {
+        public synchronized void set(boolean level) {
             target.set(level);
+        }
+
+        synchronized void target(IrqLine line) {
+            target = line;
         }
     }
 
@@ -40,8 +45,13 @@ final class SerialConsoles implements AutoCloseable {
     }
 
     void connect(IrqLine line4, IrqLine line3) {
-        irq4.target = line4;
-        irq3.target = line3;
+        irq4.target(line4);
+        irq3.target(line3);
+    }
+
+    /** Leads the lines nowhere: their machine is about to go. */
+    void disconnect() {
+        connect(level -> {}, level -> {});
     }
 
     @Override

@@ -13,6 +13,7 @@ import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.x86.Registers;
 import jcrosvm.vmm.config.RebootPolicy;
+import jcrosvm.vmm.config.StartState;
 import jcrosvm.vmm.config.VmConfig;
 
 /**
@@ -52,7 +53,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
             opened = new SerialConsoles(config.serial());
             consoles = opened;
             machine = new Machine(config, hypervisor, consoles, speed(), new Events());
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             if (opened != null) {
                 opened.close();
             }
@@ -86,7 +87,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
             throw new IllegalStateException("a VM starts once");
         }
         started = true;
-        machine.start();
+        machine.start(config.start());
     }
 
     /** Starts the VM and waits for its end. */
@@ -120,9 +121,13 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
             return;
         }
         machine.close();
-        endings.clear(); // what the old machine's other vCPUs may have added
+        endings.removeIf(how -> how == VmExit.RESET); // of the old machine's other vCPUs
+        if (!endings.isEmpty()) {
+            return; // somebody stopped it meanwhile
+        }
+        StartState state = machine.startState();
         machine = new Machine(config, hypervisor, consoles, speed(), new Events());
-        machine.start();
+        machine.start(state);
     }
 
     /** The value that a test's guest left through the debug exit port. */

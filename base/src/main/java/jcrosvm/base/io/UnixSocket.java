@@ -1,9 +1,12 @@
 package jcrosvm.base.io;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,6 +32,8 @@ public final class UnixSocket implements AutoCloseable {
     private static final int MSG_NOSIGNAL = 0x4000;
     private static final int MSG_CMSG_CLOEXEC = 0x40000000;
     private static final int SOCKADDR_SIZE = 110;
+    private static final int S_IFMT = 0170000;
+    private static final int S_IFSOCK = 0140000;
 
     /** How bytes are delivered. */
     public enum Type {
@@ -133,9 +138,14 @@ public final class UnixSocket implements AutoCloseable {
         unlink(path);
     }
 
-    // connect(2) answers ECONNREFUSED for regular files as well: they are never ours to delete.
+    // connect(2) answers ECONNREFUSED for files, devices and links as well: they are never ours to delete.
     private static boolean isSocket(Path path) {
-        return !java.nio.file.Files.isRegularFile(path) && !java.nio.file.Files.isDirectory(path);
+        try {
+            int mode = (Integer) Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS);
+            return (mode & S_IFMT) == S_IFSOCK;
+        } catch (IOException e) {
+            return false;
+        }
     }
 
     /** Removes a socket's path; one that is gone already is not an error. */

@@ -96,6 +96,13 @@ class UnixSocketTest {
                 .isInstanceOf(VmmException.class)
                 .hasMessageContaining("not a stale socket");
         assertThat(Files.readString(file)).isEqualTo("data");
+        Path link = Files.createSymbolicLink(dir.resolve("link"), dir.resolve("nowhere"));
+        assertThatThrownBy(() -> UnixSocket.listen(link, UnixSocket.Type.SEQPACKET))
+                .isInstanceOf(VmmException.class);
+        assertThat(Files.isSymbolicLink(link)).isTrue();
+        assertThatThrownBy(() -> UnixSocket.listen(Path.of("/dev/null"), UnixSocket.Type.SEQPACKET))
+                .isInstanceOf(VmmException.class);
+        assertThat(Files.exists(Path.of("/dev/null"))).isTrue();
     }
 
     @Test

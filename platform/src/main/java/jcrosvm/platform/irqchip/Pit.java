@@ -106,7 +106,12 @@ public final class Pit implements BusDevice, Suspendable {
     }
 
     private void schedule() {
-        arm(channels[0].nextRise(now()));
+        long now = now();
+        boolean missed = due <= now; // it rose, but the timer has not run yet and now will not
+        arm(channels[0].nextRise(now));
+        if (missed) {
+            irq.pulse();
+        }
     }
 
     private void arm(long rise) {

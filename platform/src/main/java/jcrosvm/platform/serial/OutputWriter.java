@@ -129,10 +129,19 @@ final class OutputWriter implements AutoCloseable {
         cancelled = true;
     }
 
+    /** Writes out an unfinished line if the receiver takes it now. */
     @Override
     public void close() {
-        cancelled = false;
-        flushLine();
-        fd.close();
+        try {
+            if (line.size() > 0 && !gone && Poller.await(fd, Poller.WRITABLE, POLL_MILLIS) != 0) {
+                int size = Math.min(CHUNK, line.size());
+                MemorySegment.copy(line.toByteArray(), 0, buffer, ValueLayout.JAVA_BYTE, 0, size);
+                fd.write(buffer.asSlice(0, size));
+            }
+        } catch (OsException e) {
+            recover(e);
+        } finally {
+            fd.close();
+        }
     }
 }

@@ -61,11 +61,13 @@ final class SerialInput implements Suspendable, AutoCloseable {
                         continue;
                     }
                 }
-                long n = fd.read(buffer);
+                long n = read(buffer, polled);
                 if (n == 0) {
                     return;
                 }
-                deliver(buffer, (int) n);
+                if (n > 0) {
+                    deliver(buffer, (int) n);
+                }
             }
         } catch (InterruptedException e) {
             // nobody interrupts this thread but to end it
@@ -78,6 +80,18 @@ final class SerialInput implements Suspendable, AutoCloseable {
             if (!closed) {
                 throw e;
             }
+        }
+    }
+
+    /** Bytes read; -1 when somebody else who reads the same input was faster. */
+    private long read(MemorySegment buffer, boolean polled) {
+        try {
+            return fd.read(buffer);
+        } catch (OsException e) {
+            if (polled && e.errno() == Errno.EAGAIN) {
+                return -1;
+            }
+            throw e;
         }
     }
 
