@@ -1,5 +1,6 @@
 package jcrosvm.platform;
 
+import java.util.concurrent.atomic.AtomicBoolean;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.BusDevice;
 import jcrosvm.bus.IrqLine;
@@ -46,6 +47,7 @@ public final class AcpiPm implements BusDevice {
 
     private static final System.Logger LOG = System.getLogger(AcpiPm.class.getName());
 
+    private final AtomicBoolean told = new AtomicBoolean(); // once: the log is not the guest's to fill
     private final IrqLine sci;
     private final PowerControl power;
     // The registers as the guest sees them, little-endian. Guarded by this.
@@ -156,8 +158,14 @@ public final class AcpiPm implements BusDevice {
         switch (type) {
             case SLP_TYP_S1 -> power.sleep();
             case SLP_TYP_S5 -> power.powerOff();
-            default ->
-                LOG.log(System.Logger.Level.WARNING, "the guest asked for sleep type {0}, which does not exist", type);
+            default -> {
+                if (told.compareAndSet(false, true)) {
+                    LOG.log(
+                            System.Logger.Level.WARNING,
+                            "the guest asked for sleep type {0}, which does not exist",
+                            type);
+                }
+            }
         }
     }
 }

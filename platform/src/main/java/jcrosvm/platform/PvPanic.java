@@ -1,6 +1,7 @@
 package jcrosvm.platform;
 
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import jcrosvm.bus.BusDevice;
 import jcrosvm.bus.pci.PciBar;
 import jcrosvm.bus.pci.PciConfigSpace;
@@ -20,6 +21,7 @@ public final class PvPanic implements PciFunction {
     private static final System.Logger LOG = System.getLogger(PvPanic.class.getName());
 
     private final PowerControl power;
+    private final AtomicBoolean told = new AtomicBoolean(); // once: the log is not the guest's to fill
     private final PciConfigSpace config = new PciConfigSpace(IDENTITY);
     private final List<PciBar> bars = List.of(PciBar.memory32(0, SIZE, new Register()));
 
@@ -61,7 +63,7 @@ public final class PvPanic implements PciFunction {
             if ((value & PANICKED) != 0) {
                 power.guestPanicked();
             }
-            if ((value & CRASH_LOADED) != 0) {
+            if ((value & CRASH_LOADED) != 0 && told.compareAndSet(false, true)) {
                 LOG.log(System.Logger.Level.INFO, "the guest panicked and runs its crash kernel");
             }
         }
