@@ -334,7 +334,7 @@ public final class Cmos implements BusDevice, Suspendable {
                 wait = untilNext;
             }
             if (isSet(AIE)) {
-                long second = second();
+                long second = lastSecond; // as the flags saw it: one that begins now must not be skipped
                 alarmSecond = alarmTime().after(second);
                 if (alarmSecond != Long.MAX_VALUE) {
                     long seconds = Math.min(alarmSecond - second - 1, LONGEST_WAIT / SECOND);
