@@ -3,6 +3,7 @@ package jcrosvm.vmm;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
@@ -60,6 +61,9 @@ final class Machine implements AutoCloseable {
 
     /** Presses and alarms that end a sleep: tells a sleep that was asked for before one from one after it. */
     private final AtomicInteger wakeEvents = new AtomicInteger();
+
+    /** One request at a time, however often the guest writes it. */
+    private final AtomicBoolean fallingAsleep = new AtomicBoolean();
 
     private boolean vcpusSuspended; // by whoever controls the VM; guarded by this, as are the rest
     private boolean devicesSuspended;
@@ -238,7 +242,9 @@ final class Machine implements AutoCloseable {
             public void sleep() {
                 // Not on this vCPU's thread: whoever holds the machine's lock may be waiting for it.
                 int seen = wakeEvents.get();
-                Thread.ofVirtual().name("sleep").start(() -> Machine.this.sleep(seen));
+                if (fallingAsleep.compareAndSet(false, true)) {
+                    Thread.ofVirtual().name("sleep").start(() -> Machine.this.sleep(seen));
+                }
             }
 
             @Override
@@ -270,6 +276,7 @@ final class Machine implements AutoCloseable {
 
     // ACPI S1
     private synchronized void sleep(int seen) {
+        fallingAsleep.set(false);
         if (wakeEvents.get() != seen) {
             pm.woken(); // before it slept
             return;

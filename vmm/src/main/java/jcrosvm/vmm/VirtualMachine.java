@@ -101,7 +101,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         while (true) {
             VmExit how = endings.take();
             if (how != VmExit.RESET || config.reboot() != RebootPolicy.IN_PLACE || panicked.get()) {
-                endings.add(how); // for whoever else waits
+                end(how); // for whoever else waits
                 synchronized (this) {
                     machine.close();
                 }
@@ -111,13 +111,22 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         }
     }
 
+    // Each way once: a guest may ask for a reset as often as it can before anybody looks.
+    private void end(VmExit how) {
+        synchronized (endings) {
+            if (!endings.contains(how)) {
+                endings.add(how);
+            }
+        }
+    }
+
     private CpuSpeed speed() {
         return choice.availability().level() == Availability.Level.NATIVE ? CpuSpeed.NATIVE : CpuSpeed.EMULATED;
     }
 
     private synchronized void reboot() {
         if (closed) {
-            endings.add(VmExit.STOP);
+            end(VmExit.STOP);
             return;
         }
         machine.close();
@@ -137,7 +146,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
 
     @Override
     public void stop() {
-        endings.add(VmExit.STOP);
+        end(VmExit.STOP);
     }
 
     @Override
@@ -172,7 +181,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
             return;
         }
         closed = true;
-        endings.add(VmExit.STOP);
+        end(VmExit.STOP);
         machine.close();
         consoles.close();
         hypervisor.close();
@@ -181,7 +190,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
     private final class Events implements MachineEvents {
         @Override
         public void ended(VmExit how) {
-            endings.add(how);
+            end(how);
         }
 
         @Override
@@ -192,7 +201,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         @Override
         public void debugExit(int value) {
             debugExit = value & 0x7fff_ffff;
-            endings.add(VmExit.STOP);
+            end(VmExit.STOP);
         }
 
         @Override
@@ -202,10 +211,10 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
                     LOG.log(System.Logger.Level.INFO, "vCPU {0}: triple fault", vcpu.id());
                     logRegisters(vcpu);
                     // crosvm ends the VM; a machine that reboots in place resets, as hardware does.
-                    endings.add(config.reboot() == RebootPolicy.IN_PLACE ? VmExit.RESET : VmExit.STOP);
+                    end(config.reboot() == RebootPolicy.IN_PLACE ? VmExit.RESET : VmExit.STOP);
                 }
                 case VcpuExit.SystemEvent event ->
-                    endings.add(
+                    end(
                             switch (event.kind()) {
                                 case SHUTDOWN -> VmExit.STOP;
                                 case RESET -> VmExit.RESET;
@@ -213,14 +222,14 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
                             });
                 case VcpuExit.Halt halt -> {
                     LOG.log(System.Logger.Level.INFO, "vCPU {0} halted for good", vcpu.id());
-                    endings.add(VmExit.STOP);
+                    end(VmExit.STOP);
                 }
                 case VcpuExit.Failed failed -> {
                     LOG.log(System.Logger.Level.ERROR, "vCPU {0}: {1}", vcpu.id(), failed.reason());
                     logRegisters(vcpu);
-                    endings.add(VmExit.CRASH);
+                    end(VmExit.CRASH);
                 }
-                case VcpuExit.Debug debug -> endings.add(VmExit.CRASH);
+                case VcpuExit.Debug debug -> end(VmExit.CRASH);
                 case VcpuExit.Interrupted interrupted -> {}
             }
         }
