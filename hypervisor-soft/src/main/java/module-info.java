@@ -1,0 +1,5 @@
+/** The hypervisor interfaces over a software x86-64 processor. */
+module jcrosvm.hypervisor.soft {
+    requires static org.jspecify;
+    requires jcrosvm.hypervisor;
+}
