@@ -1,5 +1,6 @@
 package jcrosvm.app;
 
+import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -10,20 +11,20 @@ import jcrosvm.vmm.VmControl;
 /** What a termination signal does: the first presses the power button, a second one or a time limit ends the VM. */
 final class Termination implements Runnable {
     private final VmControl vm;
-    private final int graceSeconds;
+    private final Duration grace;
     private final AtomicInteger signals = new AtomicInteger();
 
     private final CountDownLatch ended = new CountDownLatch(1);
 
-    /** @param graceSeconds between the power button and the end; 0 ends the VM at once */
-    Termination(VmControl vm, int graceSeconds) {
+    /** @param grace between the power button and the end; zero ends the VM at once */
+    Termination(VmControl vm, Duration grace) {
         this.vm = vm;
-        this.graceSeconds = graceSeconds;
+        this.grace = grace;
     }
 
     @Override
     public void run() {
-        if (signals.getAndIncrement() > 0 || graceSeconds == 0) {
+        if (signals.getAndIncrement() > 0 || grace.isZero()) {
             vm.stop();
             return;
         }
@@ -34,6 +35,8 @@ final class Termination implements Runnable {
         } catch (VmmException e) {
             Log.warn("stopping the VM: it has no power button: " + e.getMessage());
             vm.stop();
+        } catch (RuntimeException e) {
+            Log.warn("the power button failed, the VM is stopped in " + grace.toSeconds() + " s: " + e);
         }
     }
 
@@ -44,8 +47,8 @@ final class Termination implements Runnable {
 
     private void stopLater() {
         try {
-            if (!ended.await(graceSeconds, TimeUnit.SECONDS)) {
-                Log.warn("stopping the VM: it did not shut down within " + graceSeconds + " s");
+            if (!ended.await(grace.toNanos(), TimeUnit.NANOSECONDS)) {
+                Log.warn("stopping the VM: it did not shut down within " + grace.toSeconds() + " s");
                 vm.stop();
             }
         } catch (InterruptedException e) {

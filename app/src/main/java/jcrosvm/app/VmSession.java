@@ -1,5 +1,6 @@
 package jcrosvm.app;
 
+import java.time.Duration;
 import java.util.OptionalInt;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
@@ -25,7 +26,7 @@ final class VmSession {
         try (Socket socket = new Socket(config);
                 VirtualMachine vm = VirtualMachine.create(config);
                 RawTerminal terminal = new RawTerminal()) {
-            Termination termination = new Termination(vm, graceSeconds);
+            Termination termination = new Termination(vm, Duration.ofSeconds(graceSeconds));
             Signals.onTermination(termination);
             if (socket.server != null) {
                 socket.server.serve(vm);

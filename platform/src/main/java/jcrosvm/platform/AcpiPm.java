@@ -99,12 +99,21 @@ public final class AcpiPm implements BusDevice {
         update();
     }
 
+    /** Whether an event that the guest has enabled waits for it; such a one ends a sleep at once. */
+    public synchronized boolean isEventPending() {
+        return pending() != 0;
+    }
+
     private void update() {
+        sci.set(pending() != 0);
+    }
+
+    private int pending() {
         int pending = word(PM1_EVENT) & word(PM1_ENABLE) & EVENTS;
         for (int i = 0; i < GPE0_LENGTH / 2; i++) {
             pending |= registers[GPE0 + i] & registers[GPE0_ENABLE + i] & 0xff;
         }
-        sci.set(pending != 0);
+        return pending;
     }
 
     private int word(int offset) {

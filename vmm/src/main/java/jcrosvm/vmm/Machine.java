@@ -67,7 +67,8 @@ final class Machine implements AutoCloseable {
 
     private boolean vcpusSuspended; // by whoever controls the VM; guarded by this, as are the rest
     private boolean devicesSuspended;
-    private boolean asleep; // by the guest
+    private boolean asleep; // by the guest: its vCPUs stand still
+    private boolean closed;
     private long suspendedClock;
 
     /**
@@ -75,8 +76,15 @@ final class Machine implements AutoCloseable {
      *
      * @param speed decides whether the kernel is unpacked on the host
      * @param events told of what the guest does; they may come before {@link #start} returns
+     * @param state to start in, unless it is suspended or resumed before that
      */
-    Machine(VmConfig config, Hypervisor hypervisor, SerialConsoles consoles, CpuSpeed speed, MachineEvents events) {
+    Machine(
+            VmConfig config,
+            Hypervisor hypervisor,
+            SerialConsoles consoles,
+            CpuSpeed speed,
+            MachineEvents events,
+            StartState state) {
         this.config = config;
         this.consoles = consoles;
         serial = consoles.ports();
@@ -141,6 +149,10 @@ final class Machine implements AutoCloseable {
                         interrupts.exits(ports, mmio, vcpu.id() == 0),
                         Topologies.hostCpus(config.cpus(), vcpus.size()),
                         events::vcpuEnded));
+            }
+            vcpusSuspended = state != StartState.RUNNING;
+            if (state == StartState.SUSPENDED) {
+                suspendDevices();
             }
         } catch (RuntimeException | Error e) {
             clock.close();
@@ -254,16 +266,12 @@ final class Machine implements AutoCloseable {
         };
     }
 
-    synchronized void start(StartState state) {
-        boolean paused = state != StartState.RUNNING;
-        vcpusSuspended = paused;
+    synchronized void start() {
         serial.start();
-        if (state == StartState.SUSPENDED) {
-            suspendDevices();
-        } else {
+        if (!devicesSuspended) {
             serial.resume(); // an earlier machine may have left them suspended
         }
-        vcpus.forEach(vcpu -> vcpu.start(paused));
+        vcpus.forEach(vcpu -> vcpu.start(vcpusSuspended));
     }
 
     /** What a machine that takes this one's place starts in. */
@@ -277,12 +285,22 @@ final class Machine implements AutoCloseable {
     // ACPI S1
     private synchronized void sleep(int seen) {
         fallingAsleep.set(false);
-        if (wakeEvents.get() != seen) {
+        if (closed) {
+            return;
+        }
+        if (wakeEvents.get() != seen || pm.isEventPending()) {
             pm.woken(); // before it slept
             return;
         }
-        asleep = true;
         vcpus.forEach(VcpuThread::pause);
+        try {
+            for (VcpuThread vcpu : vcpus) {
+                vcpu.awaitStill();
+            }
+        } catch (InterruptedException e) {
+            throw new AssertionError("nobody interrupts this thread", e);
+        }
+        asleep = true;
     }
 
     // May run on a vCPU's thread, which must not wait for the lock.
@@ -293,32 +311,36 @@ final class Machine implements AutoCloseable {
     }
 
     private synchronized void wake() {
-        if (asleep && !vcpusSuspended) {
+        if (asleep && !vcpusSuspended && !closed) {
             resumeVcpus();
         }
     }
 
-    void powerButton() {
-        requireAcpi();
-        wakeEvents.incrementAndGet();
-        pm.pressPowerButton();
-        wake();
+    /** As the other calls from outside, does nothing once the machine is closed. */
+    synchronized void powerButton() {
+        press(pm::pressPowerButton);
     }
 
-    void sleepButton() {
-        requireAcpi();
-        wakeEvents.incrementAndGet();
-        pm.pressSleepButton();
-        wake();
+    synchronized void sleepButton() {
+        press(pm::pressSleepButton);
     }
 
-    private void requireAcpi() {
+    private void press(Runnable button) {
         if (!config.boot().acpi()) {
             throw new OsException("the machine has no ACPI", Errno.ENOTSUP);
         }
+        if (closed) {
+            return;
+        }
+        wakeEvents.incrementAndGet();
+        button.run();
+        wake();
     }
 
     synchronized void suspend(boolean full) throws InterruptedException {
+        if (closed) {
+            return;
+        }
         if (!vcpusSuspended) {
             vcpusSuspended = true;
             vcpus.forEach(VcpuThread::pause);
@@ -343,6 +365,9 @@ final class Machine implements AutoCloseable {
     }
 
     synchronized void resume(boolean full) {
+        if (closed) {
+            return;
+        }
         if (devicesSuspended && !full) {
             throw new OsException("devices are suspended too: resume --full", Errno.EINVAL);
         }
@@ -374,9 +399,13 @@ final class Machine implements AutoCloseable {
         vcpus.forEach(VcpuThread::resume);
     }
 
-    /** Ends the vCPU threads, then gives everything back. Not on a vCPU's thread. */
+    /** Ends the vCPU threads, then gives everything back; once. Not on a vCPU's thread, none of which takes this lock. */
     @Override
-    public void close() {
+    public synchronized void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
         vcpus.forEach(VcpuThread::stop);
         boolean interrupted = false;
         for (VcpuThread vcpu : vcpus) {

@@ -52,7 +52,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
             }
             opened = new SerialConsoles(config.serial());
             consoles = opened;
-            machine = new Machine(config, hypervisor, consoles, speed(), new Events());
+            machine = new Machine(config, hypervisor, consoles, speed(), new Events(), config.start());
         } catch (RuntimeException | Error e) {
             if (opened != null) {
                 opened.close();
@@ -76,6 +76,12 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         return new VirtualMachine(config, choice);
     }
 
+    /** On a hypervisor that was chosen already. */
+    static VirtualMachine create(VmConfig config, HypervisorChoice choice) {
+        config.validate();
+        return new VirtualMachine(config, choice);
+    }
+
     /** Which hypervisor runs it, and why. */
     public HypervisorChoice hypervisor() {
         return choice;
@@ -87,7 +93,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
             throw new IllegalStateException("a VM starts once");
         }
         started = true;
-        machine.start(config.start());
+        machine.start();
     }
 
     /** Starts the VM and waits for its end. */
@@ -135,8 +141,13 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
             return; // somebody stopped it meanwhile
         }
         StartState state = machine.startState();
-        machine = new Machine(config, hypervisor, consoles, speed(), new Events());
-        machine.start(state);
+        try {
+            machine = new Machine(config, hypervisor, consoles, speed(), new Events(), state);
+            machine.start();
+        } catch (RuntimeException | Error e) {
+            end(VmExit.CRASH); // for whoever else waits
+            throw e;
+        }
     }
 
     /** The value that a test's guest left through the debug exit port. */

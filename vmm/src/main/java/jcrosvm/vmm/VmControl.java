@@ -2,7 +2,8 @@ package jcrosvm.vmm;
 
 /**
  * What can be asked of a running VM from outside: by the control socket, by signals, by an embedding program. Any
- * thread may call; calls return when the effect has begun, except where said.
+ * thread may call; calls return when the effect has begun, except where said. While the guest is being reset they wait
+ * and apply to what comes after; once the VM has ended they do nothing.
  */
 public interface VmControl {
     /** Ends the VM without telling the guest. */

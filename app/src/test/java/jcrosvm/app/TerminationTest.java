@@ -1,0 +1,141 @@
+package jcrosvm.app;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import jcrosvm.base.Errno;
+import jcrosvm.base.OsException;
+import jcrosvm.vmm.VmControl;
+import org.junit.jupiter.api.Test;
+
+class TerminationTest {
+    private static final Duration SHORT = Duration.ofMillis(20);
+    private static final Duration LONG = Duration.ofHours(1);
+
+    /** Counts, and presses its button as told. */
+    private static final class Vm implements VmControl {
+        final AtomicInteger presses = new AtomicInteger();
+        final AtomicInteger stops = new AtomicInteger();
+        final CountDownLatch stopped = new CountDownLatch(1);
+        final Runnable button;
+
+        Vm(Runnable button) {
+            this.button = button;
+        }
+
+        @Override
+        public void stop() {
+            stops.incrementAndGet();
+            stopped.countDown();
+        }
+
+        @Override
+        public void powerButton() {
+            presses.incrementAndGet();
+            button.run();
+        }
+
+        @Override
+        public void sleepButton() {
+            throw new AssertionError();
+        }
+
+        @Override
+        public void suspend(boolean full) {
+            throw new AssertionError();
+        }
+
+        @Override
+        public void resume(boolean full) {
+            throw new AssertionError();
+        }
+
+        boolean isStoppedSoon() throws InterruptedException {
+            return stopped.await(60, TimeUnit.SECONDS);
+        }
+    }
+
+    @Test
+    void pressesTheButtonThenWaits() {
+        Vm vm = new Vm(() -> {});
+        Termination termination = new Termination(vm, LONG);
+        termination.run();
+        assertThat(vm.presses).hasValue(1);
+        assertThat(vm.stops).hasValue(0);
+        termination.ended();
+    }
+
+    @Test
+    void stopsWhenTheGracePeriodIsOver() throws InterruptedException {
+        Vm vm = new Vm(() -> {});
+        new Termination(vm, SHORT).run();
+        assertThat(vm.isStoppedSoon()).isTrue();
+    }
+
+    @Test
+    void stopsAtTheSecondSignal() {
+        Vm vm = new Vm(() -> {});
+        Termination termination = new Termination(vm, LONG);
+        termination.run();
+        termination.run();
+        assertThat(vm.presses).hasValue(1);
+        assertThat(vm.stops).hasValue(1);
+        termination.ended();
+    }
+
+    @Test
+    void stopsAtOnceWithoutGracePeriod() {
+        Vm vm = new Vm(() -> {});
+        new Termination(vm, Duration.ZERO).run();
+        assertThat(vm.presses).hasValue(0);
+        assertThat(vm.stops).hasValue(1);
+    }
+
+    @Test
+    void stopsAtOnceWithoutButton() {
+        Vm vm = new Vm(() -> {
+            throw new OsException("the machine has no ACPI", Errno.ENOTSUP);
+        });
+        Termination termination = new Termination(vm, LONG);
+        termination.run();
+        assertThat(vm.stops).hasValue(1);
+        termination.ended();
+    }
+
+    @Test
+    void keepsTheGracePeriodWhateverTheButtonDoes() throws InterruptedException {
+        Vm vm = new Vm(() -> {
+            throw new IllegalStateException("descriptor is closed");
+        });
+        new Termination(vm, SHORT).run();
+        assertThat(vm.isStoppedSoon()).isTrue();
+    }
+
+    @Test
+    void keepsTheGracePeriodWhileTheButtonIsStuck() throws InterruptedException {
+        CountDownLatch released = new CountDownLatch(1);
+        Vm vm = new Vm(() -> {
+            try {
+                released.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        });
+        Thread signal = Thread.ofPlatform().daemon().start(new Termination(vm, SHORT));
+        assertThat(vm.isStoppedSoon()).isTrue();
+        released.countDown();
+        signal.join();
+    }
+
+    @Test
+    void leavesAnEndedVmAlone() throws InterruptedException {
+        Vm vm = new Vm(() -> {});
+        Termination termination = new Termination(vm, SHORT);
+        termination.ended();
+        termination.run();
+        assertThat(vm.stopped.await(200, TimeUnit.MILLISECONDS)).isFalse();
+    }
+}
