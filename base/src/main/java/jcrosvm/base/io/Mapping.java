@@ -17,6 +17,7 @@ public final class Mapping {
 
     private static final int PROT_READ = 1;
     private static final int PROT_WRITE = 2;
+    private static final int PROT_EXEC = 4;
     private static final int MAP_SHARED = 1;
     private static final int MAP_PRIVATE = 2;
     private static final int MAP_FIXED = 0x10;
@@ -52,6 +53,18 @@ public final class Mapping {
     public static Mapping shared(Fd fd, long offset, long size) {
         int protection = PROT_READ | PROT_WRITE;
         return new Mapping(map("mmap", 0, size, protection, MAP_SHARED, fd.number(), offset), size);
+    }
+
+    /** Maps a descriptor, shared, readable and executable. */
+    static Mapping executable(Fd fd, long size) {
+        int protection = PROT_READ | PROT_EXEC;
+        return new Mapping(map("mmap", 0, size, protection, MAP_SHARED, fd.number(), 0), size);
+    }
+
+    /** Zeroed private pages, writable and executable. */
+    static Mapping writableAndExecutable(long size) {
+        int protection = PROT_READ | PROT_WRITE | PROT_EXEC;
+        return new Mapping(map("mmap", 0, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), size);
     }
 
     /** Zeroed private pages. */
