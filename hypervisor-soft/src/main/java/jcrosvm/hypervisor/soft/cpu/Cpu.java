@@ -88,6 +88,8 @@ public final class Cpu {
     public boolean interruptShadow;
 
     public boolean nmiBlocked;
+    /** An interrupt waits for RFLAGS.IF, or an NMI for the end of the one before: see {@link #unblocked}. */
+    public boolean interruptWaiting;
 
     // Derived by modeChanged.
     private int codeSize = 2;
@@ -163,6 +165,13 @@ public final class Cpu {
     /** Clears {@link Pending} bits and returns which of them were set. */
     public int take(int bits) {
         return (int) PENDING.getAndBitwiseAnd(state, (long) StateLayout.PENDING, ~bits) & bits;
+    }
+
+    /** Whoever may have set RFLAGS.IF or ended the blocking of NMIs calls this: STI, POPF, IRET, SYSRET. */
+    public void unblocked() {
+        if (interruptWaiting) {
+            request(Pending.SELF);
+        }
     }
 
     // Mode
