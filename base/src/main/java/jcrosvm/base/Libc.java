@@ -28,6 +28,7 @@ public enum Libc {
     FALLOCATE("fallocate"),
     FCNTL("fcntl"),
     FDATASYNC("fdatasync"),
+    FLOCK("flock"),
     FSYNC("fsync"),
     FTRUNCATE("ftruncate"),
     GETTID("gettid"),

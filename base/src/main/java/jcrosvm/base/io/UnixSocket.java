@@ -10,6 +10,8 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import jcrosvm.base.Errno;
 import jcrosvm.base.Libc;
 import jcrosvm.base.OsException;
@@ -32,6 +34,10 @@ public final class UnixSocket implements AutoCloseable {
     private static final int MSG_NOSIGNAL = 0x4000;
     private static final int MSG_CMSG_CLOEXEC = 0x40000000;
     private static final int SOCKADDR_SIZE = 110;
+    private static final int LOCK_EX = 2;
+    private static final int LOCK_NB = 4;
+    private static final int LOCK_TRIES = 200;
+    private static final int LOCK_PAUSE_MILLIS = 5;
     private static final int S_IFMT = 0170000;
     private static final int S_IFSOCK = 0140000;
 
@@ -104,6 +110,7 @@ public final class UnixSocket implements AutoCloseable {
 
     /**
      * Listens on a path. A socket that a dead process left behind is replaced; one that somebody listens on is not.
+     * Of several that start at once on one path, one gets it.
      *
      * @throws VmmException when the path is too long or in use
      */
@@ -111,20 +118,60 @@ public final class UnixSocket implements AutoCloseable {
         UnixSocket socket = create(type);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment address = address(arena, path);
-            int r = Libc.BIND.callInt(socket.fd.number(), address.address(), SOCKADDR_SIZE);
-            if (r < 0 && Libc.errno() == Errno.EADDRINUSE) {
-                removeStale(path, type);
-                r = Libc.BIND.callInt(socket.fd.number(), address.address(), SOCKADDR_SIZE);
-            }
-            Libc.check("cannot create socket " + path, r);
-            if (type != Type.DATAGRAM) {
-                Libc.check("listen", Libc.LISTEN.callInt(socket.fd.number(), 16));
+            // Between bind and listen a socket looks like one that nobody listens on any more.
+            Fd lock = lockFolder(path);
+            try {
+                bindAndListen(socket, address, path, type);
+            } finally {
+                if (lock != null) {
+                    lock.close();
+                }
             }
             return socket;
         } catch (RuntimeException e) {
             socket.close();
             throw e;
         }
+    }
+
+    private static void bindAndListen(UnixSocket socket, MemorySegment address, Path path, Type type) {
+        int r = Libc.BIND.callInt(socket.fd.number(), address.address(), SOCKADDR_SIZE);
+        if (r < 0 && Libc.errno() == Errno.EADDRINUSE) {
+            removeStale(path, type);
+            r = Libc.BIND.callInt(socket.fd.number(), address.address(), SOCKADDR_SIZE);
+        }
+        Libc.check("cannot create socket " + path, r);
+        if (type != Type.DATAGRAM) {
+            Libc.check("listen", Libc.LISTEN.callInt(socket.fd.number(), 16));
+        }
+    }
+
+    /**
+     * The lock of a path's directory (flock), null where it cannot be had. Others may hold that for reasons of their own,
+     * so the wait has a limit, after which only a start at the very same time is not safe.
+     */
+    private static @Nullable Fd lockFolder(Path path) {
+        Path folder = path.toAbsolutePath().getParent();
+        if (folder == null) {
+            return null;
+        }
+        Fd fd;
+        try {
+            fd = Fd.open(folder, Fd.O_RDONLY);
+        } catch (OsException e) {
+            return null; // not readable; bind tells what else is wrong with it
+        }
+        for (int i = 0; i < LOCK_TRIES; i++) {
+            if (Libc.FLOCK.callInt(fd.number(), LOCK_EX | LOCK_NB) == 0) {
+                return fd;
+            }
+            if (Libc.errno() != Errno.EAGAIN) {
+                break;
+            }
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(LOCK_PAUSE_MILLIS));
+        }
+        fd.close();
+        return null;
     }
 
     private static void removeStale(Path path, Type type) {

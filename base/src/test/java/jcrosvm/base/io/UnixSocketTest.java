@@ -2,13 +2,17 @@ package jcrosvm.base.io;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CyclicBarrier;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import org.junit.jupiter.api.Test;
@@ -87,6 +91,63 @@ class UnixSocketTest {
         UnixSocket.unlink(path);
         UnixSocket.unlink(path);
         assertThat(Files.exists(path)).isFalse();
+    }
+
+    @Test
+    void ofStartersAtOnceOneGetsAStalePath() throws Exception {
+        int starters = 4;
+        for (int round = 0; round < 200; round++) {
+            Path path = dir.resolve("s");
+            UnixSocket.unlink(path);
+            if (round % 4 != 0) {
+                UnixSocket.listen(path, UnixSocket.Type.SEQPACKET).close();
+            }
+            List<UnixSocket> winners = Collections.synchronizedList(new ArrayList<>());
+            List<String> refused = Collections.synchronizedList(new ArrayList<>());
+            CyclicBarrier together = new CyclicBarrier(starters);
+            List<Thread> threads = new ArrayList<>();
+            for (int i = 0; i < starters; i++) {
+                threads.add(Thread.ofPlatform().start(() -> {
+                    try {
+                        together.await();
+                        winners.add(UnixSocket.listen(path, UnixSocket.Type.SEQPACKET));
+                    } catch (VmmException e) {
+                        refused.add(e.getMessage());
+                    } catch (Exception e) {
+                        refused.add("unexpected " + e);
+                    }
+                }));
+            }
+            for (Thread thread : threads) {
+                thread.join();
+            }
+            assertThat(winners).as("round %d, others: %s", round, refused).hasSize(1);
+            assertThat(refused).containsOnly("socket " + path + " is in use by another process");
+            try (UnixSocket winner = winners.getFirst();
+                    UnixSocket client = UnixSocket.connect(path, UnixSocket.Type.SEQPACKET)) {
+                client.send(bytes("x"));
+                byte[] received = new byte[0];
+                while (received.length == 0) { // the others have looked whether somebody listens
+                    try (UnixSocket server = winner.accept()) {
+                        received = receive(server).data();
+                    }
+                }
+                assertThat(received).isEqualTo(bytes("x"));
+            }
+        }
+    }
+
+    @Test
+    void aDirectoryThatIsLockedForLongIsNoHindrance() throws Exception {
+        Process holder = new ProcessBuilder("flock", dir.toString(), "sh", "-c", "echo locked; exec sleep 60")
+                .redirectError(ProcessBuilder.Redirect.DISCARD)
+                .start();
+        try {
+            assumeTrue(holder.inputReader().readLine() != null, "the flock program locks directories");
+            UnixSocket.listen(dir.resolve("s"), UnixSocket.Type.SEQPACKET).close();
+        } finally {
+            holder.destroyForcibly().waitFor();
+        }
     }
 
     @Test
