@@ -7,12 +7,10 @@ import java.util.ArrayList;
 import java.util.List;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
-import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.hypervisor.Hypervisor;
 import jcrosvm.hypervisor.IrqChipMode;
 import jcrosvm.hypervisor.Vm;
-import jcrosvm.hypervisor.kvm.KvmSpec.Cap;
 import jcrosvm.hypervisor.x86.CpuidLeaf;
 import jcrosvm.hypervisor.x86.CpuidTable;
 import jcrosvm.memory.GuestMemory;
@@ -24,9 +22,12 @@ final class KvmHypervisor implements Hypervisor {
     static final int CPUID_ENTRY = 40;
 
     private final Fd fd;
+    private final KvmCapabilities capabilities;
 
-    KvmHypervisor(Fd fd) {
+    /** @param capabilities of {@code fd}, found sufficient */
+    KvmHypervisor(Fd fd, KvmCapabilities capabilities) {
         this.fd = fd;
+        this.capabilities = capabilities;
     }
 
     @Override
@@ -34,25 +35,14 @@ final class KvmHypervisor implements Hypervisor {
         return "kvm";
     }
 
-    int extension(Cap cap) {
-        return Math.max(0, fd.tryIoctl(KvmSpec.KVM_CHECK_EXTENSION, cap.number));
-    }
-
     @Override
     public boolean supports(Capability capability) {
-        return extension(
-                        switch (capability) {
-                            case KERNEL_IRQCHIP -> Cap.KVM_CAP_IRQCHIP;
-                            case READONLY_MEMORY -> Cap.KVM_CAP_READONLY_MEM;
-                            case TSC_DEADLINE -> Cap.KVM_CAP_TSC_DEADLINE_TIMER;
-                            case X2APIC_API -> Cap.KVM_CAP_X2APIC_API;
-                        })
-                > 0;
+        return capabilities.supports(capability);
     }
 
     @Override
     public int maxVcpus() {
-        return Math.max(extension(Cap.KVM_CAP_MAX_VCPUS), extension(Cap.KVM_CAP_NR_VCPUS));
+        return capabilities.maxVcpus();
     }
 
     int runPageSize() {
@@ -107,9 +97,7 @@ final class KvmHypervisor implements Hypervisor {
 
     @Override
     public Vm createVm(GuestMemory memory, IrqChipMode mode) {
-        if (mode == IrqChipMode.SPLIT && extension(Cap.KVM_CAP_SPLIT_IRQCHIP) == 0) {
-            throw new VmmException("this KVM has no split interrupt chip: use --irqchip kernel");
-        }
+        capabilities.require(mode);
         KvmVm vm = new KvmVm(this, createVmFd(), mode);
         try {
             for (MemoryRegion region : memory.regions()) {

@@ -7,27 +7,11 @@ import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.hypervisor.Hypervisor;
 import jcrosvm.hypervisor.HypervisorProvider;
-import jcrosvm.hypervisor.kvm.KvmSpec.Cap;
 import org.jspecify.annotations.Nullable;
 
 /** Opens /dev/kvm, saying plainly what is wrong when that fails. */
 public final class KvmProvider implements HypervisorProvider {
     private static final Path DEVICE = Path.of("/dev/kvm");
-
-    /** Without these nothing here works; all are in Linux 4.12. */
-    private static final Cap[] REQUIRED = {
-        Cap.KVM_CAP_IRQCHIP,
-        Cap.KVM_CAP_USER_MEMORY,
-        Cap.KVM_CAP_SET_TSS_ADDR,
-        Cap.KVM_CAP_EXT_CPUID,
-        Cap.KVM_CAP_IRQ_ROUTING,
-        Cap.KVM_CAP_IRQFD,
-        Cap.KVM_CAP_PIT2,
-        Cap.KVM_CAP_IOEVENTFD,
-        Cap.KVM_CAP_SET_IDENTITY_MAP_ADDR,
-        Cap.KVM_CAP_SIGNAL_MSI,
-        Cap.KVM_CAP_IMMEDIATE_EXIT,
-    };
 
     private static volatile @Nullable Availability usual;
 
@@ -91,19 +75,9 @@ public final class KvmProvider implements HypervisorProvider {
                     e);
         }
         try {
-            int version = fd.tryIoctl(KvmSpec.KVM_GET_API_VERSION, 0);
-            if (version < 0) {
-                throw new VmmException(path + " is not a KVM device (" + Errno.name(-version) + ")");
-            }
-            if (version != KvmSpec.KVM_API_VERSION) {
-                throw new VmmException(path + " speaks KVM API version " + version + ", not 12");
-            }
-            for (Cap cap : REQUIRED) {
-                if (fd.tryIoctl(KvmSpec.KVM_CHECK_EXTENSION, cap.number) <= 0) {
-                    throw new VmmException(path + " lacks " + cap + ": a newer host kernel is needed");
-                }
-            }
-            return new KvmHypervisor(fd);
+            KvmCapabilities capabilities = new KvmCapabilities(fd::tryIoctl);
+            capabilities.require(path);
+            return new KvmHypervisor(fd, capabilities);
         } catch (RuntimeException e) {
             fd.close();
             throw e;
