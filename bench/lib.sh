@@ -11,12 +11,9 @@ die() {
     exit 1
 }
 
-# Builds the program, the guests and the C programs. $1: exits in the guests that count them.
-prepare() {
+build_jcrosvm() {
     need_jdk
     utf8_locale
-    [[ -r /dev/kvm && -w /dev/kvm ]] || die "needs a /dev/kvm that it may open"
-    type -P cc >/dev/null || die "needs a C compiler as cc"
     if [[ ${JCROSVM_BUILD:-} != never ]]; then
         . "$root/tools/lib/maven.sh"
         find_maven
@@ -27,11 +24,23 @@ prepare() {
     fi
     export JCROSVM_BUILD=never
     mkdir -p "$work"
-    java_bench GuestImages "$work" "${1:-1}"
+}
+
+# C programs of bench/c by their names.
+compile() {
     local program
-    for program in stopwatch exits; do
+    type -P cc >/dev/null || die "needs a C compiler as cc"
+    for program in "$@"; do
         cc -O2 -o "$work/$program" "$root/bench/c/$program.c" || die "bench/c/$program.c does not compile"
     done
+}
+
+# Builds the program, the guests and the C programs of a benchmark on KVM. $1: exits in the guests that count them.
+prepare() {
+    [[ -r /dev/kvm && -w /dev/kvm ]] || die "needs a /dev/kvm that it may open"
+    build_jcrosvm
+    java_bench GuestImages "$work" "${1:-1}"
+    compile stopwatch exits
 }
 
 # Runs a main class of the bench module as the launcher would run the program.
