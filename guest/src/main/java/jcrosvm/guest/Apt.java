@@ -14,7 +14,7 @@ import java.util.regex.Pattern;
 import jcrosvm.base.VmmException;
 
 /**
- * apt with a root of its own: one release of Debian, nothing installed, no privileges.
+ * apt with a root of its own: one release of Debian for one architecture, nothing installed, no privileges.
  *
  * <p>The mirror, proxies and credentials are those that the host's apt uses; its hooks are not.
  */
@@ -30,26 +30,29 @@ final class Apt {
 
     private final Path root;
     private final String release;
+    private final String architecture;
     private final String mirror;
 
-    private Apt(Path root, String release, String mirror) {
+    private Apt(Path root, String release, String architecture, String mirror) {
         this.root = root;
         this.release = release;
+        this.architecture = architecture;
         this.mirror = mirror;
     }
 
     /**
      * Makes the private root if it is missing.
      *
-     * @param root an absolute path, used for this release alone
+     * @param root an absolute path, used for this release and architecture alone
      * @param release code name, such as "trixie"
+     * @param architecture Debian's name, such as "amd64"
      * @throws VmmException if the host has no apt or not Debian's keys
      */
-    static Apt open(Path root, String release) {
+    static Apt open(Path root, String release, String architecture) {
         if (!Files.exists(KEYRING)) {
             throw new VmmException("Debian's keys are not at " + KEYRING + ": install debian-archive-keyring");
         }
-        Apt apt = new Apt(root, release, mirror());
+        Apt apt = new Apt(root, release, architecture, mirror());
         try {
             for (String directory :
                     List.of("etc/apt/apt.conf.d", "lib/dpkg", "lib/apt/lists/partial", "cache/archives/partial")) {
@@ -58,7 +61,8 @@ final class Apt {
             Files.writeString(root.resolve("lib/dpkg/status"), "");
             Files.writeString(
                     root.resolve("etc/apt/sources.list"),
-                    "deb [arch=amd64 signed-by=" + KEYRING + "] " + apt.mirror + " " + release + " main\n");
+                    "deb [arch=" + architecture + " signed-by=" + KEYRING + "] " + apt.mirror + " " + release
+                            + " main\n");
             Files.writeString(root.resolve("etc/apt/apt.conf"), apt.configuration());
         } catch (IOException e) {
             throw new VmmException("cannot make " + root + " for apt: " + AtomicFiles.reason(e), e);
@@ -84,10 +88,12 @@ final class Apt {
         }
     }
 
-    /** The packages that {@code apt-get install NAME} would fetch on an empty system: NAME and all it depends on. */
-    List<AptPackage> closure(String name) {
-        return AptPackage.parse(
-                run(root, "apt-get", "-q", "-y", "--no-install-recommends", "--print-uris", "install", name));
+    /** The packages that {@code apt-get install NAMES} would fetch on an empty system: they and all they depend on. */
+    List<AptPackage> closure(List<String> names) {
+        List<String> command =
+                new ArrayList<>(List.of("apt-get", "-q", "-y", "--no-install-recommends", "--print-uris", "install"));
+        command.addAll(names);
+        return AptPackage.parse(run(root, command.toArray(String[]::new)));
     }
 
     /** The package alone. */
@@ -140,15 +146,15 @@ final class Apt {
                         Dir::Cache::pkgcache "";
                         Dir::Cache::srcpkgcache "";
                         Acquire::GzipIndexes "true";
-                        APT::Architecture "amd64";
-                        APT::Architectures { "amd64"; };
+                        APT::Architecture "%2$s";
+                        APT::Architectures { "%2$s"; };
                         APT::Sandbox::User "root";
                         APT::Update::Error-Mode "any";
                         Acquire::Languages "none";
                         Acquire::Retries "3";
                         Acquire::http::Timeout "30";
                         Acquire::https::Timeout "30";
-                        """.formatted(root)).toString();
+                        """.formatted(root, architecture)).toString();
     }
 
     /** The host's mirror of Debian, if it has one: the nearest and the one that a proxy lets through. */

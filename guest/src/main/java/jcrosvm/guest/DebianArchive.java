@@ -89,17 +89,18 @@ public final class DebianArchive {
     }
 
     /**
-     * Unpacks a package and everything that it depends on; their files are not kept.
+     * Unpacks packages and everything that they depend on; their files are not kept.
      *
-     * @param root directory that then holds a tree from which the package's programs can run
+     * @param architecture Debian's name, such as "amd64"
+     * @param root directory that then holds a tree from which the packages' programs can run
      */
-    public void unpackWithDependencies(String release, String name, Path root) {
+    public void unpackWithDependencies(String release, String architecture, List<String> names, Path root) {
         try (CacheLock _ = CacheLock.of(directory)) {
-            Apt apt = apt(release);
-            List<AptPackage> closure = apt.closure(name);
+            Apt apt = apt(release, architecture);
+            List<AptPackage> closure = apt.closure(names);
             long size = closure.stream().mapToLong(AptPackage::size).sum();
-            progress.accept("fetching " + name + " and what it needs (" + closure.size() + " packages, "
-                    + AptPackage.megabytes(size) + ")...");
+            progress.accept("fetching " + String.join(", ", names) + " and what is needed (" + closure.size()
+                    + " packages, " + AptPackage.megabytes(size) + ")...");
             AtomicFiles.inTemporary(directory.resolve(release), temporary -> {
                 apt.download(closure, temporary);
                 for (AptPackage each : closure) {
@@ -110,7 +111,12 @@ public final class DebianArchive {
     }
 
     private Apt apt(String release) {
-        Apt apt = Apt.open(directory.resolve("apt-" + release), release);
+        return apt(release, "amd64");
+    }
+
+    private Apt apt(String release, String architecture) {
+        String root = "apt-" + release + (architecture.equals("amd64") ? "" : "-" + architecture);
+        Apt apt = Apt.open(directory.resolve(root), release, architecture);
         apt.update();
         return apt;
     }

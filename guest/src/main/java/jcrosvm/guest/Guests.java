@@ -3,6 +3,7 @@ package jcrosvm.guest;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import jcrosvm.base.VmmException;
@@ -17,6 +18,7 @@ public final class Guests {
     public static final String DIRECTORY_VARIABLE = "JCROSVM_GUESTS";
 
     private static final String BUSYBOX = "busybox-static";
+    private static final List<String> MERGED_INTO_USR = List.of("bin", "sbin", "lib", "lib64");
 
     private final Path directory;
     private final DebianArchive archive;
@@ -120,6 +122,36 @@ public final class Guests {
             }
         }
         return home.resolve("busybox");
+    }
+
+    /**
+     * Returns a tree of packages and all that they need, from which their programs run, in a guest or under chroot.
+     *
+     * @param name of the tree in the cache
+     * @param release code name, such as "trixie"
+     * @param architecture Debian's name, such as "amd64"
+     * @throws VmmException if it is not here yet and cannot be fetched
+     */
+    public Path programs(String name, String release, String architecture, List<String> packages) {
+        Path home = directory.resolve("programs-" + name);
+        if (!Files.isDirectory(home)) {
+            try (CacheLock _ = CacheLock.of(directory)) {
+                if (!Files.isDirectory(home)) {
+                    AtomicFiles.directory(home, partial -> {
+                        // base-files has these links, but a package is unpacked without what it takes for granted.
+                        for (String merged : MERGED_INTO_USR) {
+                            Files.createDirectories(partial.resolve("usr").resolve(merged));
+                            Files.createSymbolicLink(partial.resolve(merged), Path.of("usr", merged));
+                        }
+                        archive.unpackWithDependencies(release, architecture, packages, partial);
+                        for (String reading : new String[] {"doc", "man", "locale", "info"}) {
+                            AtomicFiles.deleteTree(partial.resolve("usr/share").resolve(reading));
+                        }
+                    });
+                }
+            }
+        }
+        return home;
     }
 
     private void unpackKernel(DebianKernel wanted, Path home) {

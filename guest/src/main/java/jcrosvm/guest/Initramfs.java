@@ -6,11 +6,13 @@ import java.io.OutputStream;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
 import jcrosvm.base.VmmException;
 
@@ -70,6 +72,28 @@ public final class Initramfs {
     /** Adds /init, the first program that the kernel starts. */
     public Initramfs init(String script) {
         return file("/init", 0755, script);
+    }
+
+    /** Adds a host directory's files, links and directories below a path; files are read when the archive is written. */
+    public Initramfs tree(String path, Path root) {
+        try (Stream<Path> paths = Files.walk(root)) {
+            for (Path member : (Iterable<Path>) paths.skip(1)::iterator) {
+                String name = path + "/" + root.relativize(member);
+                if (Files.isSymbolicLink(member)) {
+                    symlink(name, Files.readSymbolicLink(member).toString());
+                } else {
+                    int permissions = (int) Files.getAttribute(member, "unix:mode") & 07777;
+                    if (Files.isDirectory(member)) {
+                        directory(name, permissions);
+                    } else {
+                        file(name, permissions, member);
+                    }
+                }
+            }
+        } catch (IOException e) {
+            throw new VmmException("cannot read " + root + ": " + AtomicFiles.reason(e), e);
+        }
+        return this;
     }
 
     /** Adds modules, unpacked, and {@link #MODULE_ORDER}. */

@@ -35,7 +35,9 @@ public final class RigMachine {
     private static void make(Guests guests, Path qemu, Path machine, Path init, List<String> modules) {
         if (!Files.isDirectory(qemu)) {
             AtomicFiles.directory(
-                    qemu, partial -> guests.archive().unpackWithDependencies(RELEASE, "qemu-system-x86", partial));
+                    qemu,
+                    partial -> guests.archive()
+                            .unpackWithDependencies(RELEASE, "amd64", List.of("qemu-system-x86"), partial));
         }
         if (!Files.isDirectory(machine)) {
             GuestKernel kernel = guests.kernel(DebianKernel.GENERIC_6_12);

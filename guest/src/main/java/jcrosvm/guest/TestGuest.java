@@ -51,6 +51,12 @@ public final class TestGuest {
         return this;
     }
 
+    /** Adds a tree of programs, as {@link Guests#programs} makes them. */
+    public TestGuest tree(String path, Path root) {
+        initramfs.tree(path, root);
+        return this;
+    }
+
     /**
      * Writes the initramfs.
      *

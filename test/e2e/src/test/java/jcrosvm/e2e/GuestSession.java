@@ -45,7 +45,18 @@ final class GuestSession implements AutoCloseable {
      * @param machine fills in everything but the image and the console
      */
     GuestSession(Path directory, DebianKernel kernel, String script, UnaryOperator<VmConfigBuilder> machine) {
-        GuestImage image = new TestGuest(GUESTS, kernel, script).write(directory.resolve("initramfs"));
+        this(directory, kernel, script, UnaryOperator.identity(), machine);
+    }
+
+    /** @param content what else is in the guest */
+    GuestSession(
+            Path directory,
+            DebianKernel kernel,
+            String script,
+            UnaryOperator<TestGuest> content,
+            UnaryOperator<VmConfigBuilder> machine) {
+        GuestImage image =
+                content.apply(new TestGuest(GUESTS, kernel, script)).write(directory.resolve("initramfs"));
         Path path = directory.resolve("console");
         try (UnixSocket listener = UnixSocket.listen(path, UnixSocket.Type.STREAM)) {
             VmConfigBuilder builder = VmConfig.builder().kernel(image.kernel()).initrd(image.initramfs());

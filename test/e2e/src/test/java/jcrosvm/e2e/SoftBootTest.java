@@ -1,0 +1,103 @@
+package jcrosvm.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.UnaryOperator;
+import jcrosvm.boot.KernelUnpack;
+import jcrosvm.guest.DebianKernel;
+import jcrosvm.vmm.VmExit;
+import jcrosvm.vmm.config.HypervisorConfig;
+import jcrosvm.vmm.config.VmConfigBuilder;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The same machine on the software processor, which needs nothing of the host but a JVM. */
+@Tag("soft")
+class SoftBootTest {
+    private static final String REPORT = """
+            mark CPUS $(nproc)
+            mark CLOCK $(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)
+            mark ACPI $(ls -d /sys/firmware/acpi/tables/DSDT 2>/dev/null)
+            clocks
+            sleep 1
+            clocks
+            dmesg | grep -iE 'soft lockup|rcu.*stall|clocksource.*unstable|call trace|kernel BUG|TSC.*unstable' && mark TROUBLE
+            true
+            """;
+
+    @TempDir
+    private Path directory;
+
+    private static UnaryOperator<VmConfigBuilder> machine(
+            KernelUnpack unpack, int cpus, int mib, String... parameters) {
+        return builder -> builder.cpus(cpus)
+                .memoryMib(mib)
+                .hypervisor(new HypervisorConfig("soft", null, null))
+                .boot(builder.build().boot().withUnpack(unpack).withParams(List.of(parameters)));
+    }
+
+    @ParameterizedTest(name = "{0} unpack={1} {2} vCPUs {3} MiB")
+    @CsvSource({
+        "CLOUD_6_1, OFF, 1, 128",
+        "CLOUD_6_1, ON, 2, 256",
+        "CLOUD_6_1, ON, 4, 512",
+        "CLOUD_6_12, ON, 1, 256",
+        "CLOUD_6_12, OFF, 2, 6144",
+        "CLOUD_6_12, ON, 4, 256",
+    })
+    void reachesUserspace(DebianKernel kernel, KernelUnpack unpack, int cpus, int mib) throws Exception {
+        try (GuestSession guest = new GuestSession(directory, kernel, REPORT, machine(unpack, cpus, mib))) {
+            assertThat(guest.awaitEnd()).as(guest.output()).isEqualTo(VmExit.STOP);
+            assertThat(guest.awaitMarker("CPUS")).isEqualTo(Integer.toString(cpus));
+            assertThat(guest.awaitMarker("CLOCK")).isIn("kvm-clock", "tsc");
+            assertThat(guest.awaitMarker("ACPI")).isNotEmpty();
+            assertThat(guest.awaitMarker("DONE")).isEqualTo("0");
+            assertThat(guest.output()).doesNotContain("TROUBLE");
+        }
+    }
+
+    @Test
+    void aGenericKernelFindsItsProcessorsByTheMpTable() throws Exception {
+        try (GuestSession guest = new GuestSession(
+                directory,
+                DebianKernel.GENERIC_6_12,
+                REPORT,
+                machine(KernelUnpack.AUTO, 2, 256, "acpi=off"))) {
+            assertThat(guest.awaitMarker("DONE")).isEqualTo("0");
+            assertThat(guest.awaitMarker("CPUS")).isEqualTo("2");
+            assertThat(guest.output()).doesNotContain("TROUBLE");
+            guest.vm().stop();
+            assertThat(guest.awaitEnd()).isEqualTo(VmExit.STOP);
+        }
+    }
+
+    @Test
+    void timeStandsStillWhileSuspended() throws Exception {
+        String script = "serve";
+        try (GuestSession guest =
+                new GuestSession(directory, DebianKernel.CLOUD_6_12, script, machine(KernelUnpack.ON, 2, 256))) {
+            guest.awaitMarker("SERVING");
+            guest.type("clocks");
+            double before = uptime(guest.awaitMarker("CLOCKS", 1));
+            guest.vm().suspend(true);
+            Thread.sleep(5000);
+            guest.vm().resume(true);
+            guest.type("clocks");
+            double after = uptime(guest.awaitMarker("CLOCKS", 2));
+            assertThat(after - before).isBetween(0.0, 4.0);
+            guest.type("dmesg | grep -ciE 'stall|lockup|unstable'; true");
+            guest.type("end");
+            assertThat(guest.awaitEnd()).isEqualTo(VmExit.STOP);
+            assertThat(guest.output()).doesNotContain("unstable");
+        }
+    }
+
+    private static double uptime(String clocks) {
+        return Double.parseDouble(clocks.split(" ")[1]);
+    }
+}
