@@ -55,8 +55,7 @@ final class GuestSession implements AutoCloseable {
             String script,
             UnaryOperator<TestGuest> content,
             UnaryOperator<VmConfigBuilder> machine) {
-        GuestImage image =
-                content.apply(new TestGuest(GUESTS, kernel, script)).write(directory.resolve("initramfs"));
+        GuestImage image = content.apply(new TestGuest(GUESTS, kernel, script)).write(directory.resolve("initramfs"));
         Path path = directory.resolve("console");
         try (UnixSocket listener = UnixSocket.listen(path, UnixSocket.Type.STREAM)) {
             VmConfigBuilder builder = VmConfig.builder().kernel(image.kernel()).initrd(image.initramfs());

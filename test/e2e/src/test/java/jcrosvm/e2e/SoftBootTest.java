@@ -64,10 +64,7 @@ class SoftBootTest {
     @Test
     void aGenericKernelFindsItsProcessorsByTheMpTable() throws Exception {
         try (GuestSession guest = new GuestSession(
-                directory,
-                DebianKernel.GENERIC_6_12,
-                REPORT,
-                machine(KernelUnpack.AUTO, 2, 256, "acpi=off"))) {
+                directory, DebianKernel.GENERIC_6_12, REPORT, machine(KernelUnpack.AUTO, 2, 256, "acpi=off"))) {
             assertThat(guest.awaitMarker("DONE")).isEqualTo("0");
             assertThat(guest.awaitMarker("CPUS")).isEqualTo("2");
             assertThat(guest.output()).doesNotContain("TROUBLE");
