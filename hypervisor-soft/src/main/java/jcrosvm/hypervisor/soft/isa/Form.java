@@ -12,9 +12,11 @@ package jcrosvm.hypervisor.soft.isa;
  * @param group value of ModRM.reg that selects the row, or -1
  * @param operands the SDM's letters, such as {@code Ev}, {@code Gv}, {@code Ib}; at most four
  * @param accesses beside each operand, bit set of {@link #READ} and {@link #WRITE}
- * @param flagsRead RFLAGS bits that it looks at
+ * @param flagsRead RFLAGS bits that it looks at, or may leave as they were although it usually writes them
  * @param flagsWritten RFLAGS bits that it defines or leaves undefined
  * @param flagsUndefined those of them that are left undefined
+ * @param registersRead bit set of the general registers that it reads beside its operands (implicitly)
+ * @param registersWritten bit set of the general registers that it writes beside its operands
  * @param attributes bit set of the constants below
  * @param feature what CPUID calls the extension it belongs to, empty for the base set
  */
@@ -31,6 +33,8 @@ public record Form(
         int flagsRead,
         int flagsWritten,
         int flagsUndefined,
+        int registersRead,
+        int registersWritten,
         int attributes,
         String feature) {
     public static final int READ = 1;
@@ -62,10 +66,12 @@ public record Form(
     public static final int REGISTER_ONLY = 1 << 11;
     /** Only memory as ModRM.rm; otherwise #UD. */
     public static final int MEMORY_ONLY = 1 << 12;
+    /** Computes under MXCSR and may raise #XM. */
+    public static final int MXCSR = 1 << 13;
 
     /** What an encoding without a row decodes to. */
     public static final Form UNDEFINED = new Form(
-            "(bad)", Op.UNDEFINED, 0, 0, 0, false, -1, new String[0], new int[0], 0, 0, 0, ENDS_BLOCK | MAY_FAULT, "");
+            "(bad)", Op.UNDEFINED, 0, 0, 0, false, -1, new String[0], new int[0], 0, 0, 0, 0, 0, ENDS_BLOCK | MAY_FAULT, "");
 
     public boolean has(int attribute) {
         return (attributes & attribute) != 0;

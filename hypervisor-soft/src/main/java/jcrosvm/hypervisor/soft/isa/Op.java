@@ -185,7 +185,7 @@ public enum Op {
     MOV_FROM_SREG,
     PUSH_SREG,
     POP_SREG,
-    /** LDS, LES, LFS, LGS, LSS: operand 0 tells the register. */
+    /** LDS, LES, LFS, LGS, LSS: operand 0 is the segment register, 1 the general one, 2 memory. */
     LOAD_FAR,
     MOV_TO_CR,
     MOV_FROM_CR,
