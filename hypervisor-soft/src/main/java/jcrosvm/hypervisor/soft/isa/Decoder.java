@@ -133,8 +133,7 @@ public final class Decoder {
             }
             if (mode64 || (code[at] & 0xc0) == 0xc0) {
                 // VEX: those of two bytes only reach map 0F, where we know none.
-                int forbidden =
-                        Insn.PREFIX_LOCK | Insn.PREFIX_REP | Insn.PREFIX_REPNE | Insn.PREFIX_OPERAND_SIZE;
+                int forbidden = Insn.PREFIX_LOCK | Insn.PREFIX_REP | Insn.PREFIX_REPNE | Insn.PREFIX_OPERAND_SIZE;
                 if ((prefixes & forbidden) != 0 || into.rex != 0 || opcode == 0xc5) {
                     return undefined(at - from, into);
                 }

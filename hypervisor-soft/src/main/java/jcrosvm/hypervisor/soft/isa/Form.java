@@ -71,7 +71,22 @@ public record Form(
 
     /** What an encoding without a row decodes to. */
     public static final Form UNDEFINED = new Form(
-            "(bad)", Op.UNDEFINED, 0, 0, 0, false, -1, new String[0], new int[0], 0, 0, 0, 0, 0, ENDS_BLOCK | MAY_FAULT, "");
+            "(bad)",
+            Op.UNDEFINED,
+            0,
+            0,
+            0,
+            false,
+            -1,
+            new String[0],
+            new int[0],
+            0,
+            0,
+            0,
+            0,
+            0,
+            ENDS_BLOCK | MAY_FAULT,
+            "");
 
     public boolean has(int attribute) {
         return (attributes & attribute) != 0;

@@ -194,7 +194,8 @@ final class OperationTable {
             return placed;
         }
         if (row.columns != 0) {
-            throw new IllegalStateException("Two rows at one place: " + forms[form] + (there < 0 ? "" : ", " + forms[there]));
+            throw new IllegalStateException(
+                    "Two rows at one place: " + forms[form] + (there < 0 ? "" : ", " + forms[there]));
         }
         return false;
     }
