@@ -1,14 +1,159 @@
 package jcrosvm.hypervisor.soft.mmu;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.Comparator;
+import jcrosvm.memory.DirtyTracker;
+import org.jspecify.annotations.Nullable;
 
-/** The memory slots of a VM. Thread-safe; processors look without locks. */
-public final class PhysicalMemory {
-    public void add(int slot, long address, MemorySegment host, boolean readOnly) {
-        throw new UnsupportedOperationException();
+/**
+ * The memory slots of a VM and what watches over them. Thread-safe; processors look without locks.
+ *
+ * <p>As a {@link DirtyTracker} it hears of the writes of devices: give it to {@code GuestMemory.trackWrites}.
+ */
+public final class PhysicalMemory implements DirtyTracker {
+    /** Width of a physical address (MAXPHYADDR, CPUID 80000008H); bits above are reserved in page tables. */
+    public static final int ADDRESS_BITS = 40;
+
+    private static final long PAGE = 4096;
+
+    private final Coherence coherence = new Coherence();
+    private final CodePages codePages = new CodePages(this, coherence);
+    /** Ascending by address; never changed, only replaced. */
+    private volatile Slot[] slots = {};
+
+    /** What lets processors stop each other. */
+    public Coherence coherence() {
+        return coherence;
     }
 
-    public void remove(int slot) {
-        throw new UnsupportedOperationException();
+    /** Which memory holds translated code. */
+    public CodePages codePages() {
+        return codePages;
+    }
+
+    /**
+     * Maps host memory into the guest.
+     *
+     * @param slot unused number
+     * @param address guest physical, page-aligned
+     * @param host page-aligned native memory, of whole pages
+     * @param readOnly writes go to {@link Outside#mmioWrite}
+     */
+    public synchronized void add(int slot, long address, MemorySegment host, boolean readOnly) {
+        Slot added = new Slot(slot, address, host, readOnly);
+        boolean aligned = ((address | added.size | added.hostAddress) & PAGE - 1) == 0;
+        if (!aligned || !host.isNative() || added.size == 0) {
+            throw new IllegalArgumentException("memory slot %d is not of whole pages: 0x%x+0x%x at 0x%x"
+                    .formatted(slot, address, added.size, added.hostAddress));
+        }
+        if (address < 0 || address + added.size > 1L << ADDRESS_BITS) {
+            throw new IllegalArgumentException("memory slot %d is beyond %d physical address bits: 0x%x+0x%x"
+                    .formatted(slot, ADDRESS_BITS, address, added.size));
+        }
+        Slot[] old = slots;
+        for (Slot other : old) {
+            if (other.number == slot) {
+                throw new IllegalArgumentException("memory slot " + slot + " is in use");
+            }
+            if (address < other.address + other.size && other.address < address + added.size) {
+                throw new IllegalArgumentException("memory slot %d at 0x%x+0x%x overlaps slot %d"
+                        .formatted(slot, address, added.size, other.number));
+            }
+        }
+        Slot[] next = Arrays.copyOf(old, old.length + 1);
+        next[old.length] = added;
+        Arrays.sort(next, Comparator.comparingLong(s -> s.address));
+        slots = next;
+    }
+
+    /** Takes a slot away: when this returns, no processor reaches its memory any more. */
+    public synchronized void remove(int slot) {
+        Slot gone = slot(slot);
+        coherence.exclusive(() -> {
+            codePages.forget(gone);
+            slots = Arrays.stream(slots).filter(s -> s != gone).toArray(Slot[]::new);
+            coherence.flushAll();
+        });
+    }
+
+    /** Starts or stops logging the pages that are written. */
+    public synchronized void logDirty(int slot, boolean on) {
+        Slot logged = slot(slot);
+        coherence.exclusive(() -> {
+            logged.logDirty(on);
+            coherence.flushAll();
+        });
+    }
+
+    /** Pages written since the last call, one bit each from the slot's first page on, and clears the log. */
+    public synchronized long[] dirtyLog(int slot) {
+        Slot logged = slot(slot);
+        long[][] answer = new long[1][];
+        coherence.exclusive(() -> {
+            answer[0] = logged.takeDirty();
+            for (long word : answer[0]) {
+                if (word != 0) {
+                    coherence.flushAll();
+                    break;
+                }
+            }
+        });
+        return answer[0];
+    }
+
+    private Slot slot(int number) {
+        for (Slot s : slots) {
+            if (s.number == number) {
+                return s;
+            }
+        }
+        throw new IllegalArgumentException("no memory slot " + number);
+    }
+
+    /** The slots at this time: the same array as long as nothing changed. */
+    Slot[] slots() {
+        return slots;
+    }
+
+    @Nullable Slot find(long physical) {
+        Slot[] all = slots;
+        int low = 0;
+        int high = all.length - 1;
+        while (low <= high) {
+            int middle = low + high >>> 1;
+            Slot s = all[middle];
+            if (s.contains(physical)) {
+                return s;
+            }
+            if (Long.compareUnsigned(physical, s.address) < 0) {
+                high = middle - 1;
+            } else {
+                low = middle + 1;
+            }
+        }
+        return null;
+    }
+
+    /** A device has written to guest memory. */
+    @Override
+    public void written(long address, long length) {
+        long at = address;
+        for (long left = length; left > 0; ) {
+            Slot s = find(at);
+            if (s == null) {
+                return;
+            }
+            long n = Math.min(left, s.address + s.size - at);
+            written(s, at - s.address, n);
+            at += n;
+            left -= n;
+        }
+    }
+
+    /** After every write to a slot but the free ones of processors. */
+    void written(Slot slot, long offset, long length) {
+        slot.setDirty(offset, length);
+        codePages.written(slot, offset, length);
     }
 }
