@@ -263,7 +263,8 @@ final class PageWalker {
     }
 
     /** The slot at a physical address. */
-    @Nullable Slot slot(long physical) {
+    @Nullable
+    Slot slot(long physical) {
         Slot[] now = memory.slots();
         Slot s = last;
         if (now == slots && s != null && s.contains(physical)) {

@@ -116,7 +116,8 @@ public final class PhysicalMemory implements DirtyTracker {
         return slots;
     }
 
-    @Nullable Slot find(long physical) {
+    @Nullable
+    Slot find(long physical) {
         Slot[] all = slots;
         int low = 0;
         int high = all.length - 1;
