@@ -1,0 +1,30 @@
+package jcrosvm.hypervisor.soft;
+
+import jcrosvm.hypervisor.soft.cpu.GuestException;
+
+/** What {@link RunLoop} needs of the parts that execute guest code; all on the processor's thread. */
+interface Core {
+    /** Executes until something is pending; throws {@link GuestException} for a fault. */
+    void run();
+
+    /** Executes one instruction. */
+    void step();
+
+    /** Delivers a fault: false for a triple fault. */
+    boolean exception(GuestException fault);
+
+    /** Delivers an external interrupt: false for a triple fault. */
+    boolean interrupt(int vector);
+
+    /** Delivers an NMI: false for a triple fault. */
+    boolean nmi();
+
+    /** Another processor waits for this one to stand still or to drop what it knows of memory. */
+    void coherence();
+
+    /** Before and after the thread sleeps: others need not wait for it meanwhile. */
+    void sleeping(boolean asleep);
+
+    /** The registers were all replaced. */
+    void stateChanged();
+}

@@ -1,0 +1,180 @@
+package jcrosvm.hypervisor.soft;
+
+import java.util.concurrent.locks.LockSupport;
+import jcrosvm.hypervisor.VcpuExit;
+import jcrosvm.hypervisor.VcpuExitHandler;
+import jcrosvm.hypervisor.soft.apic.LocalApic;
+import jcrosvm.hypervisor.soft.cpu.Cpu;
+import jcrosvm.hypervisor.soft.cpu.GuestException;
+import jcrosvm.hypervisor.soft.cpu.Pending;
+import jcrosvm.hypervisor.soft.cpu.Rflags;
+import jcrosvm.hypervisor.soft.interp.UnsupportedInstruction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Runs a processor: guest code until something is pending, then what is pending, in the order of its priority (SDM
+ * volume 3, table 7-2). A halted processor sleeps. All on its thread, but for {@link #signal}.
+ */
+final class RunLoop implements LocalApic.Processor {
+    private final Cpu cpu;
+    private final LocalApic apic;
+    private final Core core;
+
+    private volatile @Nullable Thread sleeper;
+    private boolean waitsForStartup;
+    private boolean nmiRequested;
+
+    RunLoop(Cpu cpu, LocalApic apic, Core core, boolean waitsForStartup) {
+        this.cpu = cpu;
+        this.apic = apic;
+        this.core = core;
+        this.waitsForStartup = waitsForStartup;
+    }
+
+    @Override
+    public void signal(int bits) {
+        if ((bits & Pending.INIT) != 0) {
+            cpu.take(Pending.STARTUP); // what came before the INIT is lost
+        }
+        cpu.request(bits);
+        Thread asleep = sleeper;
+        if (asleep != null) {
+            LockSupport.unpark(asleep);
+        }
+    }
+
+    VcpuExit run(VcpuExitHandler handler) {
+        try {
+            while (true) {
+                VcpuExit exit = attend(handler);
+                if (exit != null) {
+                    return exit;
+                }
+            }
+        } catch (UnsupportedInstruction e) {
+            return new VcpuExit.Failed(String.valueOf(e.getMessage()));
+        }
+    }
+
+    /** One round. A method of its own, so that it is compiled after some rounds, not after a long loop. */
+    private @Nullable VcpuExit attend(VcpuExitHandler handler) {
+        int pending = cpu.pending();
+        if ((pending & Pending.COHERENCE) != 0) {
+            core.coherence();
+        }
+        if ((pending & Pending.KICK) != 0 && cpu.take(Pending.KICK) != 0) {
+            return VcpuExit.INTERRUPTED;
+        }
+        if ((pending & (Pending.INIT | Pending.STARTUP | Pending.NMI)) != 0) {
+            rare();
+        }
+        cpu.take(Pending.SELF | Pending.INTERRUPT);
+        if (waitsForStartup) {
+            sleep();
+            return null;
+        }
+        boolean external = apic.acceptsExternalInterrupts() && handler.externalInterrupt();
+        boolean interrupt = external || apic.hasInterrupt();
+        boolean open = cpu.flag(Rflags.IF);
+        if (cpu.halted) {
+            if (interrupt && open || nmiRequested && !cpu.nmiBlocked) {
+                cpu.halted = false;
+            } else {
+                cpu.interruptWaiting = false;
+                sleep();
+                return null;
+            }
+        }
+        try {
+            return execute(handler, interrupt, open);
+        } catch (GuestException fault) {
+            return core.exception(fault) ? null : VcpuExit.SHUTDOWN;
+        }
+    }
+
+    private @Nullable VcpuExit execute(VcpuExitHandler handler, boolean interrupt, boolean open) {
+        if (cpu.interruptShadow && (interrupt || nmiRequested)) {
+            cpu.interruptWaiting = false;
+            core.step(); // the shadow ends behind it
+            return null;
+        }
+        if (nmiRequested && !cpu.nmiBlocked) {
+            nmiRequested = false;
+            if (!core.nmi()) {
+                return VcpuExit.SHUTDOWN;
+            }
+            open = cpu.flag(Rflags.IF);
+        }
+        if (interrupt && open) {
+            int vector = acknowledge(handler);
+            if (vector >= 0 && !core.interrupt(vector)) {
+                return VcpuExit.SHUTDOWN;
+            }
+            interrupt = apic.hasInterrupt() || apic.acceptsExternalInterrupts() && handler.externalInterrupt();
+        }
+        cpu.interruptWaiting = interrupt || nmiRequested;
+        core.run();
+        return null;
+    }
+
+    // The PIC's come first: it has no priorities in common with the APIC.
+    private int acknowledge(VcpuExitHandler handler) {
+        if (apic.acceptsExternalInterrupts() && handler.externalInterrupt()) {
+            int vector = handler.acknowledgeInterrupt();
+            if (vector >= 0) {
+                return vector;
+            }
+        }
+        return apic.acknowledge();
+    }
+
+    private void rare() {
+        if (cpu.take(Pending.INIT) != 0) {
+            boolean bootProcessor = (apic.base() & LocalApic.BASE_BOOT_PROCESSOR) != 0;
+            ResetState.init(cpu);
+            apic.init();
+            nmiRequested = false;
+            waitsForStartup = !bootProcessor;
+            core.stateChanged();
+        }
+        if (cpu.take(Pending.STARTUP) != 0 && waitsForStartup) {
+            ResetState.startAt(cpu, apic.startupVector());
+            waitsForStartup = false;
+            core.stateChanged();
+        }
+        if (cpu.take(Pending.NMI) != 0) {
+            nmiRequested = true;
+        }
+    }
+
+    private void sleep() {
+        core.sleeping(true);
+        try {
+            sleeper = Thread.currentThread();
+            while (cpu.pending() == 0) {
+                LockSupport.park(this);
+                // An interrupt of the thread would make every park return at once; nobody here waits for one.
+                Thread.interrupted();
+            }
+        } finally {
+            sleeper = null;
+            core.sleeping(false);
+        }
+    }
+
+    boolean waitsForStartup() {
+        return waitsForStartup;
+    }
+
+    void waitsForStartup(boolean waits) {
+        waitsForStartup = waits;
+    }
+
+    boolean nmiRequested() {
+        return nmiRequested;
+    }
+
+    void nmiRequested(boolean requested) {
+        nmiRequested = requested;
+    }
+}

@@ -1,0 +1,58 @@
+package jcrosvm.hypervisor.soft;
+
+import jcrosvm.base.VmmException;
+import jcrosvm.hypervisor.Hypervisor;
+import jcrosvm.hypervisor.IrqChipMode;
+import jcrosvm.hypervisor.Vm;
+import jcrosvm.hypervisor.x86.CpuidTable;
+import jcrosvm.memory.GuestMemory;
+import jcrosvm.memory.MemoryRegion;
+
+/** Makes VMs of software processors. */
+final class SoftHypervisor implements Hypervisor {
+    /** APIC ids end at 254 without a way to say more in messages. */
+    static final int MAX_VCPUS = 255;
+
+    @Override
+    public String name() {
+        return SoftProvider.NAME;
+    }
+
+    @Override
+    public boolean supports(Capability capability) {
+        return switch (capability) {
+            case READONLY_MEMORY, TSC_DEADLINE -> true;
+            case KERNEL_IRQCHIP, X2APIC_API -> false;
+        };
+    }
+
+    @Override
+    public CpuidTable supportedCpuid() {
+        return SoftCpuid.table();
+    }
+
+    @Override
+    public int maxVcpus() {
+        return MAX_VCPUS;
+    }
+
+    @Override
+    public Vm createVm(GuestMemory memory, IrqChipMode mode) {
+        if (mode != IrqChipMode.SPLIT) {
+            throw new VmmException("the software processor has no interrupt chip of its own: use --irqchip split");
+        }
+        SoftVm vm = new SoftVm(memory);
+        try {
+            for (MemoryRegion region : memory.regions()) {
+                vm.addMemory(region.slot(), region.address(), memory.slice(region.address(), region.size()), false);
+            }
+            return vm;
+        } catch (RuntimeException e) {
+            vm.close();
+            throw e;
+        }
+    }
+
+    @Override
+    public void close() {}
+}

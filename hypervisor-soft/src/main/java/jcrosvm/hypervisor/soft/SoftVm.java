@@ -1,0 +1,138 @@
+package jcrosvm.hypervisor.soft;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import jcrosvm.base.VmmException;
+import jcrosvm.base.io.EventFd;
+import jcrosvm.hypervisor.IoEventAddress;
+import jcrosvm.hypervisor.IrqChip;
+import jcrosvm.hypervisor.Vcpu;
+import jcrosvm.hypervisor.Vm;
+import jcrosvm.hypervisor.soft.apic.ApicBus;
+import jcrosvm.hypervisor.soft.apic.EventThread;
+import jcrosvm.hypervisor.soft.apic.LocalApic;
+import jcrosvm.hypervisor.soft.apic.TimerFdAlarm;
+import jcrosvm.hypervisor.soft.apic.Timers;
+import jcrosvm.hypervisor.soft.apic.VmClock;
+import jcrosvm.hypervisor.soft.cpu.Cpu;
+import jcrosvm.hypervisor.soft.interp.Msrs;
+import jcrosvm.hypervisor.soft.mmu.Outside;
+import jcrosvm.hypervisor.soft.mmu.PhysicalMemory;
+import jcrosvm.memory.GuestMemory;
+
+/** A VM of software processors. */
+final class SoftVm implements Vm {
+    private final GuestMemory memory;
+    private final PhysicalMemory slots = new PhysicalMemory();
+    private final IoEvents ioEvents = new IoEvents();
+    private final ApicBus bus = new ApicBus();
+    private final VmClock time = new VmClock(System::nanoTime);
+    private final EventThread thread = new EventThread("soft-events");
+    private final TimerFdAlarm alarm;
+    private final Timers timers;
+    private final SoftIrqChip irqChip = new SoftIrqChip(bus, thread);
+    private final List<Integer> ids = new ArrayList<>(); // guarded by this
+
+    SoftVm(GuestMemory memory) {
+        this.memory = memory;
+        alarm = new TimerFdAlarm(thread, this::timersDue);
+        timers = new Timers(time, alarm);
+    }
+
+    private void timersDue() {
+        timers.fireDue();
+    }
+
+    GuestMemory memory() {
+        return memory;
+    }
+
+    IoEvents ioEvents() {
+        return ioEvents;
+    }
+
+    ApicBus bus() {
+        return bus;
+    }
+
+    VmClock time() {
+        return time;
+    }
+
+    Timers timers() {
+        return timers;
+    }
+
+    /** The parts of a processor that execute guest code. */
+    Core core(Cpu cpu, Outside outside, Msrs msrs, LocalApic apic) {
+        return new SoftCore(cpu, slots, outside, msrs, apic);
+    }
+
+    @Override
+    public Vcpu createVcpu(int id) {
+        synchronized (this) {
+            if (id < 0 || id >= SoftHypervisor.MAX_VCPUS) {
+                throw new VmmException(
+                        "vCPU " + id + ": the software processor allows " + SoftHypervisor.MAX_VCPUS);
+            }
+            if (ids.contains(id)) {
+                throw new IllegalArgumentException("vCPU " + id + " exists");
+            }
+            ids.add(id);
+        }
+        return new SoftVcpu(id, this);
+    }
+
+    @Override
+    public void addMemory(int slot, long address, MemorySegment host, boolean readOnly) {
+        slots.add(slot, address, host, readOnly);
+    }
+
+    @Override
+    public void removeMemory(int slot) {
+        slots.remove(slot);
+    }
+
+    @Override
+    public void logDirty(int slot, boolean on) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public long[] dirtyLog(int slot) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void registerIoEvent(IoEventAddress address, EventFd event) {
+        ioEvents.add(address, event);
+    }
+
+    @Override
+    public void unregisterIoEvent(IoEventAddress address, EventFd event) {
+        ioEvents.remove(address, event);
+    }
+
+    @Override
+    public IrqChip irqChip() {
+        return irqChip;
+    }
+
+    @Override
+    public long clock() {
+        return time.nanos();
+    }
+
+    @Override
+    public void clock(long nanos) {
+        time.set(nanos);
+        timers.clockChanged();
+    }
+
+    @Override
+    public void close() {
+        thread.close();
+        alarm.close();
+    }
+}

@@ -1,0 +1,507 @@
+package jcrosvm.hypervisor.soft.apic;
+
+import java.util.function.IntConsumer;
+import jcrosvm.hypervisor.soft.cpu.Pending;
+import jcrosvm.hypervisor.soft.interp.Apic;
+
+/**
+ * A local APIC (SDM volume 3, chapter 11), in xAPIC or x2APIC mode. Messages, timers and errors reach it from any
+ * thread; the registers are its processor's. No lock of another part is taken while its own is held, but the timers'.
+ *
+ * <p>A spurious interrupt never happens: whether there is one to deliver and which it is are asked under one lock.
+ */
+public final class LocalApic implements Apic {
+    public static final long DEFAULT_BASE = 0xfee0_0000L;
+    public static final long BASE_BOOT_PROCESSOR = 1 << 8;
+    public static final long BASE_X2APIC = 1 << 10;
+    public static final long BASE_ENABLED = 1 << 11;
+    public static final int PAGE = 4096;
+    /** Bytes of the page that have registers. */
+    public static final int REGISTERS = ApicRegister.PAGE_USED;
+
+    private static final long BASE_ADDRESS = -PAGE;
+
+    /** The processor that it belongs to. */
+    @FunctionalInterface
+    public interface Processor {
+        /** Sets {@link Pending} bits and wakes it if it sleeps; from any thread. */
+        void signal(int bits);
+    }
+
+    private final int id;
+    private final ApicBus bus;
+    private final Processor processor;
+    private final IntConsumer endOfInterrupt;
+
+    // All guarded by this.
+    private final int[] page = new int[ApicRegister.PAGE_USED >> 4];
+    private final VectorSet inService = new VectorSet(page, ApicRegister.ISR);
+    private final VectorSet levels = new VectorSet(page, ApicRegister.TMR);
+    private final VectorSet requests = new VectorSet(page, ApicRegister.IRR);
+    private final ApicTimer timer;
+    private int errors; // since the last write of the ESR
+    private int startupVector;
+    private volatile long base;
+
+    /**
+     * @param id APIC id; 0 is the boot processor
+     * @param endOfInterrupt told the vectors of level-triggered interrupts that end; on the processor's thread
+     */
+    public LocalApic(
+            int id,
+            ApicBus bus,
+            VmClock clock,
+            TimeStampCounter tsc,
+            Timers timers,
+            Processor processor,
+            IntConsumer endOfInterrupt) {
+        this.id = id;
+        this.bus = bus;
+        this.processor = processor;
+        this.endOfInterrupt = endOfInterrupt;
+        timer = new ApicTimer(clock, tsc, timers, this::timerDue);
+        base = DEFAULT_BASE | BASE_ENABLED | (id == 0 ? BASE_BOOT_PROCESSOR : 0);
+        init();
+        bus.add(this);
+    }
+
+    public int id() {
+        return id;
+    }
+
+    /** The state after INIT: all but the base register (SDM volume 3, 11.4.7.3). */
+    public synchronized void init() {
+        java.util.Arrays.fill(page, 0);
+        page[ApicRegister.VERSION >> 4] = ApicRegister.VERSION_VALUE;
+        page[ApicRegister.DFR >> 4] = -1;
+        page[ApicRegister.SVR >> 4] = 0xff;
+        for (int lvt = ApicRegister.LVT_TIMER; lvt <= ApicRegister.LVT_ERROR; lvt += 0x10) {
+            page[lvt >> 4] = ApicRegister.LVT_MASKED;
+        }
+        errors = 0;
+        timer.reset();
+        identify();
+    }
+
+    private void identify() {
+        page[ApicRegister.ID >> 4] = isX2Apic() ? id : id << 24;
+        if (isX2Apic()) {
+            page[ApicRegister.LDR >> 4] = id >> 4 << 16 | 1 << (id & 15);
+        }
+    }
+
+    // The base register
+
+    /** IA32_APIC_BASE. */
+    public long base() {
+        return base;
+    }
+
+    /** @return whether the value is one that the register takes from where it is (SDM volume 3, 11.12.5) */
+    public boolean isValidBase(long value, int physicalBits) {
+        long allowed = (1L << physicalBits) - 1 & BASE_ADDRESS | BASE_ENABLED | BASE_X2APIC | BASE_BOOT_PROCESSOR;
+        boolean enabled = (value & BASE_ENABLED) != 0;
+        boolean x2apic = (value & BASE_X2APIC) != 0;
+        if ((value & ~allowed) != 0 || x2apic && !enabled) {
+            return false;
+        }
+        boolean leavesToXapic = isX2Apic() && enabled && !x2apic;
+        boolean skipsXapic = !isEnabled() && x2apic;
+        return !leavesToXapic && !skipsXapic;
+    }
+
+    /** Changes mode and place; disabling forgets all state. */
+    public synchronized void base(long value) {
+        long old = base;
+        base = value;
+        boolean modeChanges = ((old ^ value) & (BASE_ENABLED | BASE_X2APIC)) != 0;
+        if (modeChanges && (value & BASE_ENABLED) == 0) {
+            init();
+        } else if (modeChanges) {
+            identify();
+        }
+    }
+
+    public boolean isEnabled() {
+        return (base & BASE_ENABLED) != 0;
+    }
+
+    public boolean isX2Apic() {
+        return (base & (BASE_ENABLED | BASE_X2APIC)) == (BASE_ENABLED | BASE_X2APIC);
+    }
+
+    /** Whether its registers answer at this physical address. */
+    public boolean isAt(long address) {
+        long b = base;
+        return (address & BASE_ADDRESS) == (b & BASE_ADDRESS) && (b & (BASE_ENABLED | BASE_X2APIC)) == BASE_ENABLED;
+    }
+
+    // The register page, in xAPIC mode
+
+    /** @param offset in the page */
+    public long read(int offset, int size) {
+        int shift = (offset & 0xf) * 8;
+        if (shift >= 32) {
+            return 0;
+        }
+        long value = Integer.toUnsignedLong(read(offset & ~0xf)) >>> shift;
+        return size >= 4 ? value : value & (1L << size * 8) - 1;
+    }
+
+    /** Registers are written whole; anything else is ignored. */
+    public void write(int offset, int size, long value) {
+        if (size == 4 && (offset & 0xf) == 0) {
+            write(offset, (int) value);
+        }
+    }
+
+    /** One register by its offset in the page. */
+    synchronized int read(int offset) {
+        return switch (offset) {
+            case ApicRegister.PPR -> processorPriority();
+            case ApicRegister.CURRENT_COUNT -> timer.currentCount();
+            case ApicRegister.INITIAL_COUNT -> timer.initialCount();
+            case ApicRegister.DIVIDE -> timer.divide();
+            case ApicRegister.EOI, ApicRegister.APR -> 0;
+            default -> {
+                if (offset >= ApicRegister.PAGE_USED) {
+                    error(ApicRegister.ERROR_REGISTER);
+                    yield 0;
+                }
+                yield page[offset >> 4];
+            }
+        };
+    }
+
+    void write(int offset, int value) {
+        switch (offset) {
+            case ApicRegister.EOI -> endInterrupt();
+            case ApicRegister.ICR -> {
+                int destination;
+                synchronized (this) {
+                    page[offset >> 4] = value & ~(1 << 12);
+                    destination = page[ApicRegister.ICR_HIGH >> 4] >>> 24;
+                }
+                send(value, destination);
+            }
+            default -> writePlain(offset, value);
+        }
+    }
+
+    private synchronized void writePlain(int offset, int value) {
+        int slot = offset >> 4;
+        switch (offset) {
+            case ApicRegister.TPR -> {
+                page[slot] = value & 0xff;
+                announce();
+            }
+            case ApicRegister.LDR -> page[slot] = value & 0xff00_0000;
+            case ApicRegister.DFR -> page[slot] = value | ApicRegister.DFR_RESERVED;
+            case ApicRegister.SVR -> {
+                page[slot] = value & ApicRegister.SVR_WRITABLE;
+                if (!isSoftwareEnabled()) {
+                    maskAll();
+                }
+            }
+            case ApicRegister.ESR -> {
+                page[slot] = errors;
+                errors = 0;
+            }
+            case ApicRegister.ICR_HIGH -> page[slot] = value;
+            case ApicRegister.LVT_TIMER,
+                    ApicRegister.LVT_THERMAL,
+                    ApicRegister.LVT_PERFORMANCE,
+                    ApicRegister.LVT_LINT0,
+                    ApicRegister.LVT_LINT1,
+                    ApicRegister.LVT_ERROR -> writeLvt(offset, value);
+            case ApicRegister.INITIAL_COUNT -> timer.initialCount(value);
+            case ApicRegister.DIVIDE -> timer.divide(value);
+            case ApicRegister.ID -> {
+                // Read-only here, as on all but the first processors.
+            }
+            default -> {
+                if (offset >= ApicRegister.PAGE_USED) {
+                    error(ApicRegister.ERROR_REGISTER);
+                }
+            }
+        }
+    }
+
+    private void writeLvt(int offset, int value) {
+        int kept = value & ApicRegister.lvtWritable(offset);
+        if (!isSoftwareEnabled()) {
+            kept |= ApicRegister.LVT_MASKED;
+        }
+        page[offset >> 4] = kept;
+        if (offset == ApicRegister.LVT_TIMER) {
+            timer.mode(kept >> 17 & 3);
+        }
+    }
+
+    private void maskAll() {
+        for (int lvt = ApicRegister.LVT_TIMER; lvt <= ApicRegister.LVT_ERROR; lvt += 0x10) {
+            page[lvt >> 4] |= ApicRegister.LVT_MASKED;
+        }
+    }
+
+    private boolean isSoftwareEnabled() {
+        return (page[ApicRegister.SVR >> 4] & ApicRegister.SVR_ENABLED) != 0;
+    }
+
+    // Priorities and delivery
+
+    @Override
+    public int taskPriority() {
+        return page[ApicRegister.TPR >> 4] >> 4;
+    }
+
+    @Override
+    public synchronized void taskPriority(int priority) {
+        page[ApicRegister.TPR >> 4] = (priority & 0xf) << 4;
+        announce();
+    }
+
+    /** SDM volume 3, 11.8.3.1. */
+    synchronized int processorPriority() {
+        int task = page[ApicRegister.TPR >> 4];
+        int served = Math.max(0, inService.highest());
+        return (task & 0xf0) >= (served & 0xf0) ? task : served & 0xf0;
+    }
+
+    private int deliverable() {
+        int vector = requests.highest();
+        return vector >= 0 && (vector & 0xf0) > (processorPriority() & 0xf0) ? vector : -1;
+    }
+
+    private void announce() {
+        if (deliverable() >= 0) {
+            processor.signal(Pending.INTERRUPT);
+        }
+    }
+
+    /** Whether {@link #acknowledge} would find an interrupt. */
+    public synchronized boolean hasInterrupt() {
+        return deliverable() >= 0;
+    }
+
+    /** Takes the interrupt that is to be delivered into service: its vector, or -1 when there is none. */
+    public synchronized int acknowledge() {
+        int vector = deliverable();
+        if (vector >= 0) {
+            requests.remove(vector);
+            inService.add(vector);
+        }
+        return vector;
+    }
+
+    private void endInterrupt() {
+        int ended;
+        synchronized (this) {
+            int vector = inService.highest();
+            if (vector < 0) {
+                return;
+            }
+            inService.remove(vector);
+            ended = levels.contains(vector) ? vector : -1;
+            announce();
+        }
+        if (ended >= 0) {
+            endOfInterrupt.accept(ended);
+        }
+    }
+
+    /** Whether the PIC's requests come through: wired to LINT0, or the APIC is off and LINT0 is the INTR pin. */
+    public synchronized boolean acceptsExternalInterrupts() {
+        if (!isEnabled()) {
+            return true;
+        }
+        int lint0 = page[ApicRegister.LVT_LINT0 >> 4];
+        return (lint0 & ApicRegister.LVT_MASKED) == 0 && Message.mode(lint0) == Message.EXT_INT;
+    }
+
+    // Messages
+
+    /** @return whether a message to this destination is for it (SDM volume 3, 11.6.2, 11.12.10) */
+    synchronized boolean matches(int destination, boolean logical) {
+        if (!logical) {
+            return destination == id;
+        }
+        int ldr = page[ApicRegister.LDR >> 4];
+        if (isX2Apic()) {
+            return ldr >>> 16 == destination >>> 16 && (ldr & destination & 0xffff) != 0;
+        }
+        int address = ldr >>> 24;
+        if (page[ApicRegister.DFR >> 4] >>> 28 == ApicRegister.DFR_FLAT) {
+            return (address & destination) != 0;
+        }
+        return address >> 4 == destination >> 4 && (address & destination & 0xf) != 0;
+    }
+
+    /** Whether lowest-priority delivery may choose it. */
+    synchronized boolean canArbitrate() {
+        return isEnabled() && isSoftwareEnabled();
+    }
+
+    /** Takes a message that is for it; from any thread. */
+    void accept(int command) {
+        switch (Message.mode(command)) {
+            case Message.FIXED, Message.LOWEST_PRIORITY ->
+                interrupt(Message.vector(command), Message.isLevel(command));
+            case Message.NMI -> processor.signal(Pending.NMI);
+            case Message.INIT -> {
+                if (!Message.isInitDeassert(command)) {
+                    processor.signal(Pending.INIT);
+                }
+            }
+            case Message.STARTUP -> {
+                synchronized (this) {
+                    startupVector = Message.vector(command);
+                }
+                processor.signal(Pending.STARTUP);
+            }
+            case Message.EXT_INT -> processor.signal(Pending.INTERRUPT); // a look at the PIC
+            default -> {
+                // SMI: there is no system management mode; 3 is reserved.
+            }
+        }
+    }
+
+    /** Of the last start-up message: the page where the processor begins. */
+    public synchronized int startupVector() {
+        return startupVector;
+    }
+
+    private synchronized void interrupt(int vector, boolean level) {
+        if (!isEnabled() || !isSoftwareEnabled()) {
+            return;
+        }
+        if (vector < ApicRegister.FIRST_VECTOR) {
+            error(ApicRegister.ERROR_RECEIVE_VECTOR);
+            return;
+        }
+        if (level) {
+            levels.add(vector);
+        } else {
+            levels.remove(vector);
+        }
+        requests.add(vector);
+        announce();
+    }
+
+    private void send(int command, int destination) {
+        int mode = Message.mode(command);
+        boolean hasVector = mode == Message.FIXED || mode == Message.LOWEST_PRIORITY;
+        if (hasVector && Message.vector(command) < ApicRegister.FIRST_VECTOR) {
+            synchronized (this) {
+                error(ApicRegister.ERROR_SEND_VECTOR);
+            }
+            return;
+        }
+        // Only INIT is ever level-triggered between processors.
+        bus.send(this, mode == Message.INIT ? command : command & ~Message.LEVEL, destination, isX2Apic());
+    }
+
+    private void error(int bit) {
+        boolean isNew = (errors & bit) == 0;
+        errors |= bit;
+        if (isNew) {
+            local(ApicRegister.LVT_ERROR);
+        }
+    }
+
+    /** An interrupt of a local source. */
+    private void local(int lvt) {
+        int entry = page[lvt >> 4];
+        if ((entry & ApicRegister.LVT_MASKED) == 0 && Message.vector(entry) >= ApicRegister.FIRST_VECTOR) {
+            interrupt(Message.vector(entry), false);
+        }
+    }
+
+    // The timer
+
+    private void timerDue() {
+        synchronized (this) {
+            if (timer.expire()) {
+                local(ApicRegister.LVT_TIMER);
+            }
+        }
+    }
+
+    /** IA32_TSC_DEADLINE. */
+    public synchronized long tscDeadline() {
+        return timer.tscDeadline();
+    }
+
+    public synchronized void tscDeadline(long value) {
+        timer.tscDeadline(value);
+    }
+
+    /** After the guest wrote its time stamp counter. */
+    public synchronized void tscChanged() {
+        timer.tscChanged();
+    }
+
+    // x2APIC
+
+    /** The interrupt command register as one of 64 bits. */
+    synchronized long command() {
+        return Integer.toUnsignedLong(page[ApicRegister.ICR >> 4])
+                | (long) page[ApicRegister.ICR_HIGH >> 4] << 32;
+    }
+
+    void command(long value) {
+        synchronized (this) {
+            page[ApicRegister.ICR >> 4] = (int) value & ~(1 << 12);
+            page[ApicRegister.ICR_HIGH >> 4] = (int) (value >> 32);
+        }
+        send((int) value, (int) (value >>> 32));
+    }
+
+    void sendToSelf(int vector) {
+        send(Message.SELF << 18 | vector, 0);
+    }
+
+    // State
+
+    /** The first 1 KiB of the register page. */
+    public synchronized byte[] registers() {
+        byte[] bytes = new byte[ApicRegister.PAGE_USED];
+        page[ApicRegister.INITIAL_COUNT >> 4] = timer.initialCount();
+        page[ApicRegister.CURRENT_COUNT >> 4] = timer.currentCount();
+        page[ApicRegister.DIVIDE >> 4] = timer.divide();
+        page[ApicRegister.PPR >> 4] = processorPriority();
+        for (int slot = 0; slot < page.length; slot++) {
+            int value = page[slot];
+            for (int i = 0; i < Integer.BYTES; i++) {
+                bytes[slot * 16 + i] = (byte) (value >> 8 * i);
+            }
+        }
+        return bytes;
+    }
+
+    /** Everything that {@link #registers} gave, but for id and version. */
+    public synchronized void registers(byte[] bytes) {
+        for (int slot = 0; slot < page.length; slot++) {
+            int value = 0;
+            for (int i = 0; i < Integer.BYTES; i++) {
+                value |= (bytes[slot * 16 + i] & 0xff) << 8 * i;
+            }
+            page[slot] = value;
+        }
+        page[ApicRegister.VERSION >> 4] = ApicRegister.VERSION_VALUE;
+        identify();
+        timer.reset();
+        timer.mode(page[ApicRegister.LVT_TIMER >> 4] >> 17 & 3);
+        timer.divide(page[ApicRegister.DIVIDE >> 4]);
+        timer.restore(page[ApicRegister.INITIAL_COUNT >> 4], page[ApicRegister.CURRENT_COUNT >> 4]);
+        announce();
+    }
+
+    /** Leaves the bus: no message and no timer reaches the processor any more. */
+    public void close() {
+        bus.remove(this);
+        synchronized (this) {
+            timer.reset();
+        }
+    }
+}
