@@ -2,4 +2,7 @@
 module jcrosvm.hypervisor.soft {
     requires static org.jspecify;
     requires jcrosvm.hypervisor;
+
+    provides jcrosvm.hypervisor.HypervisorProvider with
+            jcrosvm.hypervisor.soft.SoftProvider;
 }

@@ -31,7 +31,9 @@ public interface HypervisorProvider {
             MISSING,
             /** Works, but interprets guest code: too slow for an operating system. */
             INTERPRETED,
-            /** Guest code runs on the processor, or is translated to its code. */
+            /** Guest code is translated to the host's: fast enough, but slower than the processor. */
+            TRANSLATED,
+            /** Guest code runs on the processor. */
             NATIVE
         }
     }

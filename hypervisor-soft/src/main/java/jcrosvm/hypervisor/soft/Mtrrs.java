@@ -12,9 +12,7 @@ final class Mtrrs {
     private static final int DEFAULT_TYPE = 0x2ff;
     private static final long DEFAULT_WRITABLE = 0xc00;
     private static final long VALID = 1 << 11;
-    private static final int[] FIXED = {
-        0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f
-    };
+    private static final int[] FIXED = {0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f};
 
     /** The writable registers, for saving them. */
     static final int[] INDICES = indices();

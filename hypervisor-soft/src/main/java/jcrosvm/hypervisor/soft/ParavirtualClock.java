@@ -59,7 +59,8 @@ final class ParavirtualClock {
         update(true);
     }
 
-    // The version is odd while the rest changes. Offsets: version 0, counter 8, time 16, multiplier 24, shift 28, flags 29
+    // The version is odd while the rest changes. Offsets: version 0, counter 8, time 16, multiplier 24, shift 28, flags
+    // 29
     private void update(boolean paused) {
         long at = systemTime & ~ENABLED;
         if ((systemTime & ENABLED) == 0 || !memory.contains(at, TIME_SIZE)) {

@@ -52,7 +52,11 @@ final class SoftCpuid {
         for (int n = 0; n < 3; n++) {
             int at = n * 16;
             leaves.add(leaf(
-                    FIRST_EXTENDED + 2 + n, word(BRAND, at), word(BRAND, at + 4), word(BRAND, at + 8), word(BRAND, at + 12)));
+                    FIRST_EXTENDED + 2 + n,
+                    word(BRAND, at),
+                    word(BRAND, at + 4),
+                    word(BRAND, at + 8),
+                    word(BRAND, at + 12)));
         }
         caches(leaves);
         leaves.add(leaf(FIRST_EXTENDED + 7, 0, 0, 0, 1 << 8)); // the TSC runs at one rate

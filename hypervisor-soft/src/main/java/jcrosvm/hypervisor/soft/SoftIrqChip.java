@@ -41,8 +41,7 @@ final class SoftIrqChip implements IrqChip {
             switch (route) {
                 case IrqRoute.Message(int gsi, Msi msi) ->
                     now.computeIfAbsent(gsi, g -> new ArrayList<>()).add(msi);
-                case IrqRoute.Pin pin ->
-                    throw new OsException("no controller has the pin of " + pin, Errno.EINVAL);
+                case IrqRoute.Pin pin -> throw new OsException("no controller has the pin of " + pin, Errno.EINVAL);
             }
         }
         routes = now;

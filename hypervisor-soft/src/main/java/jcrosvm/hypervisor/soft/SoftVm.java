@@ -73,8 +73,7 @@ final class SoftVm implements Vm {
     public Vcpu createVcpu(int id) {
         synchronized (this) {
             if (id < 0 || id >= SoftHypervisor.MAX_VCPUS) {
-                throw new VmmException(
-                        "vCPU " + id + ": the software processor allows " + SoftHypervisor.MAX_VCPUS);
+                throw new VmmException("vCPU " + id + ": the software processor allows " + SoftHypervisor.MAX_VCPUS);
             }
             if (ids.contains(id)) {
                 throw new IllegalArgumentException("vCPU " + id + " exists");

@@ -43,8 +43,7 @@ public final class ApicBus {
             case Message.SELF -> source.accept(command);
             case Message.ALL -> deliverToAll(command, null);
             case Message.OTHERS -> deliverToAll(command, source);
-            default ->
-                deliver(command, destination, destination == (x2apic ? X2APIC_BROADCAST : XAPIC_BROADCAST));
+            default -> deliver(command, destination, destination == (x2apic ? X2APIC_BROADCAST : XAPIC_BROADCAST));
         }
     }
 

@@ -42,7 +42,8 @@ public final class EventThread implements AutoCloseable {
     private Poller start() {
         Poller started = new Poller();
         EventFd ended = new EventFd();
-        started.add(ended.fd(), Poller.READABLE, events -> Thread.currentThread().interrupt());
+        started.add(
+                ended.fd(), Poller.READABLE, events -> Thread.currentThread().interrupt());
         end = ended;
         thread = Thread.ofPlatform().name(name).stackSize(STACK).daemon().start(() -> loop(started, ended));
         return started;

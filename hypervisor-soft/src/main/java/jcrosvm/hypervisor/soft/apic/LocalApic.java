@@ -345,8 +345,7 @@ public final class LocalApic implements Apic {
     /** Takes a message that is for it; from any thread. */
     void accept(int command) {
         switch (Message.mode(command)) {
-            case Message.FIXED, Message.LOWEST_PRIORITY ->
-                interrupt(Message.vector(command), Message.isLevel(command));
+            case Message.FIXED, Message.LOWEST_PRIORITY -> interrupt(Message.vector(command), Message.isLevel(command));
             case Message.NMI -> processor.signal(Pending.NMI);
             case Message.INIT -> {
                 if (!Message.isInitDeassert(command)) {
@@ -445,8 +444,7 @@ public final class LocalApic implements Apic {
 
     /** The interrupt command register as one of 64 bits. */
     synchronized long command() {
-        return Integer.toUnsignedLong(page[ApicRegister.ICR >> 4])
-                | (long) page[ApicRegister.ICR_HIGH >> 4] << 32;
+        return Integer.toUnsignedLong(page[ApicRegister.ICR >> 4]) | (long) page[ApicRegister.ICR_HIGH >> 4] << 32;
     }
 
     void command(long value) {
