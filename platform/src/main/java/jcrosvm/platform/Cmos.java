@@ -75,8 +75,11 @@ public final class Cmos implements BusDevice, Suspendable {
     private boolean rang;
     private boolean suspended;
 
-    /** @param alarm also told of alarms, on the clock's thread: {@link AcpiPm#rtcAlarm} */
-    public Cmos(DeviceClock clock, IrqLine irq, Runnable alarm, long ramBelow4GiB, long ramAbove4GiB) {
+    /**
+     * @param alarm also told of alarms, on the clock's thread: {@link AcpiPm#rtcAlarm}
+     * @param vcpus for firmware, as are the sizes
+     */
+    public Cmos(DeviceClock clock, IrqLine irq, Runnable alarm, long ramBelow4GiB, long ramAbove4GiB, int vcpus) {
         this.clock = clock;
         this.irq = irq;
         this.alarm = alarm;
@@ -92,6 +95,7 @@ public final class Cmos implements BusDevice, Suspendable {
         int high = (int) Math.min(ramAbove4GiB >> 16, 0xffffff);
         word(0x5b, high & 0xffff);
         memory[0x5d] = (byte) (high >> 16);
+        memory[0x5f] = (byte) (vcpus - 1);
     }
 
     private void word(int at, int value) {

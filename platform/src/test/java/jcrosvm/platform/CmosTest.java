@@ -12,7 +12,7 @@ class CmosTest {
     private final FakeClock clock = new FakeClock();
     private final FakeLine irq = new FakeLine();
     private final AtomicInteger alarms = new AtomicInteger();
-    private final Cmos cmos = new Cmos(clock, irq, alarms::incrementAndGet, 3L << 30, 5L << 30);
+    private final Cmos cmos = new Cmos(clock, irq, alarms::incrementAndGet, 3L << 30, 5L << 30, 3);
     private final Bus ports = Bus.ports();
 
     CmosTest() {
@@ -182,6 +182,7 @@ class CmosTest {
         assertThat(get(0x15) | get(0x16) << 8).isEqualTo(640);
         assertThat(get(0x34) | get(0x35) << 8).isEqualTo(((3 << 10) - 16) * 16);
         assertThat(get(0x5b) | get(0x5c) << 8 | get(0x5d) << 16).isEqualTo(5 * 1024 * 16);
+        assertThat(get(0x5f)).isEqualTo(2); // vCPUs but one
         set(0x0f, 0x0a);
         assertThat(get(0x0f)).isEqualTo(0x0a);
     }

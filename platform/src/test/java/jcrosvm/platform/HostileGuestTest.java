@@ -42,7 +42,7 @@ class HostileGuestTest {
         chip.attach(ports, memory);
         AcpiPm pm = new AcpiPm(chip.line(5), power);
         pm.attach(ports, 0xc000);
-        Cmos cmos = new Cmos(clock, chip.line(8), pm::rtcAlarm, 1L << 30, 0);
+        Cmos cmos = new Cmos(clock, chip.line(8), pm::rtcAlarm, 1L << 30, 0, 1);
         cmos.attach(ports);
         new I8042(power).attach(ports, false);
         PciWindows windows = new PciWindows(

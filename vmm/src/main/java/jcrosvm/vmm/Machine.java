@@ -113,7 +113,13 @@ final class Machine implements AutoCloseable {
             pm = new AcpiPm(interrupts.line(Hardware.DEFAULT_SCI_IRQ), power);
             pm.attach(ports, Hardware.DEFAULT_PM_PORT);
             cmos = config.platform().rtc()
-                    ? new Cmos(clock, interrupts.line(RTC_IRQ), this::rtcAlarm, layout.lowRam(), layout.highRam())
+                    ? new Cmos(
+                            clock,
+                            interrupts.line(RTC_IRQ),
+                            this::rtcAlarm,
+                            layout.lowRam(),
+                            layout.highRam(),
+                            config.cpus().count())
                     : null;
             if (cmos != null) {
                 cmos.attach(ports);

@@ -10,6 +10,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
+import java.util.regex.Pattern;
 import jcrosvm.base.io.UnixSocket;
 import jcrosvm.boot.BootConfig;
 import jcrosvm.config.KeyValueParser;
@@ -128,6 +129,11 @@ final class GuestSession implements AutoCloseable {
                 .orElseThrow()
                 .substring(start.length())
                 .strip();
+    }
+
+    /** Waits until the output contains a text n times. */
+    void awaitText(String text, int n) {
+        await(output -> output.split(Pattern.quote(text), -1).length > n, text);
     }
 
     private void await(Predicate<String> condition, String what) {
