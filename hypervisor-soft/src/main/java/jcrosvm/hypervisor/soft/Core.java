@@ -22,9 +22,14 @@ interface Core {
     /** Another processor waits for this one to stand still or to drop what it knows of memory. */
     void coherence();
 
-    /** Before and after the thread sleeps: others need not wait for it meanwhile. */
-    void sleeping(boolean asleep);
+    /** Before guest code and memory are touched: waits while others need the processor to stand still. */
+    void enter();
+
+    /** Before sleeping and returning: others need not wait for the processor meanwhile. */
+    void leave();
 
     /** The registers were all replaced. */
     void stateChanged();
+
+    void close();
 }

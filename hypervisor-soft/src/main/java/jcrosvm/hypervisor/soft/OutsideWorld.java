@@ -2,7 +2,9 @@ package jcrosvm.hypervisor.soft;
 
 import jcrosvm.hypervisor.VcpuExitHandler;
 import jcrosvm.hypervisor.soft.apic.LocalApic;
+import jcrosvm.hypervisor.soft.mmu.Coherence;
 import jcrosvm.hypervisor.soft.mmu.Outside;
+import org.jspecify.annotations.Nullable;
 
 /** What a processor finds outside RAM: its local APIC, events, and behind them whatever the machine has. */
 final class OutsideWorld implements Outside {
@@ -27,10 +29,16 @@ final class OutsideWorld implements Outside {
     private final IoEvents events;
     private final LocalApic apic;
     private VcpuExitHandler handler = NOTHING;
+    private Coherence.@Nullable Processor processor;
 
     OutsideWorld(IoEvents events, LocalApic apic) {
         this.events = events;
         this.apic = apic;
+    }
+
+    /** Of whom others need not wait while a port's device is busy; the MMU does the same around memory. */
+    void processor(Coherence.Processor newProcessor) {
+        processor = newProcessor;
     }
 
     void handler(VcpuExitHandler newHandler) {
@@ -43,13 +51,34 @@ final class OutsideWorld implements Outside {
 
     @Override
     public long portRead(int port, int size) {
-        return handler.portRead(port, size);
+        boolean inside = leave();
+        try {
+            return handler.portRead(port, size);
+        } finally {
+            enter(inside);
+        }
     }
 
     @Override
     public void portWrite(int port, int size, long value) {
-        if (!events.written(true, port, size, value)) {
+        if (events.written(true, port, size, value)) {
+            return;
+        }
+        boolean inside = leave();
+        try {
             handler.portWrite(port, size, value);
+        } finally {
+            enter(inside);
+        }
+    }
+
+    private boolean leave() {
+        return processor != null && processor.leave();
+    }
+
+    private void enter(boolean inside) {
+        if (inside && processor != null) {
+            processor.enter();
         }
     }
 

@@ -44,6 +44,7 @@ final class RunLoop implements LocalApic.Processor {
     }
 
     VcpuExit run(VcpuExitHandler handler) {
+        core.enter();
         try {
             while (true) {
                 VcpuExit exit = attend(handler);
@@ -53,6 +54,8 @@ final class RunLoop implements LocalApic.Processor {
             }
         } catch (UnsupportedInstruction e) {
             return new VcpuExit.Failed(String.valueOf(e.getMessage()));
+        } finally {
+            core.leave();
         }
     }
 
@@ -148,7 +151,7 @@ final class RunLoop implements LocalApic.Processor {
     }
 
     private void sleep() {
-        core.sleeping(true);
+        core.leave();
         try {
             sleeper = Thread.currentThread();
             while (cpu.pending() == 0) {
@@ -158,7 +161,7 @@ final class RunLoop implements LocalApic.Processor {
             }
         } finally {
             sleeper = null;
-            core.sleeping(false);
+            core.enter();
         }
     }
 

@@ -3,18 +3,21 @@ package jcrosvm.hypervisor.soft;
 import jcrosvm.hypervisor.soft.apic.LocalApic;
 import jcrosvm.hypervisor.soft.cpu.Cpu;
 import jcrosvm.hypervisor.soft.cpu.GuestException;
-import jcrosvm.hypervisor.soft.cpu.Pending;
 import jcrosvm.hypervisor.soft.interp.Msrs;
 import jcrosvm.hypervisor.soft.interp.UnsupportedInstruction;
-import jcrosvm.hypervisor.soft.mmu.Outside;
+import jcrosvm.hypervisor.soft.mmu.Coherence;
+import jcrosvm.hypervisor.soft.mmu.Mmu;
 import jcrosvm.hypervisor.soft.mmu.PhysicalMemory;
 
 /** The parts that execute guest code, put together. */
 final class SoftCore implements Core {
-    private final Cpu cpu;
+    private final Mmu mmu;
+    private final Coherence.Processor processor;
 
-    SoftCore(Cpu cpu, PhysicalMemory memory, Outside outside, Msrs msrs, LocalApic apic) {
-        this.cpu = cpu;
+    SoftCore(Cpu cpu, PhysicalMemory memory, OutsideWorld outside, Msrs msrs, LocalApic apic) {
+        mmu = new Mmu(cpu, memory, outside);
+        processor = mmu.processor();
+        outside.processor(processor);
     }
 
     @Override
@@ -44,12 +47,27 @@ final class SoftCore implements Core {
 
     @Override
     public void coherence() {
-        cpu.take(Pending.COHERENCE);
+        processor.safepoint();
     }
 
     @Override
-    public void sleeping(boolean asleep) {}
+    public void enter() {
+        processor.enter();
+    }
 
     @Override
-    public void stateChanged() {}
+    public void leave() {
+        processor.leave();
+    }
+
+    @Override
+    public void stateChanged() {
+        mmu.flush(true);
+        mmu.rightsChanged();
+    }
+
+    @Override
+    public void close() {
+        processor.close();
+    }
 }

@@ -3,6 +3,7 @@ package jcrosvm.hypervisor.soft;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import jcrosvm.hypervisor.soft.mmu.PhysicalMemory;
 import jcrosvm.hypervisor.x86.CpuidLeaf;
 import jcrosvm.hypervisor.x86.CpuidTable;
 
@@ -15,7 +16,7 @@ final class SoftCpuid {
     static final int SIGNATURE = 0x00a0_0f11;
 
     /** Width of physical addresses; of linear ones it is 48. */
-    static final int PHYSICAL_BITS = 40;
+    static final int PHYSICAL_BITS = PhysicalMemory.ADDRESS_BITS;
 
     static final int LEAF_1_ECX_OSXSAVE = 1 << 27;
     static final int LEAF_1_EDX_APIC = 1 << 9;

@@ -264,5 +264,6 @@ final class SoftVcpu implements Vcpu {
     @Override
     public void close() {
         apic.close();
+        core.close();
     }
 }

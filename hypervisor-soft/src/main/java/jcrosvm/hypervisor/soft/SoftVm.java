@@ -17,7 +17,6 @@ import jcrosvm.hypervisor.soft.apic.Timers;
 import jcrosvm.hypervisor.soft.apic.VmClock;
 import jcrosvm.hypervisor.soft.cpu.Cpu;
 import jcrosvm.hypervisor.soft.interp.Msrs;
-import jcrosvm.hypervisor.soft.mmu.Outside;
 import jcrosvm.hypervisor.soft.mmu.PhysicalMemory;
 import jcrosvm.memory.GuestMemory;
 
@@ -38,6 +37,7 @@ final class SoftVm implements Vm {
         this.memory = memory;
         alarm = new TimerFdAlarm(thread, this::timersDue);
         timers = new Timers(time, alarm);
+        memory.trackWrites(slots); // what devices write may be translated code
     }
 
     private void timersDue() {
@@ -65,7 +65,7 @@ final class SoftVm implements Vm {
     }
 
     /** The parts of a processor that execute guest code. */
-    Core core(Cpu cpu, Outside outside, Msrs msrs, LocalApic apic) {
+    Core core(Cpu cpu, OutsideWorld outside, Msrs msrs, LocalApic apic) {
         return new SoftCore(cpu, slots, outside, msrs, apic);
     }
 
@@ -95,12 +95,12 @@ final class SoftVm implements Vm {
 
     @Override
     public void logDirty(int slot, boolean on) {
-        throw new UnsupportedOperationException();
+        slots.logDirty(slot, on);
     }
 
     @Override
     public long[] dirtyLog(int slot) {
-        throw new UnsupportedOperationException();
+        return slots.dirtyLog(slot);
     }
 
     @Override
@@ -133,5 +133,6 @@ final class SoftVm implements Vm {
     public void close() {
         thread.close();
         alarm.close();
+        memory.trackWrites(null);
     }
 }
