@@ -257,6 +257,35 @@ public final class Mmu {
         return done[0];
     }
 
+    /**
+     * Makes the TLB serve an access, if it can: for generated code. Raises what the access would raise; a page counts as
+     * written.
+     *
+     * @return false when it cannot: a device, the end of a page, a page whose writes are watched
+     */
+    public boolean prepare(long linear, int size, boolean write) {
+        if (crosses(linear, size)) {
+            return false;
+        }
+        int tag = write ? Tlb.WRITE : Tlb.READ;
+        int index = Tlb.index(context, linear);
+        if (!tlb.hits(index, tag, linear, size)) {
+            translate(context, linear, write ? PageWalker.WRITE : 0);
+        }
+        return tlb.hits(index, tag, linear, size);
+    }
+
+    /** Whether the page of an instruction that was just fetched is global. */
+    public boolean isGlobalCode(long linear) {
+        int index = Tlb.index(context, linear);
+        return tlb.hits(index, Tlb.EXECUTE, linear, 1) && tlb.isGlobal(index);
+    }
+
+    /** Asks to be told of what the TLB forgets. */
+    public void listen(Tlb.Listener listener) {
+        tlb.listener = listener;
+    }
+
     // Ranges
 
     /** Raises what an access of this kind would raise. */

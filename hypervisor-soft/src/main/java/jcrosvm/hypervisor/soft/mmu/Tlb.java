@@ -12,10 +12,11 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Layout.</b> From {@link StateLayout#TLB} on there is an array of {@link #ENTRIES} entries for each
  * {@link #CONTEXTS context} (who asks: {@link #USER}, {@link #SUPERVISOR}, {@link #SUPERVISOR_ANY}), at
  * {@link #offset(int)}. Linear page p belongs into entry {@code p & (ENTRIES - 1)} of {@link #ENTRY_SIZE} bytes: three
- * tags at {@link #READ}, {@link #WRITE} and {@link #EXECUTE} and a long at {@link #ADDEND}. A tag is the linear address
+ * tags at {@link #READ}, {@link #WRITE} and {@link #EXECUTE} and a long at {@link #PAGE}. A tag is the linear address
  * of the page, or that of page {@code index ^ 1}, which can never be looked for there, when the right is missing.
  * An access of n bytes at {@code va} hits if {@code (va ^ tag) <= 4096 - n}, unsigned: one compare finds the wrong page
- * and the end of the page. Its host address then is {@code va + addend}. All entries are RAM.
+ * and the end of the page. What the exclusive-or gave plus the long at {@link #PAGE} then is its host address. All
+ * entries are RAM.
  *
  * <p>The write tag is missing for pages whose writes somebody must hear of: not yet dirty ones, code, logged and
  * read-only memory. {@link Mmu} does what is due in its slow path, after which the tag may be there.
@@ -28,7 +29,13 @@ public final class Tlb {
     public static final int READ = 0;
     public static final int WRITE = 8;
     public static final int EXECUTE = 16;
-    public static final int ADDEND = 24;
+    /** Host address of the page. */
+    public static final int PAGE = 24;
+
+    /** Where an address shifted right by this has {@link #INDEX_MASK}, the offset of its entry. */
+    public static final int INDEX_SHIFT = 7;
+
+    public static final int INDEX_MASK = (ENTRIES - 1) * ENTRY_SIZE;
 
     /** CPL 3. */
     public static final int USER = 0;
@@ -59,6 +66,24 @@ public final class Tlb {
             Arrays.fill(EMPTY, k * 4, k * 4 + 3, invalidTag(k));
         }
     }
+
+    /** Told of what is forgotten, on the processor's thread or while it is stopped. */
+    public interface Listener {
+        void flushed(boolean globalToo);
+
+        /** Any page that begins in the range. */
+        void flushed(long linear, long length);
+    }
+
+    private static final Listener NOBODY = new Listener() {
+        @Override
+        public void flushed(boolean globalToo) {}
+
+        @Override
+        public void flushed(long linear, long length) {}
+    };
+
+    Listener listener = NOBODY;
 
     private final MemorySegment state;
     /** What each entry points into. */
@@ -116,7 +141,7 @@ public final class Tlb {
 
     /** Of an entry that hits: where in its slot. */
     long slotOffset(int index, Slot slot, long linear) {
-        return linear + state.get(LONG, at(index) + ADDEND) - slot.hostAddress;
+        return (linear & 4095) + state.get(LONG, at(index) + PAGE) - slot.hostAddress;
     }
 
     /** Fills one entry. Rights as {@link PageWalker#CAN_READ} and so on; {@code offset} is the page's in its slot. */
@@ -128,7 +153,7 @@ public final class Tlb {
         state.set(LONG, at + READ, (rights & PageWalker.CAN_READ) != 0 ? page : none);
         state.set(LONG, at + WRITE, (rights & PageWalker.CAN_WRITE) != 0 ? page : none);
         state.set(LONG, at + EXECUTE, (rights & PageWalker.CAN_EXECUTE) != 0 ? page : none);
-        state.set(LONG, at + ADDEND, slot.hostAddress + offset - page);
+        state.set(LONG, at + PAGE, slot.hostAddress + offset);
         slots[index] = slot;
         kinds[index] = (byte) kind;
         used |= 1 << context;
@@ -163,6 +188,11 @@ public final class Tlb {
         unlist();
         Arrays.fill(large, 0);
         huge = false;
+        listener.flushed(true);
+    }
+
+    boolean isGlobal(int index) {
+        return (kinds[index] & GLOBAL) != 0;
     }
 
     /** What is not global. */
@@ -174,6 +204,7 @@ public final class Tlb {
             }
         }
         unlist();
+        listener.flushed(false);
     }
 
     private void unlist() {
@@ -191,8 +222,12 @@ public final class Tlb {
         int region = (int) (linear >>> 22);
         if (huge) {
             flushRange(linear & -1L << 30, 1L << 30, ENTRIES);
+            listener.flushed(linear & -1L << 30, 1L << 30);
         } else if ((large[region >>> 6 & 15] >>> region & 1) != 0) {
             flushRange(linear & -1L << 22, 1L << 22, Math.min(ENTRIES, 1024));
+            listener.flushed(linear & -1L << 22, 1L << 22);
+        } else {
+            listener.flushed(linear & -4096, 4096);
         }
     }
 
@@ -229,7 +264,7 @@ public final class Tlb {
             int end = (context + 1) * ENTRIES;
             for (int index = context * ENTRIES; index < end; index++) {
                 long at = at(index);
-                if (state.get(LONG, at + WRITE) + state.get(LONG, at + ADDEND) == hostPage) {
+                if (state.get(LONG, at + PAGE) == hostPage) {
                     state.set(LONG, at + WRITE, invalidTag(index & MASK));
                 }
             }

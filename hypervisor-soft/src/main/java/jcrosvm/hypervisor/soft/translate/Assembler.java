@@ -172,6 +172,20 @@ final class Assembler {
         }
     }
 
+    void push(int register) {
+        if (register > 7) {
+            emit(0x41);
+        }
+        emit(0x50 | register & 7);
+    }
+
+    void pop(int register) {
+        if (register > 7) {
+            emit(0x41);
+        }
+        emit(0x58 | register & 7);
+    }
+
     void load64(int register, int base, int displacement) {
         rm(0x8b | W, register, base, displacement);
     }

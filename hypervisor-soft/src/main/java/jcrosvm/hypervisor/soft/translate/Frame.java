@@ -1,0 +1,59 @@
+package jcrosvm.hypervisor.soft.translate;
+
+import jcrosvm.hypervisor.soft.cpu.StateLayout;
+
+/**
+ * What generated code keeps where.
+ *
+ * <p>The host's stack pointer is the address of the processor's state; below it lies one word for a call. Guest
+ * registers stay in host registers, all but r9 to r11, whose host namesakes hold the guest's rSP (r9) and temporary
+ * values (r10, r11). The arithmetic flags are the host's own, or saved in {@link #FLAGS}.
+ */
+final class Frame {
+    private static final int AREA = StateLayout.TRANSLATOR;
+
+    /** Saved flags: bit 0 is OF, the upper byte as LAHF gives it. */
+    static final int FLAGS = AREA;
+    /** Number of the site that code was left at. */
+    static final int SITE = AREA + 8;
+    /** Of the time when code was left. */
+    static final int R10 = AREA + 16;
+
+    static final int R11 = AREA + 24;
+    /** The JVM's stack pointer while generated code runs. */
+    static final int HOST_RSP = AREA + 32;
+    /** Where to enter. */
+    static final int ENTRY = AREA + 40;
+    /** Whether the XMM registers and MXCSR are the guest's. */
+    static final int XMM_LOADED = AREA + 48;
+
+    static final int JVM_MXCSR = AREA + 52;
+    /** A value between the two accesses of an instruction. */
+    static final int TEMPORARY = AREA + 56;
+
+    static final int SAVED_RAX = AREA + 64;
+
+    /** One table for each context of the TLB: pairs of a linear address and the host address of its code. */
+    static final int JUMPS = AREA + 4096;
+    /** Bits of an address that choose its pair. */
+    static final int JUMP_MASK = 0x7ff0;
+
+    static final int JUMPS_SIZE = JUMP_MASK + 16;
+
+    static final int TEMP0 = 10;
+    static final int TEMP1 = 11;
+    static final int STATE = Assembler.RSP;
+
+    /** Host register of each guest register, -1 for those in the state. */
+    private static final int[] HOST = {0, 1, 2, 3, 9, 5, 6, 7, 8, -1, -1, -1, 12, 13, 14, 15};
+
+    private Frame() {}
+
+    static int host(int guest) {
+        return HOST[guest];
+    }
+
+    static int jumps(int context) {
+        return JUMPS + context * JUMPS_SIZE;
+    }
+}

@@ -1,0 +1,84 @@
+package jcrosvm.hypervisor.soft.translate;
+
+import jcrosvm.hypervisor.soft.cpu.StateLayout;
+
+/** The code between Java and blocks: written once at the start of a code cache. */
+final class Stubs {
+    /** A C function of the state's address; goes to {@link Frame#ENTRY}. */
+    final int enter;
+    /** Goes back to the caller of {@link #enter}; the number of a site is on the stack. */
+    final int leave;
+    /** A subroutine: the XMM registers and MXCSR become the guest's. */
+    final int loadXmm;
+
+    private static final int[] CALLEE_SAVED = {Assembler.RBX, Assembler.RBP, 12, 13, 14, 15};
+    private static final int STATE = Frame.STATE;
+
+    private final Assembler out;
+
+    Stubs(Assembler out) {
+        this.out = out;
+        enter = out.position();
+        enter();
+        loadXmm = out.position();
+        loadXmm();
+        leave = out.position();
+        leave();
+    }
+
+    private void enter() {
+        for (int register : CALLEE_SAVED) {
+            out.push(register);
+        }
+        out.store64(STATE, Assembler.RDI, Frame.HOST_RSP);
+        out.move64(STATE, Assembler.RDI);
+        registers(0x8b);
+        out.rm(0xff, 4, STATE, Frame.ENTRY);
+    }
+
+    private void leave() {
+        out.rm(0x8f, 0, STATE, Frame.SITE); // pop: the address counts from the new stack pointer
+        out.store64(Frame.TEMP0, STATE, Frame.R10);
+        out.store64(Frame.TEMP1, STATE, Frame.R11);
+        registers(0x89);
+        out.rm(0x80, 7, STATE, Frame.XMM_LOADED);
+        out.emit(0);
+        out.emit(0x0f, 0x84);
+        int none = out.position();
+        out.emit32(0);
+        for (int i = 0; i < 16; i++) {
+            out.rm(Assembler.M1 | 0x29, i, STATE, StateLayout.XMM + 16 * i); // movaps
+        }
+        out.rm(Assembler.M1 | 0xae, 3, STATE, StateLayout.MXCSR); // stmxcsr
+        out.rm(Assembler.M1 | 0xae, 2, STATE, Frame.JVM_MXCSR); // ldmxcsr
+        out.rm(0xc6, 0, STATE, Frame.XMM_LOADED);
+        out.emit(0);
+        out.jumpHere(none);
+        out.load64(STATE, STATE, Frame.HOST_RSP);
+        for (int i = CALLEE_SAVED.length; --i >= 0; ) {
+            out.pop(CALLEE_SAVED[i]);
+        }
+        out.emit(0xc3);
+    }
+
+    private void registers(int opcode) {
+        for (int guest = 0; guest < 16; guest++) {
+            int host = Frame.host(guest);
+            if (host >= 0) {
+                out.rm(opcode | Assembler.W, host, STATE, StateLayout.GPR + 8 * guest);
+            }
+        }
+    }
+
+    private void loadXmm() {
+        int called = 8; // bytes that the call put on the stack
+        out.rm(Assembler.M1 | 0xae, 3, STATE, Frame.JVM_MXCSR + called);
+        out.rm(Assembler.M1 | 0xae, 2, STATE, StateLayout.MXCSR + called);
+        for (int i = 0; i < 16; i++) {
+            out.rm(Assembler.M1 | 0x28, i, STATE, StateLayout.XMM + 16 * i + called);
+        }
+        out.rm(0xc6, 0, STATE, Frame.XMM_LOADED + called);
+        out.emit(1);
+        out.emit(0xc3);
+    }
+}
