@@ -54,6 +54,10 @@ final class ApicRegister {
 
     private ApicRegister() {}
 
+    static boolean isLvt(int register) {
+        return register >= LVT_TIMER && register <= LVT_ERROR && (register & 0xf) == 0;
+    }
+
     static int lvtWritable(int register) {
         return switch (register) {
             case LVT_TIMER -> LVT_TIMER_WRITABLE;

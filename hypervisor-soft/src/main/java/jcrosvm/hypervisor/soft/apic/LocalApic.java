@@ -19,8 +19,6 @@ public final class LocalApic implements Apic {
     /** Bytes of the page that have registers. */
     public static final int REGISTERS = ApicRegister.PAGE_USED;
 
-    private static final long BASE_ADDRESS = -PAGE;
-
     /** The processor that it belongs to. */
     @FunctionalInterface
     public interface Processor {
@@ -34,7 +32,7 @@ public final class LocalApic implements Apic {
     private final IntConsumer endOfInterrupt;
 
     // All guarded by this.
-    private final int[] page = new int[ApicRegister.PAGE_USED >> 4];
+    private final RegisterPage page = new RegisterPage();
     private final VectorSet inService = new VectorSet(page, ApicRegister.ISR);
     private final VectorSet levels = new VectorSet(page, ApicRegister.TMR);
     private final VectorSet requests = new VectorSet(page, ApicRegister.IRR);
@@ -71,12 +69,12 @@ public final class LocalApic implements Apic {
 
     /** The state after INIT: all but the base register (SDM volume 3, 11.4.7.3). */
     public synchronized void init() {
-        java.util.Arrays.fill(page, 0);
-        page[ApicRegister.VERSION >> 4] = ApicRegister.VERSION_VALUE;
-        page[ApicRegister.DFR >> 4] = -1;
-        page[ApicRegister.SVR >> 4] = 0xff;
+        page.clear();
+        page.set(ApicRegister.VERSION, ApicRegister.VERSION_VALUE);
+        page.set(ApicRegister.DFR, -1);
+        page.set(ApicRegister.SVR, 0xff);
         for (int lvt = ApicRegister.LVT_TIMER; lvt <= ApicRegister.LVT_ERROR; lvt += 0x10) {
-            page[lvt >> 4] = ApicRegister.LVT_MASKED;
+            page.set(lvt, ApicRegister.LVT_MASKED);
         }
         errors = 0;
         timer.reset();
@@ -84,9 +82,9 @@ public final class LocalApic implements Apic {
     }
 
     private void identify() {
-        page[ApicRegister.ID >> 4] = isX2Apic() ? id : id << 24;
+        page.set(ApicRegister.ID, isX2Apic() ? id : id << 24);
         if (isX2Apic()) {
-            page[ApicRegister.LDR >> 4] = id >> 4 << 16 | 1 << (id & 15);
+            page.set(ApicRegister.LDR, id >> 4 << 16 | 1 << (id & 15));
         }
     }
 
@@ -97,43 +95,36 @@ public final class LocalApic implements Apic {
         return base;
     }
 
-    /** @return whether the value is one that the register takes from where it is (SDM volume 3, 11.12.5) */
+    /** Whether WRMSR can set the base register to this value. */
     public boolean isValidBase(long value, int physicalBits) {
-        long allowed = (1L << physicalBits) - 1 & BASE_ADDRESS | BASE_ENABLED | BASE_X2APIC | BASE_BOOT_PROCESSOR;
-        boolean enabled = (value & BASE_ENABLED) != 0;
-        boolean x2apic = (value & BASE_X2APIC) != 0;
-        if ((value & ~allowed) != 0 || x2apic && !enabled) {
-            return false;
-        }
-        boolean leavesToXapic = isX2Apic() && enabled && !x2apic;
-        boolean skipsXapic = !isEnabled() && x2apic;
-        return !leavesToXapic && !skipsXapic;
+        return ApicBase.isValid(base, value, physicalBits);
     }
 
     /** Changes mode and place; disabling forgets all state. */
     public synchronized void base(long value) {
         long old = base;
         base = value;
-        boolean modeChanges = ((old ^ value) & (BASE_ENABLED | BASE_X2APIC)) != 0;
-        if (modeChanges && (value & BASE_ENABLED) == 0) {
-            init();
-        } else if (modeChanges) {
+        if (!ApicBase.changesMode(old, value)) {
+            return;
+        }
+        if (ApicBase.isEnabled(value)) {
             identify();
+        } else {
+            init();
         }
     }
 
     public boolean isEnabled() {
-        return (base & BASE_ENABLED) != 0;
+        return ApicBase.isEnabled(base);
     }
 
     public boolean isX2Apic() {
-        return (base & (BASE_ENABLED | BASE_X2APIC)) == (BASE_ENABLED | BASE_X2APIC);
+        return ApicBase.isX2Apic(base);
     }
 
     /** Whether its registers answer at this physical address. */
     public boolean isAt(long address) {
-        long b = base;
-        return (address & BASE_ADDRESS) == (b & BASE_ADDRESS) && (b & (BASE_ENABLED | BASE_X2APIC)) == BASE_ENABLED;
+        return ApicBase.isAt(base, address);
     }
 
     // The register page, in xAPIC mode
@@ -168,7 +159,7 @@ public final class LocalApic implements Apic {
                     error(ApicRegister.ERROR_REGISTER);
                     yield 0;
                 }
-                yield page[offset >> 4];
+                yield page.get(offset);
             }
         };
     }
@@ -179,8 +170,8 @@ public final class LocalApic implements Apic {
             case ApicRegister.ICR -> {
                 int destination;
                 synchronized (this) {
-                    page[offset >> 4] = value & ~(1 << 12);
-                    destination = page[ApicRegister.ICR_HIGH >> 4] >>> 24;
+                    page.set(offset, value & ~(1 << 12));
+                    destination = page.get(ApicRegister.ICR_HIGH) >>> 24;
                 }
                 send(value, destination);
             }
@@ -189,38 +180,33 @@ public final class LocalApic implements Apic {
     }
 
     private synchronized void writePlain(int offset, int value) {
-        int slot = offset >> 4;
         switch (offset) {
             case ApicRegister.TPR -> {
-                page[slot] = value & 0xff;
+                page.set(offset, value & 0xff);
                 announce();
             }
-            case ApicRegister.LDR -> page[slot] = value & 0xff00_0000;
-            case ApicRegister.DFR -> page[slot] = value | ApicRegister.DFR_RESERVED;
+            case ApicRegister.LDR -> page.set(offset, value & 0xff00_0000);
+            case ApicRegister.DFR -> page.set(offset, value | ApicRegister.DFR_RESERVED);
             case ApicRegister.SVR -> {
-                page[slot] = value & ApicRegister.SVR_WRITABLE;
+                page.set(offset, value & ApicRegister.SVR_WRITABLE);
                 if (!isSoftwareEnabled()) {
                     maskAll();
                 }
             }
             case ApicRegister.ESR -> {
-                page[slot] = errors;
+                page.set(offset, errors);
                 errors = 0;
             }
-            case ApicRegister.ICR_HIGH -> page[slot] = value;
-            case ApicRegister.LVT_TIMER,
-                    ApicRegister.LVT_THERMAL,
-                    ApicRegister.LVT_PERFORMANCE,
-                    ApicRegister.LVT_LINT0,
-                    ApicRegister.LVT_LINT1,
-                    ApicRegister.LVT_ERROR -> writeLvt(offset, value);
+            case ApicRegister.ICR_HIGH -> page.set(offset, value);
             case ApicRegister.INITIAL_COUNT -> timer.initialCount(value);
             case ApicRegister.DIVIDE -> timer.divide(value);
             case ApicRegister.ID -> {
                 // Read-only here, as on all but the first processors.
             }
             default -> {
-                if (offset >= ApicRegister.PAGE_USED) {
+                if (ApicRegister.isLvt(offset)) {
+                    writeLvt(offset, value);
+                } else if (offset >= ApicRegister.PAGE_USED) {
                     error(ApicRegister.ERROR_REGISTER);
                 }
             }
@@ -232,7 +218,7 @@ public final class LocalApic implements Apic {
         if (!isSoftwareEnabled()) {
             kept |= ApicRegister.LVT_MASKED;
         }
-        page[offset >> 4] = kept;
+        page.set(offset, kept);
         if (offset == ApicRegister.LVT_TIMER) {
             timer.mode(kept >> 17 & 3);
         }
@@ -240,30 +226,30 @@ public final class LocalApic implements Apic {
 
     private void maskAll() {
         for (int lvt = ApicRegister.LVT_TIMER; lvt <= ApicRegister.LVT_ERROR; lvt += 0x10) {
-            page[lvt >> 4] |= ApicRegister.LVT_MASKED;
+            page.set(lvt, page.get(lvt) | ApicRegister.LVT_MASKED);
         }
     }
 
     private boolean isSoftwareEnabled() {
-        return (page[ApicRegister.SVR >> 4] & ApicRegister.SVR_ENABLED) != 0;
+        return (page.get(ApicRegister.SVR) & ApicRegister.SVR_ENABLED) != 0;
     }
 
     // Priorities and delivery
 
     @Override
     public int taskPriority() {
-        return page[ApicRegister.TPR >> 4] >> 4;
+        return page.get(ApicRegister.TPR) >> 4;
     }
 
     @Override
     public synchronized void taskPriority(int priority) {
-        page[ApicRegister.TPR >> 4] = (priority & 0xf) << 4;
+        page.set(ApicRegister.TPR, (priority & 0xf) << 4);
         announce();
     }
 
     /** SDM volume 3, 11.8.3.1. */
     synchronized int processorPriority() {
-        int task = page[ApicRegister.TPR >> 4];
+        int task = page.get(ApicRegister.TPR);
         int served = Math.max(0, inService.highest());
         return (task & 0xf0) >= (served & 0xf0) ? task : served & 0xf0;
     }
@@ -315,7 +301,7 @@ public final class LocalApic implements Apic {
         if (!isEnabled()) {
             return true;
         }
-        int lint0 = page[ApicRegister.LVT_LINT0 >> 4];
+        int lint0 = page.get(ApicRegister.LVT_LINT0);
         return (lint0 & ApicRegister.LVT_MASKED) == 0 && Message.mode(lint0) == Message.EXT_INT;
     }
 
@@ -326,12 +312,12 @@ public final class LocalApic implements Apic {
         if (!logical) {
             return destination == id;
         }
-        int ldr = page[ApicRegister.LDR >> 4];
+        int ldr = page.get(ApicRegister.LDR);
         if (isX2Apic()) {
             return ldr >>> 16 == destination >>> 16 && (ldr & destination & 0xffff) != 0;
         }
         int address = ldr >>> 24;
-        if (page[ApicRegister.DFR >> 4] >>> 28 == ApicRegister.DFR_FLAT) {
+        if (page.get(ApicRegister.DFR) >>> 28 == ApicRegister.DFR_FLAT) {
             return (address & destination) != 0;
         }
         return address >> 4 == destination >> 4 && (address & destination & 0xf) != 0;
@@ -410,7 +396,7 @@ public final class LocalApic implements Apic {
 
     /** An interrupt of a local source. */
     private void local(int lvt) {
-        int entry = page[lvt >> 4];
+        int entry = page.get(lvt);
         if ((entry & ApicRegister.LVT_MASKED) == 0 && Message.vector(entry) >= ApicRegister.FIRST_VECTOR) {
             interrupt(Message.vector(entry), false);
         }
@@ -444,13 +430,13 @@ public final class LocalApic implements Apic {
 
     /** The interrupt command register as one of 64 bits. */
     synchronized long command() {
-        return Integer.toUnsignedLong(page[ApicRegister.ICR >> 4]) | (long) page[ApicRegister.ICR_HIGH >> 4] << 32;
+        return Integer.toUnsignedLong(page.get(ApicRegister.ICR)) | (long) page.get(ApicRegister.ICR_HIGH) << 32;
     }
 
     void command(long value) {
         synchronized (this) {
-            page[ApicRegister.ICR >> 4] = (int) value & ~(1 << 12);
-            page[ApicRegister.ICR_HIGH >> 4] = (int) (value >> 32);
+            page.set(ApicRegister.ICR, (int) value & ~(1 << 12));
+            page.set(ApicRegister.ICR_HIGH, (int) (value >> 32));
         }
         send((int) value, (int) (value >>> 32));
     }
@@ -463,35 +449,22 @@ public final class LocalApic implements Apic {
 
     /** The first 1 KiB of the register page. */
     public synchronized byte[] registers() {
-        byte[] bytes = new byte[ApicRegister.PAGE_USED];
-        page[ApicRegister.INITIAL_COUNT >> 4] = timer.initialCount();
-        page[ApicRegister.CURRENT_COUNT >> 4] = timer.currentCount();
-        page[ApicRegister.DIVIDE >> 4] = timer.divide();
-        page[ApicRegister.PPR >> 4] = processorPriority();
-        for (int slot = 0; slot < page.length; slot++) {
-            int value = page[slot];
-            for (int i = 0; i < Integer.BYTES; i++) {
-                bytes[slot * 16 + i] = (byte) (value >> 8 * i);
-            }
-        }
-        return bytes;
+        page.set(ApicRegister.INITIAL_COUNT, timer.initialCount());
+        page.set(ApicRegister.CURRENT_COUNT, timer.currentCount());
+        page.set(ApicRegister.DIVIDE, timer.divide());
+        page.set(ApicRegister.PPR, processorPriority());
+        return page.toBytes();
     }
 
     /** Everything that {@link #registers} gave, but for id and version. */
     public synchronized void registers(byte[] bytes) {
-        for (int slot = 0; slot < page.length; slot++) {
-            int value = 0;
-            for (int i = 0; i < Integer.BYTES; i++) {
-                value |= (bytes[slot * 16 + i] & 0xff) << 8 * i;
-            }
-            page[slot] = value;
-        }
-        page[ApicRegister.VERSION >> 4] = ApicRegister.VERSION_VALUE;
+        page.fromBytes(bytes);
+        page.set(ApicRegister.VERSION, ApicRegister.VERSION_VALUE);
         identify();
         timer.reset();
-        timer.mode(page[ApicRegister.LVT_TIMER >> 4] >> 17 & 3);
-        timer.divide(page[ApicRegister.DIVIDE >> 4]);
-        timer.restore(page[ApicRegister.INITIAL_COUNT >> 4], page[ApicRegister.CURRENT_COUNT >> 4]);
+        timer.mode(page.get(ApicRegister.LVT_TIMER) >> 17 & 3);
+        timer.divide(page.get(ApicRegister.DIVIDE));
+        timer.restore(page.get(ApicRegister.INITIAL_COUNT), page.get(ApicRegister.CURRENT_COUNT));
         announce();
     }
 

@@ -4,39 +4,39 @@ package jcrosvm.hypervisor.soft.apic;
 final class VectorSet {
     private static final int WORDS = 8;
 
-    private final int[] page;
+    private final RegisterPage page;
     private final int first;
 
-    /** @param offset of the first register */
-    VectorSet(int[] page, int offset) {
+    /** @param first offset of the first register */
+    VectorSet(RegisterPage page, int first) {
         this.page = page;
-        first = offset >> 4;
+        this.first = first;
+    }
+
+    private int offset(int vector) {
+        return first + (vector >> 5 << 4);
     }
 
     boolean contains(int vector) {
-        return (page[first + (vector >> 5)] & 1 << vector) != 0;
+        return (page.get(offset(vector)) & 1 << vector) != 0;
     }
 
     void add(int vector) {
-        page[first + (vector >> 5)] |= 1 << vector;
+        page.set(offset(vector), page.get(offset(vector)) | 1 << vector);
     }
 
     void remove(int vector) {
-        page[first + (vector >> 5)] &= ~(1 << vector);
+        page.set(offset(vector), page.get(offset(vector)) & ~(1 << vector));
     }
 
     /** The highest, which has the highest priority; -1 when empty. */
     int highest() {
         for (int word = WORDS - 1; word >= 0; word--) {
-            int bits = page[first + word];
+            int bits = page.get(first + (word << 4));
             if (bits != 0) {
                 return word << 5 | 31 - Integer.numberOfLeadingZeros(bits);
             }
         }
         return -1;
-    }
-
-    void clear() {
-        java.util.Arrays.fill(page, first, first + WORDS, 0);
     }
 }

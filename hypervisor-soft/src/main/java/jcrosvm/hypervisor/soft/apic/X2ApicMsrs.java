@@ -29,9 +29,7 @@ public final class X2ApicMsrs {
                     ApicRegister.INITIAL_COUNT,
                     ApicRegister.CURRENT_COUNT,
                     ApicRegister.DIVIDE -> true;
-            default ->
-                offset >= ApicRegister.ISR && offset < ApicRegister.ESR
-                        || offset >= ApicRegister.LVT_TIMER && offset <= ApicRegister.LVT_ERROR;
+            default -> offset >= ApicRegister.ISR && offset < ApicRegister.ESR || ApicRegister.isLvt(offset);
         };
     }
 
@@ -60,16 +58,13 @@ public final class X2ApicMsrs {
                     ApicRegister.EOI,
                     ApicRegister.SVR,
                     ApicRegister.ESR,
-                    ApicRegister.LVT_TIMER,
-                    ApicRegister.LVT_THERMAL,
-                    ApicRegister.LVT_PERFORMANCE,
-                    ApicRegister.LVT_LINT0,
-                    ApicRegister.LVT_LINT1,
-                    ApicRegister.LVT_ERROR,
                     ApicRegister.INITIAL_COUNT,
                     ApicRegister.DIVIDE -> apic.write(offset, (int) value);
             default -> {
-                return false;
+                if (!ApicRegister.isLvt(offset)) {
+                    return false;
+                }
+                apic.write(offset, (int) value);
             }
         }
         return true;
