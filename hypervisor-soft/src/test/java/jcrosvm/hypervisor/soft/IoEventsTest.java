@@ -54,7 +54,8 @@ class IoEventsTest {
     void refusesWhatIsTakenAndWhatIsNotThere() {
         events.add(IoEventAddress.mmio(0x1000, 4).matching(5), one);
         events.add(IoEventAddress.mmio(0x1000, 4).matching(6), two);
-        assertThatThrownBy(() -> events.add(IoEventAddress.mmio(0x1000, 4), two)).isInstanceOf(OsException.class);
+        assertThatThrownBy(() -> events.add(IoEventAddress.mmio(0x1000, 4), two))
+                .isInstanceOf(OsException.class);
         assertThatThrownBy(() -> events.remove(IoEventAddress.mmio(0x1000, 4).matching(5), two))
                 .isInstanceOf(OsException.class);
         events.remove(IoEventAddress.mmio(0x1000, 4).matching(5), one);

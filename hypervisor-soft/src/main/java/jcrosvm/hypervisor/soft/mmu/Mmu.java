@@ -205,7 +205,8 @@ public final class Mmu {
 
     /** Atomically replaces {@code expected} by {@code value}; faults as a write even if it does not. */
     public boolean compareAndSet(long linear, int size, long expected, long value) {
-        if (crosses(linear, size) || !Slot.single(linear, size)) {
+        if (crosses(linear, size)) {
+            // Two pages, which need not be neighbours on the host.
             boolean[] done = new boolean[1];
             memory.coherence().exclusive(() -> done[0] = replace(linear, size, expected, value));
             return done[0];
@@ -235,26 +236,34 @@ public final class Mmu {
         return equal;
     }
 
+    /** The same for 16 aligned bytes. */
+    public boolean compareAndSet(long linear, long expectedLow, long expectedHigh, long low, long high) {
+        int index = Tlb.index(context, linear);
+        if (tlb.hits(index, Tlb.WRITE, linear, 16)) {
+            Slot s = tlb.slot(index);
+            return s.compareAndSet(tlb.slotOffset(index, s, linear), expectedLow, expectedHigh, low, high);
+        }
+        long physical = translate(context, linear, PageWalker.WRITE);
+        Slot s = slot;
+        if (s == null || s.readOnly) {
+            long oldLow = read(linear, 8);
+            long oldHigh = read(linear + 8, 8);
+            boolean equal = oldLow == expectedLow && oldHigh == expectedHigh;
+            deviceWrite(physical, 8, equal ? low : oldLow);
+            deviceWrite(physical + 8, 8, equal ? high : oldHigh);
+            return equal;
+        }
+        boolean done = s.compareAndSet(physical - s.address, expectedLow, expectedHigh, low, high);
+        memory.written(s, physical - s.address, 16);
+        return done;
+    }
+
     private boolean replaceOnDevice(@Nullable Slot s, long physical, int size, long expected, long value) {
         long mask = size == 8 ? -1 : (1L << (size << 3)) - 1;
         long old = s == null ? deviceRead(physical, size) : s.load(physical - s.address, size);
         boolean equal = old == (expected & mask);
         deviceWrite(physical, size, equal ? value : old);
         return equal;
-    }
-
-    /** The same for 16 aligned bytes. */
-    public boolean compareAndSet(long linear, long expectedLow, long expectedHigh, long low, long high) {
-        boolean[] done = new boolean[1];
-        memory.coherence().exclusive(() -> {
-            probe(linear, 8, true);
-            long oldLow = read(linear, 8);
-            long oldHigh = read(linear + 8, 8);
-            done[0] = oldLow == expectedLow && oldHigh == expectedHigh;
-            write(linear, 8, done[0] ? low : oldLow);
-            write(linear + 8, 8, done[0] ? high : oldHigh);
-        });
-        return done[0];
     }
 
     /**

@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import jcrosvm.base.io.WideAtomics;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -98,16 +99,15 @@ final class Slot {
         }
     }
 
-    /** Whether {@link #compareAndSet} can do it: the bytes lie in one aligned group of eight. */
-    static boolean single(long offset, int bytes) {
-        return (offset & 7) + bytes <= 8;
-    }
-
-    /** Through the aligned eight bytes around: neighbours that change meanwhile only cause another try. */
+    /** Within a page. */
     boolean compareAndSet(long offset, int bytes, long expected, long value) {
-        if (bytes == 8) {
+        if (bytes == 8 && (offset & 7) == 0) {
             return ALIGNED_LONG.compareAndSet(host, offset, expected, value);
         }
+        if ((offset & 7) + bytes > 8) {
+            return WideAtomics.compareAndSet(host, offset, bytes, expected, value);
+        }
+        // Through the aligned eight bytes around: neighbours that change meanwhile only cause another try.
         long at = offset & -8;
         int shift = (int) (offset & 7) << 3;
         long mask = (1L << (bytes << 3)) - 1;
@@ -121,6 +121,11 @@ final class Slot {
                 return true;
             }
         }
+    }
+
+    /** Of 16 aligned bytes. */
+    boolean compareAndSet(long offset, long expectedLow, long expectedHigh, long low, long high) {
+        return WideAtomics.compareAndSet(host, offset, expectedLow, expectedHigh, low, high);
     }
 
     // Dirty log

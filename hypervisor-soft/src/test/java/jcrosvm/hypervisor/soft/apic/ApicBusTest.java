@@ -166,10 +166,14 @@ class ApicBusTest {
         assertThat(cpu.write(0x80e, 0)).as("no DFR").isFalse();
         assertThat(cpu.write(0x831, 0)).as("no high half of the ICR").isFalse();
         for (int readable : new int[] {0x802, 0x803, 0x808, 0x80a, 0x80d, 0x80f, 0x810, 0x827, 0x828, 0x830, 0x83e}) {
-            assertThat(X2ApicMsrs.isReadable(cpu.apic, readable)).as("%x", readable).isTrue();
+            assertThat(X2ApicMsrs.isReadable(cpu.apic, readable))
+                    .as("%x", readable)
+                    .isTrue();
         }
         for (int unreadable : new int[] {0x800, 0x80b, 0x80e, 0x829, 0x82f, 0x831, 0x83f, 0x840, 0x8ff}) {
-            assertThat(X2ApicMsrs.isReadable(cpu.apic, unreadable)).as("%x", unreadable).isFalse();
+            assertThat(X2ApicMsrs.isReadable(cpu.apic, unreadable))
+                    .as("%x", unreadable)
+                    .isFalse();
         }
     }
 }

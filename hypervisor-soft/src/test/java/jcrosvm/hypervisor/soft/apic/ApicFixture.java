@@ -22,13 +22,7 @@ final class ApicFixture {
         Cpu(ApicFixture fixture, int id) {
             tsc = new TimeStampCounter(fixture.clock);
             apic = new LocalApic(
-                    id,
-                    fixture.bus,
-                    fixture.clock,
-                    tsc,
-                    fixture.timers,
-                    bits -> signalled |= bits,
-                    ended::add);
+                    id, fixture.bus, fixture.clock, tsc, fixture.timers, bits -> signalled |= bits, ended::add);
         }
 
         int take() {

@@ -38,7 +38,9 @@ class LocalApicTest {
         message(0x41);
         assertThat(apic.acknowledge()).isEqualTo(0x41);
         apic.write(ApicRegister.EOI, 0);
-        assertThat(apic.read(ApicRegister.ISR + 0x10)).as("31h is still in service").isEqualTo(1 << 0x11);
+        assertThat(apic.read(ApicRegister.ISR + 0x10))
+                .as("31h is still in service")
+                .isEqualTo(1 << 0x11);
     }
 
     @Test
@@ -144,9 +146,13 @@ class LocalApicTest {
         assertThat(apic.isValidBase(0x1234_5000L, 40)).as("off").isTrue();
         apic.base(0x1234_5000L);
         assertThat(apic.isValidBase(0x1234_5c00L, 40)).as("x2APIC from off").isFalse();
-        assertThat(apic.isValidBase(0x1234_5400L, 40)).as("x2APIC without enable").isFalse();
+        assertThat(apic.isValidBase(0x1234_5400L, 40))
+                .as("x2APIC without enable")
+                .isFalse();
         assertThat(apic.isValidBase(0x1234_5a00L, 40)).as("reserved bit 9").isFalse();
-        assertThat(apic.isValidBase(1L << 40 | 0x800, 40)).as("beyond the address width").isFalse();
+        assertThat(apic.isValidBase(1L << 40 | 0x800, 40))
+                .as("beyond the address width")
+                .isFalse();
     }
 
     @Test

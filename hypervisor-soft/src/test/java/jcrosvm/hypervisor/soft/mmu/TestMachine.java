@@ -1,5 +1,6 @@
 package jcrosvm.hypervisor.soft.mmu;
 
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import jcrosvm.base.io.Mapping;
@@ -28,11 +29,11 @@ final class TestMachine implements Outside {
     }
 
     long physical(long address) {
-        return ram.segment().get(java.lang.foreign.ValueLayout.JAVA_LONG, address);
+        return ram.segment().get(ValueLayout.JAVA_LONG, address);
     }
 
     void physical(long address, long value) {
-        ram.segment().set(java.lang.foreign.ValueLayout.JAVA_LONG, address, value);
+        ram.segment().set(ValueLayout.JAVA_LONG, address, value);
     }
 
     @Override
