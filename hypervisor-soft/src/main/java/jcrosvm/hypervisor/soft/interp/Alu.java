@@ -58,9 +58,7 @@ public final class Alu {
 
     /** SF, ZF and PF of a result; ZF and SF without branches. */
     static long resultFlags(int size, long r) {
-        return (~Integer.bitCount((int) r & 0xff) & 1) << 2
-                | ((r | -r) >>> 63 ^ 1) << 6
-                | (r >>> sign(size) & 1) << 7;
+        return (~Integer.bitCount((int) r & 0xff) & 1) << 2 | ((r | -r) >>> 63 ^ 1) << 6 | (r >>> sign(size) & 1) << 7;
     }
 
     public long add(int size, long a, long b) {
@@ -152,17 +150,16 @@ public final class Alu {
 
     /** Whether a condition of Jcc, SETcc or CMOVcc (low four bits of the opcode) holds. */
     public static boolean condition(int code, long flags) {
-        boolean yes =
-                switch (code >> 1 & 7) {
-                    case 0 -> (flags & OF) != 0;
-                    case 1 -> (flags & CF) != 0;
-                    case 2 -> (flags & ZF) != 0;
-                    case 3 -> (flags & (CF | ZF)) != 0;
-                    case 4 -> (flags & SF) != 0;
-                    case 5 -> (flags & PF) != 0;
-                    case 6 -> less(flags);
-                    default -> (flags & ZF) != 0 || less(flags);
-                };
+        boolean yes = switch (code >> 1 & 7) {
+            case 0 -> (flags & OF) != 0;
+            case 1 -> (flags & CF) != 0;
+            case 2 -> (flags & ZF) != 0;
+            case 3 -> (flags & (CF | ZF)) != 0;
+            case 4 -> (flags & SF) != 0;
+            case 5 -> (flags & PF) != 0;
+            case 6 -> less(flags);
+            default -> (flags & ZF) != 0 || less(flags);
+        };
         return yes ^ (code & 1) != 0;
     }
 

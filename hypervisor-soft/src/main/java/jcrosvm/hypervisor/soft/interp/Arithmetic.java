@@ -71,19 +71,18 @@ final class Arithmetic {
         boolean twice = insn.op == Op.SHLD || insn.op == Op.SHRD;
         long by = operands.read(insn, twice ? 2 : 1, linear);
         long a = memory ? operands.readForWrite(linear, size) : operands.read(insn, 0, linear);
-        long r =
-                switch (insn.op) {
-                    case ROL -> shifts.rol(size, a, by);
-                    case ROR -> shifts.ror(size, a, by);
-                    case RCL -> shifts.rcl(size, a, by);
-                    case RCR -> shifts.rcr(size, a, by);
-                    case SHL -> shifts.shl(size, a, by);
-                    case SHR -> shifts.shr(size, a, by);
-                    case SAR -> shifts.sar(size, a, by);
-                    case SHLD -> shifts.shld(size, a, operands.read(insn, 1, linear), by);
-                    case SHRD -> shifts.shrd(size, a, operands.read(insn, 1, linear), by);
-                    default -> throw new IllegalArgumentException(insn.op.name());
-                };
+        long r = switch (insn.op) {
+            case ROL -> shifts.rol(size, a, by);
+            case ROR -> shifts.ror(size, a, by);
+            case RCL -> shifts.rcl(size, a, by);
+            case RCR -> shifts.rcr(size, a, by);
+            case SHL -> shifts.shl(size, a, by);
+            case SHR -> shifts.shr(size, a, by);
+            case SAR -> shifts.sar(size, a, by);
+            case SHLD -> shifts.shld(size, a, operands.read(insn, 1, linear), by);
+            case SHRD -> shifts.shrd(size, a, operands.read(insn, 1, linear), by);
+            default -> throw new IllegalArgumentException(insn.op.name());
+        };
         operands.write(insn, 0, linear, r);
         alu.commit();
     }

@@ -49,7 +49,8 @@ final class CodeCache implements CodePages.Listener {
     }
 
     /** The block at an address, or null. */
-    @Nullable Block find(long key) {
+    @Nullable
+    Block find(long key) {
         Block block = blocks[index(key)];
         return block != null && block.key == key ? block : null;
     }

@@ -37,8 +37,7 @@ public final class Interpreter implements Engine {
 
     private long codePhysical;
 
-    public Interpreter(
-            Cpu cpu, Mmu mmu, Outside outside, SystemInstructions system, HostUnit hostUnit) {
+    public Interpreter(Cpu cpu, Mmu mmu, Outside outside, SystemInstructions system, HostUnit hostUnit) {
         this.cpu = cpu;
         this.mmu = mmu;
         this.system = system;

@@ -32,10 +32,8 @@ final class Movement {
     void execute(Insn insn, long linear) {
         switch (insn.op) {
             case MOV, MOVZX, MOVNTI -> operands.write(insn, 0, linear, operands.read(insn, 1, linear));
-            case MOVSX ->
-                operands.write(insn, 0, linear, Alu.signExtend(insn.size[1], operands.read(insn, 1, linear)));
-            case MOVBE ->
-                operands.write(insn, 0, linear, reversed(operands.read(insn, 1, linear), insn.size[0]));
+            case MOVSX -> operands.write(insn, 0, linear, Alu.signExtend(insn.size[1], operands.read(insn, 1, linear)));
+            case MOVBE -> operands.write(insn, 0, linear, reversed(operands.read(insn, 1, linear), insn.size[0]));
             case BSWAP -> {
                 // Of 16 bits: undefined; the processors write 0.
                 int size = insn.size[0];

@@ -7,8 +7,7 @@ import java.security.SecureRandom;
 
 /** The source of RDRAND and RDSEED: many numbers are taken from the system at once. */
 final class RandomNumbers {
-    private static final VarHandle LONGS =
-            MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final VarHandle LONGS = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
     private static final int BYTES = 4096;
 
     private final SecureRandom source = new SecureRandom();

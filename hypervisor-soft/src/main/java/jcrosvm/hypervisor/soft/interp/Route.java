@@ -44,21 +44,8 @@ final class Route {
             case ADD, OR, ADC, SBB, AND, SUB, XOR, INC, DEC, NEG, NOT -> MODIFY;
             case CMP, TEST -> COMPARE;
             case ROL, ROR, RCL, RCR, SHL, SHR, SAR, SHLD, SHRD -> SHIFT;
-            case MOV,
-                    MOVZX,
-                    MOVSX,
-                    MOVBE,
-                    MOVNTI,
-                    BSWAP,
-                    CBW,
-                    CWD,
-                    XLAT,
-                    CMOVCC,
-                    SETCC,
-                    RDRAND,
-                    RDSEED,
-                    RDPID,
-                    BOUND -> MOVE;
+            case MOV, MOVZX, MOVSX, MOVBE, MOVNTI, BSWAP, CBW, CWD, XLAT, CMOVCC, SETCC, RDRAND, RDSEED, RDPID, BOUND ->
+                MOVE;
             case LEA -> LEA;
             case JMP, JMP_INDIRECT, CALL, CALL_INDIRECT, RET, JCC, JCXZ, LOOP, LOOPE, LOOPNE -> BRANCH;
             case PUSH -> PUSH;

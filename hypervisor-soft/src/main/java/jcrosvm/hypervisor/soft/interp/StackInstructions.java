@@ -12,8 +12,7 @@ import jcrosvm.hypervisor.soft.mmu.Mmu;
 /** PUSH, POP and their kin, ENTER and LEAVE. */
 final class StackInstructions {
     /** What POPF may change at any privilege. */
-    private static final long POPF_ALWAYS =
-            ARITHMETIC | Rflags.TF | Rflags.DF | Rflags.NT | Rflags.AC | Rflags.ID;
+    private static final long POPF_ALWAYS = ARITHMETIC | Rflags.TF | Rflags.DF | Rflags.NT | Rflags.AC | Rflags.ID;
 
     private static final int REGISTERS = 8;
 
@@ -25,8 +24,7 @@ final class StackInstructions {
     private final Debugging debugging;
     private final long[] values = new long[REGISTERS];
 
-    StackInstructions(
-            Cpu cpu, Mmu mmu, Operands operands, Addressing addressing, Stack stack, Debugging debugging) {
+    StackInstructions(Cpu cpu, Mmu mmu, Operands operands, Addressing addressing, Stack stack, Debugging debugging) {
         this.cpu = cpu;
         this.mmu = mmu;
         this.operands = operands;

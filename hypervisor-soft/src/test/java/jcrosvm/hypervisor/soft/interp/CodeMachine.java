@@ -37,8 +37,7 @@ final class CodeMachine implements Outside {
     static final int DATA = 0x10000;
     private static final int TABLES = 0x1000; // four pages: PML4, PDPT, two of directories
     private static final int RAM = 4 << 20;
-    private static final ValueLayout.OfLong LONG =
-            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     final PhysicalMemory memory = new PhysicalMemory();
     final Mapping ram;
