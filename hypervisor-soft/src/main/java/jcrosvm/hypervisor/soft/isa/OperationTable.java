@@ -3,7 +3,6 @@ package jcrosvm.hypervisor.soft.isa;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -39,7 +38,7 @@ final class OperationTable {
         building.add(Form.UNDEFINED);
         List<Row> rows = new ArrayList<>(1100);
         List<Form> first = new ArrayList<>(1100);
-        new TableReader().read(text(), rows, first);
+        new TableReader(text()).read(rows, first);
         int[] number = new int[rows.size()];
         for (int i = 0; i < number.length; i++) {
             number[i] = building.size();
@@ -79,12 +78,12 @@ final class OperationTable {
         growing = cells;
     }
 
-    private static String text() {
+    private static byte[] text() {
         try (InputStream in = OperationTable.class.getResourceAsStream(FILE)) {
             if (in == null) {
                 throw new IllegalStateException("Resource " + FILE + " is missing from the module");
             }
-            return new String(in.readAllBytes(), StandardCharsets.ISO_8859_1);
+            return in.readAllBytes();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -34,7 +34,7 @@ final class Row {
     final boolean conditional;
 
     /** Reads the notation that the table's head explains. */
-    Row(String encoding, boolean counted) {
+    Row(String encoding, boolean counted, boolean conditional) {
         int at = 0;
         int foundTwin = counted ? TWIN_COUNT : TWIN_NONE;
         int foundColumns = 0;
@@ -62,7 +62,7 @@ final class Row {
         }
         opcode = Integer.parseInt(encoding, end - 2, end, 16);
         map = end - at == 2 ? 0 : end - at == 4 ? 1 : encoding.startsWith("0f38", at) ? 2 : 3;
-        conditional = encoding.startsWith("+cc", end);
+        this.conditional = conditional;
         count = conditional ? 16 : encoding.startsWith("+r", end) ? 8 : 1;
         int foundReg = -1;
         int foundRm = -1;

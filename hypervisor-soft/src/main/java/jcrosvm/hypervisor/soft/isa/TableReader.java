@@ -1,24 +1,16 @@
 package jcrosvm.hypervisor.soft.isa;
 
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
 import jcrosvm.hypervisor.soft.cpu.Rflags;
 import org.jspecify.annotations.Nullable;
 
-/** Parses the lines of the operation table; its head explains them. */
+/**
+ * Parses the lines of the operation table; its head explains them. Works on bytes and parses what repeats only once,
+ * because it runs, cold, at each start of the program.
+ */
 final class TableReader {
-    private static final int ALL_FLAGS = Rflags.ARITHMETIC
-            | Rflags.TF
-            | Rflags.IF
-            | Rflags.DF
-            | Rflags.IOPL
-            | Rflags.NT
-            | Rflags.RF
-            | Rflags.VM
-            | Rflags.AC
-            | Rflags.VIF
-            | Rflags.VIP
-            | Rflags.ID;
     /** What Jcc, SETcc and CMOVcc look at, by the upper three bits of the condition (SDM volume 1, appendix B). */
     private static final int[] CONDITION_FLAGS = {
         Rflags.OF,
@@ -34,143 +26,115 @@ final class TableReader {
     private static final String[] CONDITIONS = {
         "o", "no", "b", "nb", "z", "nz", "be", "nbe", "s", "ns", "p", "np", "l", "nl", "le", "nle"
     };
-    private static final String[] REGISTERS = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi"};
 
-    private String line = "";
-    private int at;
+    private static final int TOKENS = 1024; // about 170 are used
 
-    // Words of the section, then of the row.
-    private @Nullable Op operation;
-    private int flagsRead;
-    private int flagsWritten;
-    private int flagsUndefined;
-    private int registersRead;
-    private int registersWritten;
-    private int attributes;
-    private boolean unaligned;
-    private boolean counted;
-    private boolean conditional;
-    private String feature = "";
+    /** An operand or a word that stands in many rows. */
+    private static final class Token {
+        final byte[] text;
+        String letters = "";
+        int access;
+        long code;
 
-    void read(String text, List<Row> rows, List<Form> forms) {
-        @Nullable Op sectionOperation = null;
-        int sectionAttributes = 0;
-        String sectionFeature = "";
-        for (int from = 0, end; from < text.length(); from = end + 1) {
-            end = text.indexOf('\n', from);
-            if (end == from || text.charAt(from) == '#') {
-                continue;
-            }
-            line = text.substring(from, end);
-            at = 0;
-            flagsRead = 0;
-            flagsWritten = 0;
-            flagsUndefined = 0;
-            registersRead = 0;
-            registersWritten = 0;
-            unaligned = false;
-            counted = false;
-            conditional = false;
-            String encoding = word();
-            if (encoding.equals("section")) {
-                operation = null;
-                attributes = 0;
-                feature = "";
-                words();
-                sectionOperation = operation;
-                sectionAttributes = attributes;
-                sectionFeature = feature;
-                continue;
-            }
-            operation = sectionOperation;
-            attributes = sectionAttributes;
-            feature = sectionFeature;
-            row(new RowText(encoding, word(), word()), rows, forms);
+        @Nullable Word word;
+
+        Token(byte[] text) {
+            this.text = text;
         }
     }
 
-    private record RowText(String encoding, String mnemonic, String operands) {}
+    private final @Nullable Token[] tokens = new @Nullable Token[TOKENS];
+    private final byte[] text;
+    private int at;
+    private Word section = new Word();
 
-    private void row(RowText text, List<Row> rows, List<Form> forms) {
-        words();
-        Op op = operation;
+    TableReader(byte[] text) {
+        this.text = text;
+    }
+
+    void read(List<Row> rows, List<Form> forms) {
+        while (at < text.length) {
+            if (text[at] == '#') {
+                while (text[at] != '\n') {
+                    at++;
+                }
+            } else if (text[at] != '\n') {
+                line(rows, forms);
+            }
+            at++;
+        }
+    }
+
+    private void line(List<Row> rows, List<Form> forms) {
+        String encoding = string();
+        if (encoding.equals("section")) {
+            section = new Word();
+            words(section);
+            return;
+        }
+        String mnemonic = string();
+        Token[] operands = operands();
+        Word said = new Word();
+        said.add(section);
+        words(said);
+        Op op = said.operation;
         if (op == null) {
-            op = Op.valueOf(text.mnemonic.toUpperCase(Locale.ROOT));
+            op = Op.valueOf(mnemonic.toUpperCase(Locale.ROOT));
         }
-        Row row = new Row(text.encoding, counted);
-        int count = text.operands.isEmpty() || text.operands.equals("-") ? 0 : 1;
-        for (int i = 0; i < text.operands.length(); i++) {
-            count += text.operands.charAt(i) == ',' ? 1 : 0;
+        Row row = new Row(encoding, said.counted, said.conditional);
+        int attributes = said.attributes;
+        if (row.mod != 0) {
+            attributes |= row.mod == 'r' ? Form.REGISTER_ONLY : Form.MEMORY_ONLY;
         }
-        String[] operands = new String[count];
-        int[] accesses = new int[count];
-        for (int i = 0, from = 0; i < count; i++) {
-            int comma = text.operands.indexOf(',', from);
-            String operand = text.operands.substring(from, comma < 0 ? text.operands.length() : comma);
-            from = comma + 1;
-            int colon = operand.indexOf(':');
-            operands[i] = colon < 0 ? operand : operand.substring(0, colon);
-            accesses[i] = colon < 0 ? Form.READ : access(operand, colon + 1);
-            int method = Letters.method(Letters.parse(operands[i]));
+        String[] letters = new String[operands.length];
+        int[] accesses = new int[operands.length];
+        for (int i = 0; i < operands.length; i++) {
+            letters[i] = operands[i].letters;
+            accesses[i] = operands[i].access;
+            long code = operands[i].code;
+            int method = Letters.method(code);
             if (Letters.registerOnly(method)) {
                 attributes |= Form.REGISTER_ONLY;
             } else if (method == Letters.M) {
                 attributes |= Form.MEMORY_ONLY;
             }
-            boolean wide = Letters.memorySize(Letters.parse(operands[i])) == 16;
-            if (op == Op.SIMD && wide && !unaligned && (method == Letters.W || method == Letters.M)) {
+            boolean wide = Letters.memorySize(code) == 16 && (method == Letters.W || method == Letters.M);
+            if (op == Op.SIMD && wide && !said.unaligned) {
                 attributes |= Form.ALIGNED_16;
             }
         }
-        if (row.mod == 'r') {
-            attributes |= Form.REGISTER_ONLY;
-        } else if (row.mod == 'm') {
-            attributes |= Form.MEMORY_ONLY;
-        }
-        rows.add(row);
         Form form = new Form(
-                text.mnemonic,
+                mnemonic,
                 op,
                 row.opcode,
                 row.map,
                 row.prefix(),
                 row.vex,
                 row.reg,
-                operands,
+                letters,
                 accesses,
-                flagsRead,
-                flagsWritten,
-                flagsUndefined,
-                registersRead,
-                registersWritten,
+                said.flagsRead,
+                said.flagsWritten,
+                said.flagsUndefined,
+                said.registersRead,
+                said.registersWritten,
                 attributes,
-                feature);
-        forms.add(conditional ? conditional(form, 0) : form);
+                said.feature);
+        rows.add(row);
+        forms.add(row.conditional ? conditional(form, 0) : form);
     }
 
-    private int access(String operand, int from) {
-        return switch (operand.substring(from)) {
-            case "w" -> Form.WRITE;
-            case "rw" -> Form.READ | Form.WRITE;
-            case "n" -> 0;
-            default -> throw new IllegalArgumentException(line);
-        };
-    }
-
+    // concat: the operator would cost 20 ms at the first use.
     /** The form of another condition: row {@code cc} by {@code condition}. */
     static Form conditional(Form form, int condition) {
-        String stem = switch (form.operation()) {
-            case JCC -> "j";
-            case SETCC -> "set";
-            default -> "cmov";
-        };
-        return with(
-                form,
-                stem + CONDITIONS[condition],
-                (form.opcode() & 0xf0) + condition,
-                CONDITION_FLAGS[condition >> 1],
-                form.flagsWritten(),
-                form.flagsUndefined());
+        String stem =
+                switch (form.operation()) {
+                    case JCC -> "j";
+                    case SETCC -> "set";
+                    default -> "cmov";
+                };
+        int opcode = (form.opcode() & 0xf0) + condition;
+        return with(form, stem.concat(CONDITIONS[condition]), opcode, CONDITION_FLAGS[condition >> 1], 0, 0);
     }
 
     /** A shift whose count is 0. */
@@ -198,107 +162,106 @@ final class TableReader {
                 form.feature());
     }
 
-    private String word() {
-        while (at < line.length() && line.charAt(at) == ' ') {
+    // Pieces of a line
+
+    /** To where the next piece begins. */
+    private void skip() {
+        while (text[at] == ' ') {
             at++;
         }
+    }
+
+    private String string() {
+        skip();
         int from = at;
-        while (at < line.length() && line.charAt(at) != ' ') {
+        while (text[at] > ' ') {
             at++;
         }
-        return line.substring(from, at);
+        return new String(text, from, at - from, StandardCharsets.ISO_8859_1);
     }
 
-    private void words() {
-        for (String word = word(); !word.isEmpty(); word = word()) {
-            int equals = word.indexOf('=');
-            if (equals >= 0) {
-                assign(word.substring(0, equals), word.substring(equals + 1));
-            } else if (word.charAt(0) == '+') {
-                feature = word.substring(1);
-            } else {
-                attribute(word);
+    private Token[] operands() {
+        skip();
+        int count = 1;
+        int end = at;
+        for (; text[end] > ' '; end++) {
+            count += text[end] == ',' ? 1 : 0;
+        }
+        if (text[at] == '-') {
+            at = end;
+            return new Token[0];
+        }
+        Token[] operands = new Token[count];
+        for (int i = 0; i < count; i++) {
+            Token token = token(',');
+            if (token.letters.isEmpty()) {
+                operand(token);
+            }
+            operands[i] = token;
+            at++;
+        }
+        at--;
+        return operands;
+    }
+
+    private static void operand(Token token) {
+        String operand = new String(token.text, StandardCharsets.ISO_8859_1);
+        int colon = operand.indexOf(':');
+        token.letters = colon < 0 ? operand : operand.substring(0, colon);
+        token.code = Letters.parse(token.letters);
+        token.access =
+                switch (colon < 0 ? "r" : operand.substring(colon + 1)) {
+                    case "r" -> Form.READ;
+                    case "w" -> Form.WRITE;
+                    case "rw" -> Form.READ | Form.WRITE;
+                    case "n" -> 0;
+                    default -> throw new IllegalArgumentException(operand);
+                };
+    }
+
+    private void words(Word into) {
+        for (skip(); text[at] > ' '; skip()) {
+            Token token = token(' ');
+            Word word = token.word;
+            if (word == null) {
+                word = new Word(new String(token.text, StandardCharsets.ISO_8859_1));
+                token.word = word;
+            }
+            into.add(word);
+        }
+    }
+
+    private Token token(char separator) {
+        int from = at;
+        int hash = 0;
+        while (text[at] > ' ' && text[at] != separator) {
+            hash = hash * 31 + text[at++];
+        }
+        int length = at - from;
+        for (int i = hash; ; i++) {
+            Token token = tokens[i & TOKENS - 1];
+            if (token == null) {
+                byte[] copy = new byte[length];
+                System.arraycopy(text, from, copy, 0, length);
+                token = new Token(copy);
+                tokens[i & TOKENS - 1] = token;
+                return token;
+            }
+            if (is(token.text, from, length)) {
+                return token;
             }
         }
     }
 
-    private void assign(String name, String value) {
-        switch (name) {
-            case "op" -> operation = Op.valueOf(value);
-            case "r" -> {
-                conditional = value.equals("cc");
-                flagsRead = conditional ? 0 : flags(value);
-            }
-            case "w" -> flagsWritten |= flags(value);
-            case "u" -> {
-                flagsUndefined = flags(value);
-                flagsWritten |= flagsUndefined;
-            }
-            case "in" -> registersRead = registers(value);
-            case "out" -> registersWritten = registers(value);
-            default -> throw new IllegalArgumentException(line);
+    private boolean is(byte[] token, int from, int length) {
+        if (token.length != length) {
+            return false;
         }
-    }
-
-    private void attribute(String word) {
-        switch (word) {
-            case "i64" -> attributes |= Form.NOT_IN_64;
-            case "o64" -> attributes |= Form.ONLY_IN_64;
-            case "d64" -> attributes |= Form.DEFAULT_64;
-            case "f64" -> attributes |= Form.FORCE_64;
-            case "lock" -> attributes |= Form.LOCKABLE;
-            case "priv" -> attributes |= Form.PRIVILEGED | Form.MAY_FAULT;
-            case "ends" -> attributes |= Form.ENDS_BLOCK;
-            case "fault" -> attributes |= Form.MAY_FAULT;
-            case "atomic" -> attributes |= Form.ATOMIC;
-            case "a16" -> attributes |= Form.ALIGNED_16;
-            case "rep" -> attributes |= Form.REP;
-            case "xm" -> attributes |= Form.MXCSR;
-            case "unaligned" -> unaligned = true;
-            case "count" -> counted = true;
-            default -> throw new IllegalArgumentException(line);
-        }
-    }
-
-    private int flags(String letters) {
-        int set = 0;
-        for (int i = 0; i < letters.length(); i++) {
-            set |= switch (letters.charAt(i)) {
-                case 'o' -> Rflags.OF;
-                case 'd' -> Rflags.DF;
-                case 'i' -> Rflags.IF;
-                case 't' -> Rflags.TF;
-                case 's' -> Rflags.SF;
-                case 'z' -> Rflags.ZF;
-                case 'a' -> Rflags.AF;
-                case 'p' -> Rflags.PF;
-                case 'c' -> Rflags.CF;
-                case 'A' -> Rflags.AC;
-                case 'N' -> Rflags.NT;
-                case '*' -> ALL_FLAGS;
-                default -> throw new IllegalArgumentException(line);
-            };
-        }
-        return set;
-    }
-
-    private int registers(String names) {
-        int set = 0;
-        for (int from = 0, end; from < names.length(); from = end + 1) {
-            int comma = names.indexOf(',', from);
-            end = comma < 0 ? names.length() : comma;
-            String name = names.substring(from, end);
-            int number = name.equals("r11") ? 11 : -1;
-            for (int i = 0; i < REGISTERS.length; i++) {
-                if (REGISTERS[i].equals(name)) {
-                    number = i;
-                }
+        for (int i = 0; i < length; i++) {
+            if (token[i] != text[from + i]) {
+                return false;
             }
-            if (number < 0) {
-                throw new IllegalArgumentException(line);
-            }
-            set |= 1 << number;
         }
-        return set;
+        return true;
     }
 }
