@@ -36,7 +36,8 @@ final class TableReader {
         int access;
         long code;
 
-        @Nullable Word word;
+        @Nullable
+        Word word;
 
         Token(byte[] text) {
             this.text = text;
@@ -127,12 +128,11 @@ final class TableReader {
     // concat: the operator would cost 20 ms at the first use.
     /** The form of another condition: row {@code cc} by {@code condition}. */
     static Form conditional(Form form, int condition) {
-        String stem =
-                switch (form.operation()) {
-                    case JCC -> "j";
-                    case SETCC -> "set";
-                    default -> "cmov";
-                };
+        String stem = switch (form.operation()) {
+            case JCC -> "j";
+            case SETCC -> "set";
+            default -> "cmov";
+        };
         int opcode = (form.opcode() & 0xf0) + condition;
         return with(form, stem.concat(CONDITIONS[condition]), opcode, CONDITION_FLAGS[condition >> 1], 0, 0);
     }
@@ -209,14 +209,13 @@ final class TableReader {
         int colon = operand.indexOf(':');
         token.letters = colon < 0 ? operand : operand.substring(0, colon);
         token.code = Letters.parse(token.letters);
-        token.access =
-                switch (colon < 0 ? "r" : operand.substring(colon + 1)) {
-                    case "r" -> Form.READ;
-                    case "w" -> Form.WRITE;
-                    case "rw" -> Form.READ | Form.WRITE;
-                    case "n" -> 0;
-                    default -> throw new IllegalArgumentException(operand);
-                };
+        token.access = switch (colon < 0 ? "r" : operand.substring(colon + 1)) {
+            case "r" -> Form.READ;
+            case "w" -> Form.WRITE;
+            case "rw" -> Form.READ | Form.WRITE;
+            case "n" -> 0;
+            default -> throw new IllegalArgumentException(operand);
+        };
     }
 
     private void words(Word into) {

@@ -19,22 +19,13 @@ final class Word {
             | Rflags.ID;
     private static final String FLAG_LETTERS = "oditszapcAN*";
     private static final int[] FLAGS = {
-        Rflags.OF,
-        Rflags.DF,
-        Rflags.IF,
-        Rflags.TF,
-        Rflags.SF,
-        Rflags.ZF,
-        Rflags.AF,
-        Rflags.PF,
-        Rflags.CF,
-        Rflags.AC,
-        Rflags.NT,
-        ALL_FLAGS
+        Rflags.OF, Rflags.DF, Rflags.IF, Rflags.TF, Rflags.SF, Rflags.ZF, Rflags.AF, Rflags.PF, Rflags.CF, Rflags.AC,
+        Rflags.NT, ALL_FLAGS
     };
     private static final String[] REGISTERS = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi"};
 
-    @Nullable Op operation;
+    @Nullable
+    Op operation;
 
     int flagsRead;
     int flagsWritten;
