@@ -135,7 +135,7 @@ final class Machine implements AutoCloseable {
                 ports.insert(
                         new DebugExit(events::debugExit), config.debugExit().port(), DebugExit.PORTS);
                 if (config.debugExit().testPorts()) {
-                    TestPorts.attach(ports, interrupts::line);
+                    TestPorts.attach(ports, mmio, interrupts::line);
                 }
             }
 

@@ -5,22 +5,28 @@ import jcrosvm.bus.Bus;
 import jcrosvm.bus.BusDevice;
 import jcrosvm.bus.IrqLine;
 
-/** Ports through which a guest tests its own machine: interrupt lines to drive, and a register that keeps its value. */
+/**
+ * Where a guest tests its own machine: interrupt lines to drive, a register that keeps its value, and memory whose every
+ * access exits.
+ */
 final class TestPorts {
     static final int LINES_PORT = 0x2000;
     static final int LINES = 24;
     static final int SCRATCH_PORT = 0xe0;
     static final int SCRATCH_SIZE = 4;
+    static final long MEMORY = 0xff00_0000L;
+    static final int MEMORY_SIZE = 64 << 10;
 
     private TestPorts() {}
 
-    static void attach(Bus ports, IntFunction<IrqLine> lines) {
+    static void attach(Bus ports, Bus memory, IntFunction<IrqLine> lines) {
         IrqLine[] all = new IrqLine[LINES];
         for (int gsi = 0; gsi < LINES; gsi++) {
             all[gsi] = lines.apply(gsi);
         }
         ports.insert(new Lines(all), LINES_PORT, LINES);
-        ports.insert(new Scratch(), SCRATCH_PORT, SCRATCH_SIZE);
+        ports.insert(new Scratch(SCRATCH_SIZE), SCRATCH_PORT, SCRATCH_SIZE);
+        memory.insert(new Scratch(MEMORY_SIZE), MEMORY, MEMORY_SIZE);
     }
 
     private record Lines(IrqLine[] lines) implements BusDevice {
@@ -41,7 +47,11 @@ final class TestPorts {
     }
 
     private static final class Scratch implements BusDevice {
-        private int value;
+        private final byte[] bytes; // guarded by this
+
+        Scratch(int size) {
+            bytes = new byte[size];
+        }
 
         @Override
         public String name() {
@@ -50,14 +60,18 @@ final class TestPorts {
 
         @Override
         public synchronized long read(long offset, int size) {
-            return Integer.toUnsignedLong(value) >>> (8 * (int) offset);
+            long value = 0;
+            for (int i = 0; i < size && offset + i < bytes.length; i++) {
+                value |= (bytes[(int) offset + i] & 0xffL) << (8 * i);
+            }
+            return value;
         }
 
         @Override
-        public synchronized void write(long offset, int size, long bytes) {
-            int shift = 8 * (int) offset;
-            int mask = (int) Bus.ones(size) << shift;
-            value = (value & ~mask) | (((int) bytes << shift) & mask);
+        public synchronized void write(long offset, int size, long value) {
+            for (int i = 0; i < size && offset + i < bytes.length; i++) {
+                bytes[(int) offset + i] = (byte) (value >>> (8 * i));
+            }
         }
     }
 }
