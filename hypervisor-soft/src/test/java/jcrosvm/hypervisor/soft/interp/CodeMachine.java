@@ -140,8 +140,9 @@ final class CodeMachine implements Outside {
         return table + 8 * (linear >>> 12 & 511);
     }
 
-    void put(long address, long value) {
+    CodeMachine put(long address, long value) {
         ram.segment().set(LONG, address, value);
+        return this;
     }
 
     long get(long address) {
