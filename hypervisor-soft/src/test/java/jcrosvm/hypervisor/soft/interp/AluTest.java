@@ -48,9 +48,7 @@ final class AluTest {
     }
 
     private static long resultFlags(int size, long r) {
-        return (r == 0 ? ZF : 0)
-                | (Alu.signExtend(size, r) < 0 ? SF : 0)
-                | (Long.bitCount(r & 0xff) % 2 == 0 ? PF : 0);
+        return (r == 0 ? ZF : 0) | (Alu.signExtend(size, r) < 0 ? SF : 0) | (Long.bitCount(r & 0xff) % 2 == 0 ? PF : 0);
     }
 
     /** Of a sum or difference of unsigned and of signed values and of low digits. */
@@ -187,12 +185,11 @@ final class AluTest {
                 continue;
             }
             assertThat(alu.flags() & CF).as(what).isEqualTo(carry);
-            long overflow =
-                    switch (kind) {
-                        case ROL, RCL, SHL -> r >>> sign ^ carry;
-                        case SAR -> 0;
-                        default -> (r >>> sign ^ r >>> sign - 1) & 1;
-                    };
+            long overflow = switch (kind) {
+                case ROL, RCL, SHL -> r >>> sign ^ carry;
+                case SAR -> 0;
+                default -> (r >>> sign ^ r >>> sign - 1) & 1;
+            };
             assertThat(alu.flags() & OF).as(what).isEqualTo(overflow * OF);
             boolean rotates = kind.ordinal() < Kind.SHL.ordinal();
             assertThat(alu.flags() & (SF | ZF | PF | AF))

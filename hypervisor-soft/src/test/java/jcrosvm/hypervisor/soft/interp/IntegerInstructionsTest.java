@@ -202,7 +202,10 @@ final class IntegerInstructionsTest {
         m.code("480fb10b").steps(1);
         assertThat(m.gpr(Cpu.RAX)).isEqualTo(9);
         assertThat(m.flags() & Rflags.ZF).isZero();
-        m.gpr(Cpu.RAX, 0x1_0000_0009L).gpr(Cpu.RDX, 0x7_0000_0001L).code("0fb1ca").steps(1); // cmpxchg edx, ecx
+        m.gpr(Cpu.RAX, 0x1_0000_0009L)
+                .gpr(Cpu.RDX, 0x7_0000_0001L)
+                .code("0fb1ca")
+                .steps(1); // cmpxchg edx, ecx
         assertThat(m.gpr(Cpu.RAX)).isEqualTo(1);
         assertThat(m.gpr(Cpu.RDX)).isEqualTo(0x7_0000_0001L);
         m.put(CodeMachine.DATA + 16, 1);

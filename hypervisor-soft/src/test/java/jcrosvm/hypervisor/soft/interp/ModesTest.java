@@ -88,10 +88,16 @@ final class ModesTest {
         m.cpu.rflags(Rflags.FIXED);
         m.cpu.cpl = 3;
         m.mmu.rightsChanged();
-        m.gpr(Cpu.RSP, CodeMachine.STACK).put(CodeMachine.STACK, 0x3202).code("9d").steps(1);
+        m.gpr(Cpu.RSP, CodeMachine.STACK)
+                .put(CodeMachine.STACK, 0x3202)
+                .code("9d")
+                .steps(1);
         assertThat(m.cpu.rflags()).isEqualTo(Rflags.FIXED); // neither IF nor IOPL
         m.cpu.rflags(Rflags.FIXED | Rflags.IOPL);
-        m.gpr(Cpu.RSP, CodeMachine.STACK).put(CodeMachine.STACK, 0x202).code("9d").steps(1);
+        m.gpr(Cpu.RSP, CodeMachine.STACK)
+                .put(CodeMachine.STACK, 0x202)
+                .code("9d")
+                .steps(1);
         assertThat(m.cpu.rflags()).isEqualTo(Rflags.FIXED | Rflags.IOPL | Rflags.IF);
     }
 
@@ -108,7 +114,10 @@ final class ModesTest {
         assertThat(m.cpu.rflags()).isEqualTo(Rflags.FIXED | Rflags.VM | Rflags.CF);
         m.cpu.rflags(Rflags.FIXED | Rflags.VM | Rflags.IOPL);
         m.cpu.cr4 = 0;
-        m.put(CodeMachine.STACK, 0x0202).gpr(Cpu.RSP, CodeMachine.STACK).code("9d").steps(1);
+        m.put(CodeMachine.STACK, 0x0202)
+                .gpr(Cpu.RSP, CodeMachine.STACK)
+                .code("9d")
+                .steps(1);
         assertThat(m.cpu.rflags()).isEqualTo(Rflags.FIXED | Rflags.VM | Rflags.IOPL | Rflags.IF);
     }
 
@@ -232,7 +241,11 @@ final class ModesTest {
         m.code("8a07").steps(1);
         m.gpr(Cpu.RBX, 0x1_0000).code("678a03");
         assertThat(m.fault()).isEqualTo("13:0");
-        m.put(DATA + 1, 0x5566).gpr(Cpu.RBX, 0xffff).gpr(Cpu.RSI, 2).code("8b00").steps(1); // bx + si wraps
+        m.put(DATA + 1, 0x5566)
+                .gpr(Cpu.RBX, 0xffff)
+                .gpr(Cpu.RSI, 2)
+                .code("8b00")
+                .steps(1); // bx + si wraps
         assertThat(m.gpr(Cpu.RAX) & 0xffff).isEqualTo(0x5566);
     }
 
@@ -330,9 +343,16 @@ final class ModesTest {
     @Test
     void sameBytesInOtherModes() {
         // 40 is INC eAX, or a REX prefix.
-        assertThat(in(Mode.LONG).gpr(Cpu.RAX, 5).code("40 90 f4").run().gpr(Cpu.RAX)).isEqualTo(5);
-        assertThat(in(Mode.COMPATIBILITY).gpr(Cpu.RAX, 5).code("40 90 f4").run().gpr(Cpu.RAX)).isEqualTo(6);
-        assertThat(in(Mode.PROTECTED_16).gpr(Cpu.RAX, 0xffff).code("40 90 f4").run().gpr(Cpu.RAX)).isZero();
+        assertThat(in(Mode.LONG).gpr(Cpu.RAX, 5).code("40 90 f4").run().gpr(Cpu.RAX))
+                .isEqualTo(5);
+        assertThat(in(Mode.COMPATIBILITY).gpr(Cpu.RAX, 5).code("40 90 f4").run().gpr(Cpu.RAX))
+                .isEqualTo(6);
+        assertThat(in(Mode.PROTECTED_16)
+                        .gpr(Cpu.RAX, 0xffff)
+                        .code("40 90 f4")
+                        .run()
+                        .gpr(Cpu.RAX))
+                .isZero();
     }
 
     @Test

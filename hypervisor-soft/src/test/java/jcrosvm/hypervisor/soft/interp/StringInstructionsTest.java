@@ -61,7 +61,10 @@ final class StringInstructionsTest {
             String opcode = (moves ? sizeLog == 0 ? "a4" : "a5" : sizeLog == 0 ? "aa" : "ab");
             c.cpu.rflags(c.cpu.rflags() & ~Rflags.DF | (down ? Rflags.DF : 0));
             long offset = CodeMachine.DATA - base;
-            c.gpr(Cpu.RSI, offset + from).gpr(Cpu.RDI, offset + to).gpr(Cpu.RCX, count).gpr(Cpu.RAX, value);
+            c.gpr(Cpu.RSI, offset + from)
+                    .gpr(Cpu.RDI, offset + to)
+                    .gpr(Cpu.RCX, count)
+                    .gpr(Cpu.RAX, value);
             c.code(prefix + opcode);
             long end = c.cpu.rip() + (prefix.length() + 2) / 2;
             while (c.cpu.rip() != end) {
@@ -79,7 +82,11 @@ final class StringInstructionsTest {
     @Test
     void scanStopsBehindTheMatch() {
         m.bytes(CodeMachine.DATA, "616263646500");
-        m.gpr(Cpu.RDI, CodeMachine.DATA).gpr(Cpu.RCX, -1).gpr(Cpu.RAX, 0).code("f2ae").steps(1);
+        m.gpr(Cpu.RDI, CodeMachine.DATA)
+                .gpr(Cpu.RCX, -1)
+                .gpr(Cpu.RAX, 0)
+                .code("f2ae")
+                .steps(1);
         assertThat(m.gpr(Cpu.RDI)).isEqualTo(CodeMachine.DATA + 6);
         assertThat(m.gpr(Cpu.RCX)).isEqualTo(-7);
         assertThat(m.flags() & Rflags.ZF).isNotZero();
@@ -117,7 +124,10 @@ final class StringInstructionsTest {
 
     @Test
     void requestsInterruptLongCopies() {
-        m.gpr(Cpu.RSI, CodeMachine.DATA).gpr(Cpu.RDI, 0x10_0000).gpr(Cpu.RCX, 0x1_0000).code("f3a4f4");
+        m.gpr(Cpu.RSI, CodeMachine.DATA)
+                .gpr(Cpu.RDI, 0x10_0000)
+                .gpr(Cpu.RCX, 0x1_0000)
+                .code("f3a4f4");
         m.cpu.request(Pending.KICK);
         m.steps(1);
         assertThat(m.gpr(Cpu.RCX)).isPositive().isLessThan(0x1_0000);
@@ -138,7 +148,11 @@ final class StringInstructionsTest {
     @Test
     void sixteenBitPointersWrap() {
         CodeMachine r = new CodeMachine(Mode.REAL);
-        r.gpr(Cpu.RDI, 0xffff_fffeL).gpr(Cpu.RCX, 0x7_0004L).gpr(Cpu.RAX, 0x5a).code("f3aa").steps(1);
+        r.gpr(Cpu.RDI, 0xffff_fffeL)
+                .gpr(Cpu.RCX, 0x7_0004L)
+                .gpr(Cpu.RAX, 0x5a)
+                .code("f3aa")
+                .steps(1);
         assertThat(r.gpr(Cpu.RDI)).isEqualTo(0xffff_0002L);
         assertThat(r.gpr(Cpu.RCX)).isEqualTo(0x7_0000L);
         assertThat(r.get(CodeMachine.DATA + 0xfff8) >>> 48).isEqualTo(0x5a5a);
