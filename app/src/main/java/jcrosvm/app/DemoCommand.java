@@ -2,21 +2,18 @@ package jcrosvm.app;
 
 import java.util.List;
 import jcrosvm.app.log.Log;
-import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Syntax;
 import jcrosvm.guest.DemoGuest;
 import jcrosvm.guest.GuestImage;
 import jcrosvm.guest.Guests;
-import jcrosvm.hypervisor.HypervisorProvider.Availability.Level;
 import jcrosvm.vmm.HypervisorChoice;
-import jcrosvm.vmm.config.HypervisorConfig;
 import jcrosvm.vmm.config.VmConfig;
 
 /**
- * {@code demo}: boots a small Linux. On a terminal it has a shell; otherwise it prints what it is and powers off. Where no
- * hypervisor runs guest code on the processor, the demo runs inside the source tree's test rig.
+ * {@code demo}: boots a small Linux. On a terminal it has a shell; otherwise it prints what it is and powers off. It runs
+ * on whatever is best here, which on most hosts without KVM is the software processor.
  */
 final class DemoCommand extends Command {
     private static final int STANDARD_INPUT = 0;
@@ -38,32 +35,14 @@ final class DemoCommand extends Command {
         boolean isInteractive = isTerminal(STANDARD_INPUT) && isTerminal(STANDARD_OUTPUT);
         DemoGuest guest = new DemoGuest(Guests.ofUser(Log::info));
         GuestImage image = isInteractive ? guest.shell(terminal(), 0, 0) : guest.script();
-        String obstacle = obstacle();
-        if (!obstacle.isEmpty()) {
-            // Which is not interactive; and the guest's parts are in the cache by now.
-            return DemoRig.run(obstacle);
-        }
         VmConfig config = VmConfig.builder()
                 .name("demo")
                 .kernel(image.kernel())
                 .initrd(image.initramfs())
                 .params(image.parameters())
                 .build();
+        Log.info("hypervisor: " + HypervisorChoice.of(config.hypervisor()).description());
         return VmSession.run(config, GRACE_SECONDS, isExtended);
-    }
-
-    /** Why this machine cannot run the demo at a bearable speed; empty when it can. */
-    private static String obstacle() {
-        try {
-            HypervisorChoice choice = HypervisorChoice.of(HypervisorConfig.defaults());
-            Log.info("hypervisor: " + choice.description());
-            // The rig's processor is emulated itself: slow, but all there is.
-            return choice.availability().level() == Level.NATIVE || DemoRig.isInside()
-                    ? ""
-                    : choice.availability().reason();
-        } catch (VmmException e) {
-            return String.valueOf(e.getMessage());
-        }
     }
 
     // The descriptors are the process's: they are not to be closed.

@@ -48,6 +48,19 @@ public record HypervisorChoice(HypervisorProvider provider, Availability availab
                     candidates.stream().map(HypervisorChoice::description).toList();
             throw new VmmException("no usable hypervisor: " + String.join("; ", reasons));
         }
-        return best;
+        return best.instead(candidates);
+    }
+
+    /** The same, saying why the others were not chosen, if that is of interest. */
+    private HypervisorChoice instead(List<HypervisorChoice> candidates) {
+        if (availability.level() == Availability.Level.NATIVE || candidates.size() == 1) {
+            return this;
+        }
+        List<String> others = candidates.stream()
+                .filter(candidate -> !candidate.provider.name().equals(provider.name()))
+                .map(HypervisorChoice::description)
+                .toList();
+        String reason = availability.reason() + " (" + String.join("; ", others) + ")";
+        return new HypervisorChoice(provider, new Availability(availability.level(), reason));
     }
 }

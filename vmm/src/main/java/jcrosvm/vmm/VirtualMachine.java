@@ -72,6 +72,8 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         HypervisorChoice choice = HypervisorChoice.of(config.hypervisor());
         if (choice.availability().level() == Availability.Level.INTERPRETED) {
             LOG.log(System.Logger.Level.WARNING, choice.description() + ": too slow for an operating system");
+        } else {
+            LOG.log(System.Logger.Level.DEBUG, "hypervisor " + choice.description());
         }
         return new VirtualMachine(config, choice);
     }

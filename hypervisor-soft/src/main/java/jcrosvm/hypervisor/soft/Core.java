@@ -19,6 +19,9 @@ interface Core {
     /** Delivers an NMI: false for a triple fault. */
     boolean nmi();
 
+    /** Where the processor is and what stands there, for a message. */
+    String place();
+
     /** Another processor waits for this one to stand still or to drop what it knows of memory. */
     void coherence();
 

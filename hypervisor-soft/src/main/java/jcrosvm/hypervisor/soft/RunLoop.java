@@ -53,7 +53,7 @@ final class RunLoop implements LocalApic.Processor {
                 }
             }
         } catch (UnsupportedInstruction e) {
-            return new VcpuExit.Failed(String.valueOf(e.getMessage()));
+            return new VcpuExit.Failed("the software processor cannot execute " + e.getMessage() + ", " + core.place());
         } finally {
             core.leave();
         }

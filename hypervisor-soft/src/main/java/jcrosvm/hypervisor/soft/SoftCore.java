@@ -3,8 +3,8 @@ package jcrosvm.hypervisor.soft;
 import jcrosvm.hypervisor.soft.apic.LocalApic;
 import jcrosvm.hypervisor.soft.cpu.Cpu;
 import jcrosvm.hypervisor.soft.cpu.GuestException;
-import jcrosvm.hypervisor.soft.interp.Debugging;
 import jcrosvm.hypervisor.soft.interp.Delivery;
+import jcrosvm.hypervisor.soft.interp.Engine;
 import jcrosvm.hypervisor.soft.interp.Interpreter;
 import jcrosvm.hypervisor.soft.interp.Msrs;
 import jcrosvm.hypervisor.soft.interp.SystemInstructions;
@@ -15,27 +15,30 @@ import jcrosvm.hypervisor.soft.translate.NativeUnit;
 
 /** The parts that execute guest code, put together. */
 final class SoftCore implements Core {
+    private static final System.Logger LOG = System.getLogger(SoftCore.class.getName());
+
     private final Mmu mmu;
     private final Coherence.Processor processor;
+    private final SystemInstructions system;
     private final Delivery delivery;
-    private final Debugging debugging;
-    private final NativeUnit unit;
+    private final NativeUnit hostUnit;
     private final Interpreter interpreter;
+    private final Engine engine;
 
     SoftCore(Cpu cpu, PhysicalMemory memory, OutsideWorld outside, Msrs msrs, LocalApic apic) {
         mmu = new Mmu(cpu, memory, outside);
         processor = mmu.processor();
         outside.processor(processor);
-        SystemInstructions system = new SystemInstructions(cpu, mmu, msrs, apic);
+        system = new SystemInstructions(cpu, mmu, msrs, apic);
         delivery = system.delivery();
-        debugging = system.debugging();
-        unit = new NativeUnit(cpu, mmu);
-        interpreter = new Interpreter(cpu, mmu, outside, system, unit);
+        hostUnit = new NativeUnit(cpu, mmu);
+        interpreter = new Interpreter(cpu, mmu, outside, system, hostUnit);
+        engine = interpreter;
     }
 
     @Override
     public void run() {
-        interpreter.run();
+        engine.run();
     }
 
     @Override
@@ -45,17 +48,30 @@ final class SoftCore implements Core {
 
     @Override
     public boolean exception(GuestException fault) {
-        return delivery.exception(fault);
+        return survives(delivery.exception(fault));
     }
 
     @Override
     public boolean interrupt(int vector) {
-        return delivery.interrupt(vector);
+        return survives(delivery.interrupt(vector));
     }
 
     @Override
     public boolean nmi() {
-        return delivery.nmi();
+        return survives(delivery.nmi());
+    }
+
+    // Where a guest stops for good is all that one can learn of why.
+    private boolean survives(boolean delivered) {
+        if (!delivered) {
+            LOG.log(System.Logger.Level.DEBUG, delivery.shutdownReason());
+        }
+        return delivered;
+    }
+
+    @Override
+    public String place() {
+        return delivery.place();
     }
 
     @Override
@@ -77,13 +93,13 @@ final class SoftCore implements Core {
     public void stateChanged() {
         mmu.flush(true);
         mmu.rightsChanged();
-        debugging.changed();
+        system.debugging().changed();
     }
 
     @Override
     public void close() {
         processor.close();
         interpreter.close();
-        unit.close();
+        hostUnit.close();
     }
 }

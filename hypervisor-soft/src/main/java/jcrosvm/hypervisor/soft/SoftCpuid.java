@@ -44,7 +44,7 @@ final class SoftCpuid {
         leaves.add(indexed(7, 0, 0, features7b(), 0, 0));
         leaves.add(indexed(0xb, 0, 0, 0, 0, 0));
         leaves.add(indexed(0xd, 0, 3, XSAVE_SIZE, XSAVE_SIZE, 0));
-        leaves.add(indexed(0xd, 1, 0, 0, 0, 0));
+        leaves.add(indexed(0xd, 1, 1, 0, 0, 0)); // XSAVEOPT
         leaves.add(leaf(FIRST_KVM, FIRST_KVM + 1, word(KVM, 0), word(KVM, 4), word(KVM, 8)));
         // clock, no I/O delay, clock at the new registers; it is stable
         leaves.add(leaf(FIRST_KVM + 1, bits(0, 1, 3, 24), 0, 0, 0));
@@ -59,14 +59,27 @@ final class SoftCpuid {
                     word(BRAND, at + 8),
                     word(BRAND, at + 12)));
         }
-        caches(leaves);
+        // 32 KiB 8-way L1, 512 KiB 8-way L2, 16 MiB 16-way L3, lines of 64 bytes; TLBs of 64 and 1024 entries
+        leaves.add(leaf(
+                FIRST_EXTENDED + 5,
+                0xff40_ff40,
+                0xff40_ff40,
+                32 << 24 | 8 << 16 | 1 << 8 | 64,
+                32 << 24 | 8 << 16 | 1 << 8 | 64));
+        leaves.add(leaf(
+                FIRST_EXTENDED + 6,
+                0,
+                0x6400_6400,
+                512 << 16 | 6 << 12 | 1 << 8 | 64,
+                32 << 18 | 8 << 12 | 1 << 8 | 64));
         leaves.add(leaf(FIRST_EXTENDED + 7, 0, 0, 0, 1 << 8)); // the TSC runs at one rate
         // XRSTOR restores error pointers; neither speculative store bypass nor branch type confusion
         leaves.add(leaf(FIRST_EXTENDED + 8, LINEAR_BITS << 8 | PHYSICAL_BITS, bits(2, 26, 29), 0, 0));
+        caches(leaves);
         leaves.add(leaf(FIRST_EXTENDED + 0x1e, 0, 0, 0, 0));
         // no nested data breakpoints, LFENCE waits, null selectors clear the base, automatic IBRS, no return overflow
         leaves.add(leaf(FIRST_EXTENDED + 0x21, bits(0, 2, 6, 8, 29), 0, bits(1, 2), 0));
-        return new CpuidTable(leaves).replacing(-1, List.of());
+        return new CpuidTable(leaves);
     }
 
     // SSE3 PCLMULQDQ SSSE3 CMPXCHG16B PCID SSE4.1 SSE4.2 x2APIC MOVBE POPCNT TSC-deadline AES XSAVE RDRAND
@@ -95,10 +108,7 @@ final class SoftCpuid {
         return shared | bits(11, 20, 22, 26, 27, 29);
     }
 
-    // 32 KiB 8-way L1, 512 KiB 8-way L2, 16 MiB 16-way L3, lines of 64 bytes
     private static void caches(List<CpuidLeaf> leaves) {
-        leaves.add(leaf(FIRST_EXTENDED + 5, 0xff48_ff40, 0xff48_ff40, 0x2008_0140, 0x2008_0140));
-        leaves.add(leaf(FIRST_EXTENDED + 6, 0, 0x6000_6000, 0x0200_6140, 32 << 18 | 9 << 12 | 1 << 8 | 64));
         cache(leaves, 0, 1, 1, 8, 64, 0);
         cache(leaves, 1, 2, 1, 8, 64, 0);
         cache(leaves, 2, 3, 2, 8, 1024, 2);

@@ -27,7 +27,7 @@ public final class SoftProvider implements HypervisorProvider {
         if (device != null) {
             return new Availability(Availability.Level.MISSING, "it uses no device, so " + device + " means another");
         }
-        return new Availability(Availability.Level.INTERPRETED, "it interprets guest code");
+        return new Availability(Availability.Level.TRANSLATED, "it translates guest code in software");
     }
 
     @Override

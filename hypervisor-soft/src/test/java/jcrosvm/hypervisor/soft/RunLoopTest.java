@@ -81,6 +81,11 @@ class RunLoopTest {
         }
 
         @Override
+        public String place() {
+            return "at 1000";
+        }
+
+        @Override
         public void coherence() {
             cpu.take(Pending.COHERENCE);
             log.add("coherence");
@@ -384,8 +389,9 @@ class RunLoopTest {
     @Test
     void whatCannotBeExecutedIsNamed() {
         core.code = () -> {
-            throw new UnsupportedInstruction("vaddps at 0x1000");
+            throw new UnsupportedInstruction("vaddps");
         };
-        assertThat(loop().run(pic)).isEqualTo(new VcpuExit.Failed("vaddps at 0x1000"));
+        assertThat(loop().run(pic))
+                .isEqualTo(new VcpuExit.Failed("the software processor cannot execute vaddps, at 1000"));
     }
 }

@@ -33,14 +33,16 @@ public final class HypervisorOptions {
             "hypervisor",
             Kind.class,
             "KIND",
-            "What runs the guest: kvm, kvm[device=/dev/kvm], soft, or auto (default) for the best that works here.");
+            "What runs the guest: kvm, kvm[device=/dev/kvm], soft for a processor in software, or auto (default): kvm where"
+                    + " it runs guests on the processor, otherwise soft.");
     private static final Option<Path> KVM_DEVICE =
             Option.word("kvm-device", Path.class, "FILE", "Device of KVM.").deprecated("--hypervisor kvm[device=FILE]");
     private static final Option<Chip> IRQCHIP = Option.structured(
             "irqchip",
             Chip.class,
             "kernel|split",
-            "Where PIC, PIT and IOAPIC are emulated: in the hypervisor's kernel part, or in this process.");
+            "Where PIC, PIT and IOAPIC are emulated: in the hypervisor's kernel part, which soft does not have, or in this"
+                    + " process.");
     private static final Option<Boolean> SPLIT_IRQCHIP = Option.flag(
                     "split-irqchip", "Emulate PIC, PIT and IOAPIC in this process.")
             .deprecated("--irqchip split");
