@@ -376,6 +376,9 @@ public final class Mmu {
                 if (walker.slot(physical) != s) {
                     return ram(linear, length, true); // an exclusive section took the slot away
                 }
+                if (!s.freelyWritable(offset)) {
+                    return null; // code beside the range: another processor may mark some within before the write
+                }
             }
         }
         return s.host.asSlice(offset, n);
