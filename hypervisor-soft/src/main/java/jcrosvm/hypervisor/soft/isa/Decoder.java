@@ -24,6 +24,7 @@ public final class Decoder {
 
     private static final OperationTable TABLE = OperationTable.TABLE;
     private static final Form[] FORMS = TABLE.forms;
+    private static final List<Form> ALL = List.of(FORMS);
     private static final long[] LETTERS = TABLE.letters;
     private static final short[] CELLS = TABLE.cells;
 
@@ -31,7 +32,7 @@ public final class Decoder {
 
     /** Every row of the operation table, one for each condition where there are sixteen. */
     public static List<Form> forms() {
-        return List.of(FORMS);
+        return ALL;
     }
 
     /**

@@ -63,6 +63,10 @@ public final class NativeUnit implements HostUnit, AutoCloseable {
                 return;
             }
         }
+        if (insn.op == Op.MASKMOV) {
+            maskedMove(insn, linear);
+            return;
+        }
         int access = 0;
         int size = 0;
         if (insn.memory) {
@@ -87,6 +91,27 @@ public final class NativeUnit implements HostUnit, AutoCloseable {
         }
         if (writes) {
             store(linear, size);
+        }
+    }
+
+    /** Bytes of operand 0 whose byte of operand 1 has its highest bit set. */
+    private void maskedMove(Insn insn, long linear) {
+        boolean mmx = insn.kind[0] == OperandKind.MMX;
+        long source = mmx ? control.mmx(insn.register[0]) : StateLayout.XMM + 16L * insn.register[0];
+        long mask = mmx ? control.mmx(insn.register[1]) : StateLayout.XMM + 16L * insn.register[1];
+        for (int pass = 0; pass < 2; pass++) { // every fault before the first write
+            for (int i = 0; i < insn.size[0]; i++) {
+                if (state.get(ValueLayout.JAVA_BYTE, mask + i) < 0) {
+                    if (pass == 0) {
+                        mmu.probe(linear + i, 1, true);
+                    } else {
+                        mmu.write(linear + i, 1, state.get(ValueLayout.JAVA_BYTE, source + i));
+                    }
+                }
+            }
+        }
+        if (mmx) {
+            control.mmx();
         }
     }
 

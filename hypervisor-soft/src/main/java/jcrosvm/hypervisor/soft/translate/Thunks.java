@@ -38,7 +38,7 @@ final class Thunks implements AutoCloseable {
 
     /** Whether it touches x87 or MMX registers, which are loaded and stored together. */
     static boolean usesX87(Insn insn) {
-        if (insn.op != Op.SIMD) {
+        if (insn.op != Op.SIMD && insn.op != Op.MASKMOV) {
             return true;
         }
         for (int kind : insn.kind) {

@@ -25,6 +25,8 @@ final class X87Control {
     /** Error summary and busy. */
     static final int PENDING = 0x8080;
 
+    private static final int TOP_SHIFT = 11;
+    private static final int TOP = 7 << TOP_SHIFT;
     private static final int FCW_INIT = 0x37f;
 
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT;
@@ -57,6 +59,30 @@ final class X87Control {
     void updateSummary() {
         int status = word(FSW);
         word(FSW, isPending() ? status | PENDING : status & ~PENDING);
+    }
+
+    /** Puts another physical register on top: the image has the registers as seen from there. */
+    private void top(int top) {
+        int by = top - (word(FSW) >> TOP_SHIFT) & 7;
+        if (by != 0) {
+            MemorySegment registers = state.asSlice(ST, 16 * 8);
+            byte[] old = registers.toArray(ValueLayout.JAVA_BYTE);
+            for (int i = 0; i < 8; i++) {
+                MemorySegment.copy(old, 16 * (i + by & 7), registers, ValueLayout.JAVA_BYTE, 16L * i, 16);
+            }
+        }
+        word(FSW, word(FSW) & ~TOP | top << TOP_SHIFT);
+    }
+
+    /** Where the image has an MMX register. */
+    int mmx(int register) {
+        return ST + 16 * (register - (word(FSW) >> TOP_SHIFT) & 7);
+    }
+
+    /** What each MMX instruction does to the x87: all registers in use, and the first one on top. */
+    void mmx() {
+        top(0);
+        state.set(ValueLayout.JAVA_BYTE, TAGS, (byte) 0xff);
     }
 
     /** Whether the instruction runs even though an exception is pending. */
@@ -128,6 +154,7 @@ final class X87Control {
 
     void initialize() {
         word(FCW, FCW_INIT);
+        top(0);
         word(FSW, 0);
         word(TAGS, 0);
         clearPointers();
@@ -179,7 +206,9 @@ final class X87Control {
     private void takeEnvironment(MemorySegment image, int size) {
         int step = size / 7;
         word(FCW, image.get(WORD, 0) & 0xffff | 0x40);
-        word(FSW, image.get(WORD, step));
+        int status = image.get(WORD, step);
+        top(status >> TOP_SHIFT & 7);
+        word(FSW, status);
         int tags = image.get(WORD, 2L * step) & 0xffff;
         int valid = 0;
         for (int i = 0; i < 8; i++) {
