@@ -137,7 +137,8 @@ public final class RandomEncoder {
             int method = Letters.method(letters);
             if (method == Letters.IMMEDIATE || method == Letters.SIGNED || method == Letters.SECOND) {
                 int size = Letters.size(letters);
-                immediates += size > 0 ? size : size == Letters.SIZE_V ? insn.operandSize : Math.min(4, insn.operandSize);
+                immediates +=
+                        size > 0 ? size : size == Letters.SIZE_V ? insn.operandSize : Math.min(4, insn.operandSize);
             }
         }
         return insn.length - immediates - (insn.modrm < 0 ? 8 : 4);

@@ -8,8 +8,8 @@ import jcrosvm.base.io.Mapping;
 import jcrosvm.hypervisor.soft.cpu.GuestException;
 import jcrosvm.hypervisor.soft.cpu.Rflags;
 import jcrosvm.hypervisor.soft.cpu.StateLayout;
-import jcrosvm.hypervisor.soft.isa.Form;
 import jcrosvm.hypervisor.soft.isa.Decoder;
+import jcrosvm.hypervisor.soft.isa.Form;
 
 /** Runs random sequences on the host and on engines of ours and compares what they leave behind. */
 final class Oracle implements AutoCloseable {
@@ -100,16 +100,18 @@ final class Oracle implements AutoCloseable {
             case 0 -> random.nextInt(256);
             case 1 -> -random.nextInt(256);
             case 2 -> Double.doubleToRawLongBits(random.nextGaussian() * 1000);
-            case 3 -> Float.floatToRawIntBits((float) random.nextGaussian())
-                    | (long) Float.floatToRawIntBits(random.nextFloat() * 1e6f) << 32;
-            case 4 -> switch (random.nextInt(6)) {
-                case 0 -> 0x7ff0000000000000L;
-                case 1 -> 0xfff8000000000001L;
-                case 2 -> 0x7ff0000000000001L;
-                case 3 -> 0x7f8000007fc00001L;
-                case 4 -> 0x0000000100000001L;
-                default -> 0x8000000000000000L;
-            };
+            case 3 ->
+                Float.floatToRawIntBits((float) random.nextGaussian())
+                        | (long) Float.floatToRawIntBits(random.nextFloat() * 1e6f) << 32;
+            case 4 ->
+                switch (random.nextInt(6)) {
+                    case 0 -> 0x7ff0000000000000L;
+                    case 1 -> 0xfff8000000000001L;
+                    case 2 -> 0x7ff0000000000001L;
+                    case 3 -> 0x7f8000007fc00001L;
+                    case 4 -> 0x0000000100000001L;
+                    default -> 0x8000000000000000L;
+                };
             case 5 -> 1L << random.nextInt(64);
             case 6 -> Double.doubleToRawLongBits(random.nextInt());
             default -> random.nextLong();
@@ -233,13 +235,17 @@ final class Oracle implements AutoCloseable {
         if (mismatch >= 0) {
             long word = mismatch & -8;
             return "memory at %x is %x, not %x"
-                    .formatted(mismatch, guest.data.get(LONG, word), host.window.segment().get(LONG, word));
+                    .formatted(
+                            mismatch,
+                            guest.data.get(LONG, word),
+                            host.window.segment().get(LONG, word));
         }
         return null;
     }
 
     private String describe(int i) {
-        StringBuilder text = new StringBuilder("seed " + seed + ", sequence " + run + ": " + sequences[i] + "\nbefore:");
+        StringBuilder text =
+                new StringBuilder("seed " + seed + ", sequence " + run + ": " + sequences[i] + "\nbefore:");
         for (int r = 0; r < 16; r++) {
             text.append(" r%d=%x".formatted(r, before.segment().get(LONG, 8 * r)));
         }
