@@ -23,6 +23,14 @@ final class KeptMsrs {
         new Kind(0x1dc, 0, false), // LASTBRANCHTOIP
         new Kind(0x1dd, 0, false), // LASTINTFROMIP
         new Kind(0x1de, 0, false), // LASTINTTOIP
+        new Kind(0xc001_0000, 0, false), // EVNTSEL: a kernel reads back other than it wrote, and does without
+        new Kind(0xc001_0001, 0, false),
+        new Kind(0xc001_0002, 0, false),
+        new Kind(0xc001_0003, 0, false),
+        new Kind(0xc001_0004, 0, false), // PERFCTR
+        new Kind(0xc001_0005, 0, false),
+        new Kind(0xc001_0006, 0, false),
+        new Kind(0xc001_0007, 0, false),
         new Kind(0xc001_0010, 0, true), // SYSCFG
         new Kind(0xc001_0015, 1 << 24, true), // HWCR: the TSC has the frequency of P0
         new Kind(0xc001_0016, 0, true), // IORR

@@ -47,7 +47,7 @@ class SoftMsrsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {0x48, 0x49, 0x10a, 0xc0010004, 0x4b564d04, 0x802, 0x600, 0})
+    @ValueSource(ints = {0x48, 0x49, 0x10a, 0xc0010200, 0x4b564d04, 0x802, 0x600, 0})
     void unknownOnesFault(int index) {
         assertThatThrownBy(() -> msrs.read(index)).isInstanceOf(GuestException.class);
         refused(index, 0);
