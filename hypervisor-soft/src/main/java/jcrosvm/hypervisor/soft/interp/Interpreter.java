@@ -69,11 +69,16 @@ public final class Interpreter implements Engine {
     public void run() {
         codePage = NO_PAGE;
         while (cpu.pending() == 0) {
-            if (cpu.interruptShadow || debugging.armed()) {
-                step();
-            } else {
-                block();
-            }
+            oneBlock();
+        }
+    }
+
+    /** Executes up to the next branch, or one instruction. */
+    void oneBlock() {
+        if (cpu.interruptShadow || debugging.armed()) {
+            step();
+        } else {
+            block();
         }
     }
 

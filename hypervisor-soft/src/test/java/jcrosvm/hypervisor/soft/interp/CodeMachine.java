@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import jcrosvm.base.io.Mapping;
@@ -92,9 +93,11 @@ final class CodeMachine implements Outside {
         set(mode);
     }
 
-    private void set(Mode m) {
+    /** All registers as for a new one; memory stays. */
+    void set(Mode m) {
         boolean wide = m == Mode.PROTECTED_32 || m == Mode.COMPATIBILITY;
         for (int n = 0; n < Cpu.SEGMENTS; n++) {
+            cpu.segmentBase(n, 0);
             cpu.attributes[n] = Cpu.ATTR_P | Cpu.ATTR_S | 3 | (wide ? Cpu.ATTR_DB : 0);
             cpu.limit[n] = wide || m == Mode.LONG ? 0xffff_ffffL : 0xffff;
             cpu.selector[n] = 8 * n + 8;
@@ -103,9 +106,15 @@ final class CodeMachine implements Outside {
         cpu.segmentBase(Cpu.ES, m.codeSize == 2 ? DATA : 0);
         cpu.segmentBase(Cpu.DS, m.codeSize == 2 ? DATA : 0);
         cpu.rflags(Rflags.FIXED);
-        if (m != Mode.REAL) {
-            cpu.cr0 = Control.CR0_PE | Control.CR0_ET;
-        }
+        cpu.cpl = 0;
+        cpu.cr0 = m == Mode.REAL ? Control.CR0_ET : Control.CR0_PE | Control.CR0_ET;
+        cpu.cr4 = 0;
+        cpu.efer = 0;
+        cpu.halted = false;
+        cpu.interruptShadow = false;
+        cpu.nmiBlocked = false;
+        Arrays.fill(cpu.dr, 0);
+        cpu.dr[7] = 0x400;
         if (m == Mode.VIRTUAL_8086) {
             cpu.rflags(Rflags.FIXED | Rflags.VM);
             cpu.cpl = 3;
@@ -123,6 +132,7 @@ final class CodeMachine implements Outside {
             cpu.attributes[Cpu.CS] |= m == Mode.LONG ? Cpu.ATTR_L : 0;
         }
         cpu.modeChanged();
+        system.debugging().changed();
         mmu.flush(true);
         mmu.rightsChanged();
         cpu.gpr(Cpu.RSP, STACK);
