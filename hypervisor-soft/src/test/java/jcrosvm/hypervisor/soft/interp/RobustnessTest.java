@@ -108,7 +108,9 @@ final class RobustnessTest {
                 int length = Decoder.decode(code, 0, code.length, mode.codeSize, insn);
                 int route = length < 0 ? Route.NOTHING : Route.of(insn.op);
                 if (route != Route.SYSTEM && route != Route.STRING && route != Route.PORT) {
-                    assertThat(same(m.cpu)).as(what + " changed registers: " + e.getMessage()).isTrue();
+                    assertThat(same(m.cpu))
+                            .as(what + " changed registers: " + e.getMessage())
+                            .isTrue();
                 }
             } catch (UnsupportedInstruction e) {
                 faulted++;

@@ -22,8 +22,12 @@ final class Throughput {
             new Loop("memory", 6, "488b0424 4801c8 4889442408 480344240c 48ffc9 75ea f4"),
             new Loop("calls", 7, "e802000000 eb03 90 90 c3 48ffc9 75f1 f4"),
             new Loop("nops", 12, "90909090909090909090 48ffc9 75f1 f4"),
-            new Loop("moves", 12, "4889d0 4889d0 4889d0 4889d0 4889d0 4889d0 4889d0 4889d0 4889d0 4889d0 48ffc9 75dd f4"),
-            new Loop("sums", 12, "4801d0 4801d0 4801d0 4801d0 4801d0 4801d0 4801d0 4801d0 4801d0 4801d0 48ffc9 75dd f4"),
+            new Loop(
+                    "moves",
+                    12,
+                    "4889d0 4889d0 4889d0 4889d0 4889d0 4889d0 4889d0 4889d0 4889d0 4889d0 48ffc9 75dd f4"),
+            new Loop(
+                    "sums", 12, "4801d0 4801d0 4801d0 4801d0 4801d0 4801d0 4801d0 4801d0 4801d0 4801d0 48ffc9 75dd f4"),
             new Loop("bytes", 6, "0fb60424 00c8 88442408 38d0 ffc9 75f0 f4"),
         };
         for (Loop loop : loops) {
