@@ -1,5 +1,6 @@
 package jcrosvm.hypervisor.soft;
 
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.VcpuExitHandler;
@@ -22,7 +23,8 @@ final class RunLoop implements LocalApic.Processor {
 
     private volatile @Nullable Thread sleeper;
     private boolean waitsForStartup;
-    private boolean nmiRequested;
+    private final AtomicInteger nmis = new AtomicInteger(); // that no round has seen yet
+    private int nmiRequests;
 
     RunLoop(Cpu cpu, LocalApic apic, Core core, boolean waitsForStartup) {
         this.cpu = cpu;
@@ -35,6 +37,9 @@ final class RunLoop implements LocalApic.Processor {
     public void signal(int bits) {
         if ((bits & Pending.INIT) != 0) {
             cpu.take(Pending.STARTUP); // what came before the INIT is lost
+        }
+        if ((bits & Pending.NMI) != 0) {
+            nmis.incrementAndGet();
         }
         cpu.request(bits);
         Thread asleep = sleeper;
@@ -80,7 +85,7 @@ final class RunLoop implements LocalApic.Processor {
         boolean interrupt = external || apic.hasInterrupt();
         boolean open = cpu.flag(Rflags.IF);
         if (cpu.halted) {
-            if (interrupt && open || nmiRequested && !cpu.nmiBlocked) {
+            if (interrupt && open || nmiRequests > 0 && !cpu.nmiBlocked) {
                 cpu.halted = false;
             } else {
                 cpu.interruptWaiting = false;
@@ -96,13 +101,13 @@ final class RunLoop implements LocalApic.Processor {
     }
 
     private @Nullable VcpuExit execute(VcpuExitHandler handler, boolean interrupt, boolean open) {
-        if (cpu.interruptShadow && (interrupt || nmiRequested)) {
+        if (cpu.interruptShadow && (interrupt || nmiRequests > 0)) {
             cpu.interruptWaiting = false;
             core.step(); // the shadow ends behind it
             return null;
         }
-        if (nmiRequested && !cpu.nmiBlocked) {
-            nmiRequested = false;
+        if (nmiRequests > 0 && !cpu.nmiBlocked) {
+            nmiRequests--;
             if (!core.nmi()) {
                 return VcpuExit.SHUTDOWN;
             }
@@ -115,7 +120,7 @@ final class RunLoop implements LocalApic.Processor {
             }
             interrupt = apic.hasInterrupt() || apic.acceptsExternalInterrupts() && handler.externalInterrupt();
         }
-        cpu.interruptWaiting = interrupt || nmiRequested;
+        cpu.interruptWaiting = interrupt || nmiRequests > 0;
         core.run();
         return null;
     }
@@ -136,7 +141,7 @@ final class RunLoop implements LocalApic.Processor {
             boolean bootProcessor = (apic.base() & LocalApic.BASE_BOOT_PROCESSOR) != 0;
             ResetState.init(cpu);
             apic.init();
-            nmiRequested = false;
+            nmiRequests = 0;
             waitsForStartup = !bootProcessor;
             core.stateChanged();
         }
@@ -146,7 +151,8 @@ final class RunLoop implements LocalApic.Processor {
             core.stateChanged();
         }
         if (cpu.take(Pending.NMI) != 0) {
-            nmiRequested = true;
+            // One waits while another is being handled; two can come at once.
+            nmiRequests = Math.min(nmiRequests + nmis.getAndSet(0), cpu.nmiBlocked ? 1 : 2);
         }
     }
 
@@ -173,11 +179,11 @@ final class RunLoop implements LocalApic.Processor {
         waitsForStartup = waits;
     }
 
-    boolean nmiRequested() {
-        return nmiRequested;
+    int nmiRequests() {
+        return nmiRequests + nmis.get();
     }
 
-    void nmiRequested(boolean requested) {
-        nmiRequested = requested;
+    void nmiRequests(int requests) {
+        nmiRequests = requests;
     }
 }

@@ -216,7 +216,7 @@ final class SoftVcpu implements Vcpu {
                 | (cpu.interruptShadow ? 2 : 0)
                 | (cpu.nmiBlocked ? 4 : 0)
                 | (loop.waitsForStartup() ? 8 : 0)
-                | (loop.nmiRequested() || (cpu.pending() & Pending.NMI) != 0 ? 16 : 0);
+                | Math.min(loop.nmiRequests(), 2) << 4;
         rest.putLong(cpu.xcr0).putLong(flags);
         parts.put(REST, rest.array());
         return new VcpuState(registers(), specialRegisters(), parts);
@@ -245,7 +245,7 @@ final class SoftVcpu implements Vcpu {
         cpu.interruptShadow = (flags & 2) != 0;
         cpu.nmiBlocked = (flags & 4) != 0;
         loop.waitsForStartup((flags & 8) != 0);
-        loop.nmiRequested((flags & 16) != 0);
+        loop.nmiRequests((int) flags >> 4);
         core.stateChanged();
     }
 

@@ -82,10 +82,7 @@ final class ApicTimer {
             return 0;
         }
         long left = end - clock.nanos();
-        if (left <= 0) {
-            return mode == PERIODIC ? 1 : 0; // its thread is about to start the next period
-        }
-        return (int) (left >> shift());
+        return left <= 0 ? 0 : (int) (left >> shift());
     }
 
     /** Goes on from a saved count instead of from the initial one. */
@@ -118,17 +115,21 @@ final class ApicTimer {
         return tscDeadline;
     }
 
-    /** A write of the deadline; 0 disarms. Ignored in the other modes. */
+    /** A write of the deadline; 0 disarms. Ignored in the other modes. One in the past is left to {@link #expire}. */
     void tscDeadline(long value) {
         if (mode != TSC_DEADLINE) {
             return;
         }
         tscDeadline = value;
-        if (value == 0) {
-            timer.cancel();
+        if (value <= 0 || isPast(value)) {
+            timer.cancel(); // a negative one is far in the future
         } else {
-            timer.arm(value < 0 ? Long.MAX_VALUE : value - tsc.offset()); // a negative one is far in the future
+            timer.arm(value - tsc.offset());
         }
+    }
+
+    private boolean isPast(long value) {
+        return tsc.read() >= value;
     }
 
     /** After the guest wrote its time stamp counter. */
@@ -138,14 +139,14 @@ final class ApicTimer {
 
     /** Whether the timer has expired; starts the next period. Said once for each expiry. */
     boolean expire() {
-        long now = clock.nanos();
         if (mode == TSC_DEADLINE) {
-            if (tscDeadline <= 0 || now + tsc.offset() < tscDeadline) {
+            if (tscDeadline <= 0 || !isPast(tscDeadline)) {
                 return false;
             }
             tscDeadline = 0;
             return true;
         }
+        long now = clock.nanos();
         if (!counting || now < end) {
             return false;
         }

@@ -150,7 +150,10 @@ public final class LocalApic implements Apic {
     synchronized int read(int offset) {
         return switch (offset) {
             case ApicRegister.PPR -> processorPriority();
-            case ApicRegister.CURRENT_COUNT -> timer.currentCount();
+            case ApicRegister.CURRENT_COUNT -> {
+                pollTimer();
+                yield timer.currentCount();
+            }
             case ApicRegister.INITIAL_COUNT -> timer.initialCount();
             case ApicRegister.DIVIDE -> timer.divide();
             case ApicRegister.EOI, ApicRegister.APR -> 0;
@@ -214,6 +217,7 @@ public final class LocalApic implements Apic {
     }
 
     private void writeLvt(int offset, int value) {
+        pollTimer(); // what has expired has done so in the old mode
         int kept = value & ApicRegister.lvtWritable(offset);
         if (!isSoftwareEnabled()) {
             kept |= ApicRegister.LVT_MASKED;
@@ -404,26 +408,33 @@ public final class LocalApic implements Apic {
 
     // The timer
 
-    private void timerDue() {
-        synchronized (this) {
-            if (timer.expire()) {
-                local(ApicRegister.LVT_TIMER);
-            }
+    private synchronized void timerDue() {
+        pollTimer();
+    }
+
+    /** Its thread may be late: whoever looks at the timer sees it as it should be. */
+    private void pollTimer() {
+        if (timer.expire()) {
+            local(ApicRegister.LVT_TIMER);
         }
     }
 
     /** IA32_TSC_DEADLINE. */
     public synchronized long tscDeadline() {
+        pollTimer();
         return timer.tscDeadline();
     }
 
+    /** A deadline that has passed interrupts before this returns. */
     public synchronized void tscDeadline(long value) {
         timer.tscDeadline(value);
+        pollTimer();
     }
 
     /** After the guest wrote its time stamp counter. */
     public synchronized void tscChanged() {
         timer.tscChanged();
+        pollTimer();
     }
 
     // x2APIC
