@@ -12,9 +12,14 @@ import jcrosvm.hypervisor.soft.mmu.Coherence;
 import jcrosvm.hypervisor.soft.mmu.Mmu;
 import jcrosvm.hypervisor.soft.mmu.PhysicalMemory;
 import jcrosvm.hypervisor.soft.translate.NativeUnit;
+import jcrosvm.hypervisor.soft.translate.TranslatingEngine;
+import org.jspecify.annotations.Nullable;
 
 /** The parts that execute guest code, put together. */
 final class SoftCore implements Core {
+    /** System property: {@code true} keeps the translator out, to tell its faults from others. */
+    private static final String INTERPRET = "jcrosvm.soft.interpret";
+
     private static final System.Logger LOG = System.getLogger(SoftCore.class.getName());
 
     private final Mmu mmu;
@@ -23,6 +28,7 @@ final class SoftCore implements Core {
     private final Delivery delivery;
     private final NativeUnit hostUnit;
     private final Interpreter interpreter;
+    private final @Nullable TranslatingEngine translator;
     private final Engine engine;
 
     SoftCore(Cpu cpu, PhysicalMemory memory, OutsideWorld outside, Msrs msrs, LocalApic apic) {
@@ -33,7 +39,9 @@ final class SoftCore implements Core {
         delivery = system.delivery();
         hostUnit = new NativeUnit(cpu, mmu);
         interpreter = new Interpreter(cpu, mmu, outside, system, hostUnit);
-        engine = interpreter;
+        translator =
+                Boolean.getBoolean(INTERPRET) ? null : new TranslatingEngine(cpu, mmu, interpreter, system.debugging());
+        engine = translator != null ? translator : interpreter;
     }
 
     @Override
@@ -99,6 +107,9 @@ final class SoftCore implements Core {
     @Override
     public void close() {
         processor.close();
+        if (translator != null) {
+            translator.close();
+        }
         interpreter.close();
         hostUnit.close();
     }

@@ -73,6 +73,12 @@ public final class Interpreter implements Engine {
         }
     }
 
+    /** Executes one or more instructions, at most up to the next branch. */
+    public void advance() {
+        codePage = NO_PAGE;
+        oneBlock();
+    }
+
     /** Executes up to the next branch, or one instruction. */
     void oneBlock() {
         if (cpu.interruptShadow || debugging.armed()) {

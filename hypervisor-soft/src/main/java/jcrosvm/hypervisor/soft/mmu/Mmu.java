@@ -409,8 +409,12 @@ public final class Mmu {
         int n = Math.min(length, PAGE - ((int) linear & PAGE - 1));
         long physical = physicalOfCode(linear);
         Slot s = walker.slot(physical);
+        if (s != null) {
+            MemorySegment.copy(s.host, ValueLayout.JAVA_BYTE, physical - s.address, into, offset, n);
+            return n;
+        }
         for (int i = 0; i < n; i++) {
-            into[offset + i] = (byte) (s == null ? deviceRead(physical + i, 1) : s.load(physical + i - s.address, 1));
+            into[offset + i] = (byte) deviceRead(physical + i, 1);
         }
         return n;
     }

@@ -113,6 +113,11 @@ final class Assembler {
         emit(0xc0 | (reg & 7) << 3 | rm & 7);
     }
 
+    /** The register is in the low bits of the opcode. */
+    void r(int op, int register) {
+        head(op | register & 7, 0, 0, register);
+    }
+
     /** ModRM.rm is memory at base + displacement. */
     void rm(int op, int reg, int base, int displacement) {
         head(op, reg, 0, base);
@@ -222,6 +227,16 @@ final class Assembler {
         code[position + 1] = (byte) (value >> 8);
         code[position + 2] = (byte) (value >> 16);
         code[position + 3] = (byte) (value >> 24);
+    }
+
+    /** NOPs until the position plus {@code offset} is a multiple of 4. */
+    void align4(int offset) {
+        switch (-(at + offset) & 3) {
+            case 1 -> emit(0x90);
+            case 2 -> emit(0x66, 0x90);
+            case 3 -> emit(0x0f, 0x1f, 0x00);
+            default -> {}
+        }
     }
 
     /** The 32-bit slot at the position becomes a jump to the present position. */

@@ -28,6 +28,8 @@ final class Emitter {
 
     /** Of the block: the TLB's context. */
     private int context;
+    /** Its physical page. */
+    private long page;
 
     private long pc;
     private long next;
@@ -53,9 +55,10 @@ final class Emitter {
         this.stubs = stubs;
     }
 
-    void begin(int newBase, int newContext) {
+    void begin(int newBase, int newContext, long newPage) {
         base = newBase;
         context = newContext;
+        page = newPage;
         out.position(0);
         exits = 0;
         xmmLoaded = false;
@@ -80,6 +83,16 @@ final class Emitter {
 
     boolean hasNativeFlags() {
         return nativeFlags;
+    }
+
+    boolean hasSavedFlags() {
+        return savedFlags;
+    }
+
+    /** At a place that is reached with flags in these places. */
+    void flags(boolean inRegister, boolean inState) {
+        nativeFlags = inRegister;
+        savedFlags = inState;
     }
 
     /** After an instruction that defines flags. */
@@ -227,8 +240,7 @@ final class Emitter {
         out.emit(Tlb.INDEX_SHIFT);
         out.aluImmediate(0, 4, TEMP1, Tlb.INDEX_MASK);
         out.rm(0x33 | W, TEMP0, STATE, TEMP1, 0, tag); // xor
-        int info = Sites.MISS | (write ? Sites.WRITE : 0) | (aligned ? Sites.ALIGNED : 0) | size << Sites.SIZE_SHIFT;
-        compare(size, sites.add(info, pc, base + retry));
+        compare(size, sites.add(Sites.MISS | miss(size, write, aligned), pc, base + retry));
         out.rm(0x03 | W, TEMP0, STATE, TEMP1, 0, entries + Tlb.PAGE);
         if (aligned) {
             checkAlignment(size);
@@ -240,16 +252,19 @@ final class Emitter {
         int entry = Tlb.offset(context) + ((int) (linear >>> Tlb.INDEX_SHIFT) & Tlb.INDEX_MASK);
         out.constant(TEMP0, linear);
         out.rm(0x33 | W, TEMP0, STATE, entry + (write ? Tlb.WRITE : Tlb.READ));
-        int info = Sites.MISS_CONSTANT
-                | (write ? Sites.WRITE : 0)
-                | (aligned ? Sites.ALIGNED : 0)
-                | size << Sites.SIZE_SHIFT;
-        compare(size, sites.add(info, pc, base + retry));
+        int info = Sites.MISS_CONSTANT | miss(size, write, aligned);
+        int site = sites.add(info, pc, base + retry);
+        sites.address(site, linear);
+        compare(size, site);
         out.rm(0x03 | W, TEMP0, STATE, entry + Tlb.PAGE);
         if (aligned) {
             checkAlignment(size);
         }
-        nativeFlags = false;
+    }
+
+    private int miss(int size, boolean write, boolean aligned) {
+        int info = size << Sites.SIZE_SHIFT | (xmmLoaded ? Sites.XMM : 0);
+        return info | (write ? Sites.WRITE : 0) | (aligned ? Sites.ALIGNED : 0);
     }
 
     private void compare(int size, int site) {
@@ -308,18 +323,17 @@ final class Emitter {
 
     /** A direct jump; {@code condition} 0 for always. */
     void jump(int condition, long target, boolean live) {
-        int head = condition == 0 ? 1 : 2;
-        while ((out.position() + head & 3) != 0) {
-            out.emit(0x90);
-        }
+        out.align4(condition == 0 ? 1 : 2);
         if (condition == 0) {
             out.emit(0xe9);
         } else {
             out.emit(0x0f, condition);
         }
         boolean registers = live && nativeFlags && !savedFlags;
-        int info = Sites.LINK | (registers ? Sites.NATIVE_FLAGS : 0);
+        boolean within = (target ^ pc) >>> 12 == 0;
+        int info = Sites.LINK | (registers ? Sites.NATIVE_FLAGS : 0) | (within ? Sites.SAME_PAGE : 0);
         int site = sites.add(info, target, base + out.position());
+        sites.address(site, page);
         remember(out.position(), registers ? site | SAVE_FIRST : site);
         out.emit32(0);
     }

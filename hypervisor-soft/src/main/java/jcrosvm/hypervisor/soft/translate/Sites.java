@@ -6,7 +6,7 @@ import java.util.Arrays;
 final class Sites {
     /** A memory access that the TLB does not serve; its address is what the check left in r10 and r11. */
     static final int MISS = 0;
-    /** The same with the address in r10. */
+    /** The same at a constant address. */
     static final int MISS_CONSTANT = 1;
     /** A direct jump that is not linked. */
     static final int LINK = 2;
@@ -24,12 +24,19 @@ final class Sites {
     /** The flags live in the host's register at the jump: link to the second entry. */
     static final int NATIVE_FLAGS = 1 << 5;
 
+    /** The jump stays in its linear page. */
+    static final int SAME_PAGE = 1 << 6;
+
+    /** Code goes on with the guest's XMM registers loaded. */
+    static final int XMM = 1 << 7;
+
     static final int SIZE_SHIFT = 8;
 
     private int[] info = new int[1 << 14];
     private long[] pc = new long[1 << 14];
     private int[] where = new int[1 << 14];
     private int[] stub = new int[1 << 14];
+    private long[] address = new long[1 << 14];
     private int count;
 
     /**
@@ -42,6 +49,7 @@ final class Sites {
             pc = Arrays.copyOf(pc, 2 * count);
             where = Arrays.copyOf(where, 2 * count);
             stub = Arrays.copyOf(stub, 2 * count);
+            address = Arrays.copyOf(address, 2 * count);
         }
         info[count] = newInfo;
         pc[count] = newPc;
@@ -68,6 +76,15 @@ final class Sites {
 
     void stub(int site, int offset) {
         stub[site] = offset;
+    }
+
+    /** Linear address of MISS_CONSTANT; physical page of a LINK's jump. */
+    long address(int site) {
+        return address[site];
+    }
+
+    void address(int site, long newAddress) {
+        address[site] = newAddress;
     }
 
     void clear() {

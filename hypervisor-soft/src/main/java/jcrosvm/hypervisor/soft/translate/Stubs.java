@@ -6,6 +6,8 @@ import jcrosvm.hypervisor.soft.cpu.StateLayout;
 final class Stubs {
     /** A C function of the state's address; goes to {@link Frame#ENTRY}. */
     final int enter;
+    /** The same with the XMM registers and MXCSR loaded. */
+    final int enterWithXmm;
     /** Goes back to the caller of {@link #enter}; the number of a site is on the stack. */
     final int leave;
     /** A subroutine: the XMM registers and MXCSR become the guest's. */
@@ -18,20 +20,26 @@ final class Stubs {
 
     Stubs(Assembler out) {
         this.out = out;
-        enter = out.position();
-        enter();
         loadXmm = out.position();
         loadXmm();
+        enter = out.position();
+        enter(false);
+        enterWithXmm = out.position();
+        enter(true);
         leave = out.position();
         leave();
     }
 
-    private void enter() {
+    private void enter(boolean xmm) {
         for (int register : CALLEE_SAVED) {
             out.push(register);
         }
         out.store64(STATE, Assembler.RDI, Frame.HOST_RSP);
         out.move64(STATE, Assembler.RDI);
+        if (xmm) {
+            out.emit(0xe8);
+            out.emit32(loadXmm - (out.position() + 4));
+        }
         registers(0x8b);
         out.rm(0xff, 4, STATE, Frame.ENTRY);
     }

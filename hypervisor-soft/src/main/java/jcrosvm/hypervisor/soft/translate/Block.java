@@ -1,0 +1,70 @@
+package jcrosvm.hypervisor.soft.translate;
+
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/** Translated code of a run of instructions within a page. */
+final class Block {
+    /** Guest address of the first instruction. */
+    final long linear;
+    /** Physical address of its page. */
+    final long page;
+
+    final int mode;
+    /** Bytes of guest code that it depends on. */
+    final int length;
+    /** Host offset of the entry with the flags in {@link Frame#FLAGS}. */
+    final int entry;
+    /** Host offset of the entry with the flags in the host's register. */
+    final int nativeEntry;
+    /** There is nothing to gain from entering it. */
+    final boolean interpreted;
+
+    private int[] links = new int[2];
+    private int linkCount;
+
+    @Nullable
+    Block nextInTable;
+
+    @Nullable
+    Block nextInPage;
+
+    Block(long linear, long page, int mode, int length, int entry, int nativeEntry, boolean interpreted) {
+        this.linear = linear;
+        this.page = page;
+        this.mode = mode;
+        this.length = length;
+        this.entry = entry;
+        this.nativeEntry = nativeEntry;
+        this.interpreted = interpreted;
+    }
+
+    /** Sites that may jump here: some may have been unlinked meanwhile. */
+    int[] links() {
+        return links;
+    }
+
+    int linkCount() {
+        return linkCount;
+    }
+
+    void linkCount(int count) {
+        linkCount = count;
+    }
+
+    boolean linksAreFull() {
+        return linkCount == links.length;
+    }
+
+    void addLink(int site) {
+        if (linkCount == links.length) {
+            links = Arrays.copyOf(links, 2 * linkCount);
+        }
+        links[linkCount++] = site;
+    }
+
+    boolean overlaps(int offset, int size) {
+        int start = (int) linear & 4095;
+        return start < offset + size && offset < start + length;
+    }
+}

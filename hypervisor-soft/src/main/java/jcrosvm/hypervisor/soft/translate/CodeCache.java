@@ -1,0 +1,263 @@
+package jcrosvm.hypervisor.soft.translate;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import jcrosvm.base.io.ExecutableMemory;
+import jcrosvm.hypervisor.soft.mmu.CodePages;
+import jcrosvm.hypervisor.soft.mmu.Tlb;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The translated blocks of one processor and the jumps between them. Memory is not used again before everything is
+ * thrown away at once.
+ *
+ * <p>A jump within a page stays right as long as the page is mapped where it is, and whoever changes that leaves the
+ * code. Jumps to other pages and the jump cache live as long as the TLB remembers the pages.
+ */
+final class CodeCache implements CodePages.Listener, Tlb.Listener, AutoCloseable {
+    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
+    private static final int TABLE = 1 << 16;
+
+    final Sites sites = new Sites();
+    final Stubs stubs;
+    final JumpCache jumps;
+
+    private final ExecutableMemory memory;
+    private final int size;
+    private final int start;
+    private int used;
+    /** Counts how often everything was thrown away. */
+    private int generation;
+
+    private final @Nullable Block[] table = new @Nullable Block[TABLE];
+    private final Map<Long, Block> pages = new HashMap<>();
+
+    // Linked jumps to other pages.
+    private final LinkList globalLinks = new LinkList();
+    private final LinkList localLinks = new LinkList();
+    /** Pages, hashed, that something of the above leads to. */
+    private final long[] targets = new long[64];
+
+    CodeCache(MemorySegment state, int size) {
+        this.size = size;
+        memory = ExecutableMemory.allocate("jcrosvm-code", size);
+        jumps = new JumpCache(state);
+        Assembler assembler = new Assembler();
+        stubs = new Stubs(assembler);
+        assembler.copyTo(memory.segment(), 0);
+        start = assembler.position() + 63 & -64;
+        used = start;
+    }
+
+    /** Host address of an offset. */
+    long address(int offset) {
+        return memory.address() + offset;
+    }
+
+    int generation() {
+        return generation;
+    }
+
+    /** Offset for the next block's code, after making room for a long one. */
+    int reserve(int length) {
+        if (used + length > size) {
+            flush();
+        }
+        return used;
+    }
+
+    void write(Assembler code) {
+        code.copyTo(memory.segment(), used);
+        used += code.position() + 15 & -16;
+    }
+
+    private void flush() {
+        Arrays.fill(table, null);
+        pages.clear();
+        sites.clear();
+        globalLinks.count = 0;
+        localLinks.count = 0;
+        Arrays.fill(targets, 0);
+        jumps.clear();
+        used = start;
+        generation++;
+    }
+
+    private static int slot(long linear, int mode) {
+        long hash = (linear + mode) * 0x9e3779b97f4a7c15L;
+        return (int) (hash >>> 48);
+    }
+
+    @Nullable
+    Block find(long linear, long page, int mode) {
+        Block block = table[slot(linear, mode)];
+        while (block != null && (block.linear != linear || block.page != page || block.mode != mode)) {
+            block = block.nextInTable;
+        }
+        return block;
+    }
+
+    void add(Block block) {
+        int slot = slot(block.linear, block.mode);
+        block.nextInTable = table[slot];
+        table[slot] = block;
+        block.nextInPage = pages.put(block.page, block);
+    }
+
+    // Links
+
+    /** Makes the jump of a {@link Sites#LINK} go to a block. */
+    void link(int site, Block to, boolean global) {
+        if (to.linksAreFull()) {
+            compactLinks(to);
+        }
+        to.addLink(site);
+        if ((sites.info(site) & Sites.SAME_PAGE) == 0 || sites.address(site) != to.page) {
+            (global ? globalLinks : localLinks).add(site);
+            remember(to.linear);
+        }
+        set(sites.where(site), destination(site, to));
+    }
+
+    private int destination(int site, Block to) {
+        return (sites.info(site) & Sites.NATIVE_FLAGS) != 0 ? to.nativeEntry : to.entry;
+    }
+
+    private void set(int slot, int target) {
+        memory.segment().set(INT, slot, target - (slot + 4));
+    }
+
+    private void unlink(int site) {
+        set(sites.where(site), sites.stub(site));
+    }
+
+    private void compactLinks(Block to) {
+        int kept = 0;
+        int[] links = to.links();
+        for (int i = 0; i < to.linkCount(); i++) {
+            int slot = sites.where(links[i]);
+            if (memory.segment().get(INT, slot) == destination(links[i], to) - (slot + 4)) {
+                links[kept++] = links[i];
+            }
+        }
+        to.linkCount(kept);
+    }
+
+    private void remember(long linear) {
+        int page = (int) (linear >>> 12);
+        targets[page >>> 6 & 63] |= 1L << page;
+    }
+
+    void jump(int context, Block to, boolean global) {
+        jumps.put(context, to.linear, address(to.entry), global);
+        remember(to.linear);
+    }
+
+    // What others tell
+
+    @Override
+    public void flushed(boolean globalToo) {
+        if (globalToo) {
+            jumps.clear();
+            unlinkAll(globalLinks);
+            Arrays.fill(targets, 0);
+        } else {
+            jumps.clearLocal();
+        }
+        unlinkAll(localLinks);
+    }
+
+    @Override
+    public void flushed(long linear, long length) {
+        int page = (int) (linear >>> 12);
+        if (length == 4096 && (targets[page >>> 6 & 63] >>> page & 1) == 0) {
+            return;
+        }
+        jumps.clearRange(linear, length);
+        unlinkRange(globalLinks, linear, length);
+        unlinkRange(localLinks, linear, length);
+    }
+
+    private void unlinkAll(LinkList list) {
+        for (int i = 0; i < list.count; i++) {
+            unlink(list.site[i]);
+        }
+        list.count = 0;
+    }
+
+    private void unlinkRange(LinkList list, long linear, long length) {
+        int kept = 0;
+        for (int i = 0; i < list.count; i++) {
+            int site = list.site[i];
+            if (Long.compareUnsigned(sites.pc(site) - linear, length) < 0) {
+                unlink(site);
+            } else {
+                list.site[kept++] = site;
+            }
+        }
+        list.count = kept;
+    }
+
+    @Override
+    public void codeChanged(long page, int offset, int length) {
+        Block first = pages.get(page);
+        Block kept = null;
+        for (Block block = first; block != null; ) {
+            Block next = block.nextInPage;
+            if (block.overlaps(offset, length)) {
+                drop(block);
+            } else {
+                block.nextInPage = kept;
+                kept = block;
+            }
+            block = next;
+        }
+        if (kept != null) {
+            pages.put(page, kept);
+        } else if (first != null) {
+            pages.remove(page);
+        }
+    }
+
+    private void drop(Block block) {
+        int[] links = block.links();
+        for (int i = 0; i < block.linkCount(); i++) {
+            unlink(links[i]);
+        }
+        jumps.remove(Translator.context(block.mode), block.linear);
+        int slot = slot(block.linear, block.mode);
+        Block before = null;
+        for (Block b = table[slot]; b != block; b = b.nextInTable) {
+            if (b == null) {
+                return;
+            }
+            before = b;
+        }
+        if (before == null) {
+            table[slot] = block.nextInTable;
+        } else {
+            before.nextInTable = block.nextInTable;
+        }
+    }
+
+    @Override
+    public void close() {
+        memory.close();
+    }
+
+    /** Sites of linked jumps. */
+    private static final class LinkList {
+        int[] site = new int[256];
+        int count;
+
+        void add(int s) {
+            if (count == site.length) {
+                site = Arrays.copyOf(site, 2 * count);
+            }
+            site[count++] = s;
+        }
+    }
+}

@@ -1,0 +1,38 @@
+package jcrosvm.hypervisor.soft.translate;
+
+import jcrosvm.hypervisor.soft.cpu.Rflags;
+import jcrosvm.hypervisor.soft.isa.Insn;
+
+/** Which arithmetic flags an instruction needs, and which it leaves behind. */
+final class Flags {
+    static final int ALL = Rflags.ARITHMETIC;
+
+    private Flags() {}
+
+    /** Those that are live before the instruction, given those after it. */
+    static int before(Insn insn, int after) {
+        return reads(insn) | after & ~defines(insn);
+    }
+
+    /** Whether the host's flags must be the guest's when the instruction runs. */
+    static boolean needed(Insn insn, int after) {
+        return reads(insn) != 0 || (insn.form.flagsWritten() & ALL) != 0 && (after & ~defines(insn)) != 0;
+    }
+
+    private static int reads(Insn insn) {
+        return mayKeep(insn) ? 0 : insn.form.flagsRead() & ALL;
+    }
+
+    /** Those that have a new or an undefined value afterwards, whatever the operands. */
+    private static int defines(Insn insn) {
+        return mayKeep(insn) ? 0 : insn.form.flagsWritten() & ALL;
+    }
+
+    /** By CL: a count of 0 leaves all flags as they are. */
+    private static boolean mayKeep(Insn insn) {
+        return switch (insn.op) {
+            case ROL, ROR, SHL, SHR, SAR, SHLD, SHRD -> insn.form.flagsRead() != 0;
+            default -> false;
+        };
+    }
+}

@@ -1,0 +1,227 @@
+package jcrosvm.hypervisor.soft.translate;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import jcrosvm.base.io.ExecutableMemory;
+import jcrosvm.hypervisor.soft.cpu.Control;
+import jcrosvm.hypervisor.soft.cpu.Cpu;
+import jcrosvm.hypervisor.soft.cpu.GuestException;
+import jcrosvm.hypervisor.soft.cpu.Rflags;
+import jcrosvm.hypervisor.soft.cpu.StateLayout;
+import jcrosvm.hypervisor.soft.interp.Debugging;
+import jcrosvm.hypervisor.soft.interp.Engine;
+import jcrosvm.hypervisor.soft.interp.Interpreter;
+import jcrosvm.hypervisor.soft.mmu.Mmu;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Runs 64-bit code as host machine code, translated block by block when it is first executed. All other code, and
+ * instructions that the translator does not know, go to an interpreter one by one.
+ */
+public final class TranslatingEngine implements Engine, AutoCloseable {
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
+    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
+    private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT;
+
+    /** Counts what is left to the interpreter and logs it at the end, at level debug. */
+    private static final boolean STATISTICS = Boolean.getBoolean("jcrosvm.soft.statistics");
+
+    private static final int CACHE_SIZE = 64 << 20;
+    private static final int LAHF_FLAGS = Rflags.SF | Rflags.ZF | Rflags.AF | Rflags.PF | Rflags.CF;
+    private static final int MXCSR_ALL_MASKED = 0x1f80;
+    private static final int MXCSR_NO_FLAGS = ~0x3f;
+
+    private final Cpu cpu;
+    private final Mmu mmu;
+    private final Interpreter interpreter;
+    private final Debugging debugging;
+    private final MemorySegment state;
+    private final CodeCache cache;
+    private final Translator translator;
+    private final Statistics statistics = new Statistics();
+    /** Of the blocks that may run now. */
+    private int mode;
+
+    public TranslatingEngine(Cpu cpu, Mmu mmu, Interpreter interpreter, Debugging debugging) {
+        this(cpu, mmu, interpreter, debugging, false);
+    }
+
+    /** With {@code strict} flags that nobody will look at are right at the end of each block, too. */
+    TranslatingEngine(Cpu cpu, Mmu mmu, Interpreter interpreter, Debugging debugging, boolean strict) {
+        this.cpu = cpu;
+        this.mmu = mmu;
+        this.interpreter = interpreter;
+        this.debugging = debugging;
+        state = cpu.state();
+        cache = new CodeCache(state, CACHE_SIZE);
+        translator = new Translator(mmu, cache, strict);
+        mmu.memory().codePages().listen(cache);
+        mmu.listen(cache);
+    }
+
+    @Override
+    public void run() {
+        while (cpu.pending() == 0) {
+            if (cpu.codeSize() != 8) {
+                interpreter.advance();
+            } else if (cpu.interruptShadow || debugging.armed()) {
+                interpreter.step();
+            } else {
+                execute();
+            }
+        }
+    }
+
+    private int mode() {
+        boolean sse = (cpu.cr0 & (Control.CR0_EM | Control.CR0_TS)) == 0 && (cpu.cr4 & Control.CR4_OSFXSR) != 0;
+        int mxcsr = state.get(INT, StateLayout.MXCSR);
+        boolean masked = (mxcsr & MXCSR_ALL_MASKED) == MXCSR_ALL_MASKED && mxcsr >>> 16 == 0;
+        return mmu.context() | (sse && masked ? Translator.MODE_SSE : 0);
+    }
+
+    /** Runs blocks until Java has to do something that may change what blocks may run. */
+    private void execute() {
+        int now = mode();
+        if (((now ^ mode) & Translator.MODE_SSE) != 0) {
+            cache.jumps.clear();
+        }
+        mode = now;
+        Block block = find(cpu.rip());
+        if (block == null || block.interpreted) {
+            interpret();
+            return;
+        }
+        flagsToFrame();
+        int entry = block.entry;
+        int stub = cache.stubs.enter;
+        do {
+            state.set(LONG, Frame.ENTRY, cache.address(entry));
+            ExecutableMemory.call(cache.address(stub), state.address());
+            int site = state.get(INT, Frame.SITE);
+            stub = (cache.sites.info(site) & Sites.XMM) != 0 ? cache.stubs.enterWithXmm : cache.stubs.enter;
+            entry = left(site);
+        } while (entry >= 0);
+    }
+
+    private void interpret() {
+        if (STATISTICS) {
+            statistics.count(cpu, mmu);
+        }
+        interpreter.step();
+    }
+
+    private @Nullable Block find(long linear) {
+        long physical = mmu.physicalOfCode(linear);
+        Block block = cache.find(linear, physical & -4096, mode);
+        return block != null ? block : translator.translate(linear, physical, mode);
+    }
+
+    /** Where to enter again, or -1. */
+    private int left(int site) {
+        int info = cache.sites.info(site);
+        long pc = cache.sites.pc(site);
+        switch (info & Sites.KIND) {
+            case Sites.MISS, Sites.MISS_CONSTANT -> {
+                return miss(site, info, pc);
+            }
+            case Sites.LINK -> {
+                return follow(site, pc);
+            }
+            case Sites.INDIRECT -> {
+                return indirect();
+            }
+            case Sites.INTERPRET -> {
+                frameToFlags();
+                cpu.rip(pc);
+                interpret();
+                return -1;
+            }
+            default -> {
+                frameToFlags();
+                cpu.rip(pc);
+                return -1;
+            }
+        }
+    }
+
+    private int miss(int site, int info, long pc) {
+        long linear;
+        if ((info & Sites.KIND) == Sites.MISS_CONSTANT) {
+            linear = cache.sites.address(site);
+        } else {
+            int tag = Translator.tag(mode, (info & Sites.WRITE) != 0);
+            linear = state.get(LONG, Frame.R10) ^ state.get(LONG, state.get(LONG, Frame.R11) + tag);
+        }
+        int size = info >>> Sites.SIZE_SHIFT;
+        cpu.rip(pc);
+        boolean canonical = linear << 16 >> 16 == linear;
+        boolean misaligned = (info & Sites.ALIGNED) != 0 && (linear & size - 1) != 0;
+        if (canonical && !misaligned) {
+            boolean served;
+            try {
+                served = mmu.prepare(linear, size, (info & Sites.WRITE) != 0);
+            } catch (GuestException e) {
+                frameToFlags();
+                throw e;
+            }
+            if (served) {
+                return cache.sites.where(site);
+            }
+        }
+        frameToFlags();
+        interpret();
+        return -1;
+    }
+
+    private int follow(int site, long target) {
+        frameToFlags();
+        cpu.rip(target);
+        int generation = cache.generation();
+        Block block = find(target);
+        if (block == null) {
+            interpret();
+            return -1;
+        }
+        if (cache.generation() == generation) {
+            cache.link(site, block, mmu.isGlobalCode(target));
+        }
+        return block.entry;
+    }
+
+    private int indirect() {
+        long target = state.get(LONG, Frame.R10);
+        frameToFlags();
+        cpu.rip(target);
+        if (cpu.pending() != 0) {
+            return -1;
+        }
+        Block block = find(target);
+        if (block == null) {
+            interpret();
+            return -1;
+        }
+        cache.jump(Translator.context(mode), block, mmu.isGlobalCode(target));
+        return block.entry;
+    }
+
+    private void flagsToFrame() {
+        long flags = cpu.rflags();
+        long saved = (flags & LAHF_FLAGS) << 8 | (flags & Rflags.OF) / Rflags.OF;
+        state.set(SHORT, Frame.FLAGS, (short) saved);
+    }
+
+    private void frameToFlags() {
+        int saved = state.get(SHORT, Frame.FLAGS);
+        long flags = cpu.rflags() & ~Rflags.ARITHMETIC;
+        cpu.rflags(flags | saved >> 8 & LAHF_FLAGS | (saved & 1) * Rflags.OF);
+    }
+
+    @Override
+    public void close() {
+        if (STATISTICS) {
+            statistics.log();
+        }
+        mmu.memory().codePages().ignore(cache);
+        cache.close();
+    }
+}

@@ -1,0 +1,216 @@
+package jcrosvm.hypervisor.soft.translate;
+
+import java.util.Arrays;
+import jcrosvm.hypervisor.soft.isa.Decoder;
+import jcrosvm.hypervisor.soft.isa.Insn;
+import jcrosvm.hypervisor.soft.isa.Op;
+import jcrosvm.hypervisor.soft.mmu.Mmu;
+import jcrosvm.hypervisor.soft.mmu.Tlb;
+import org.jspecify.annotations.Nullable;
+
+/** Makes blocks of 64-bit code: decodes a run of instructions, finds which flags matter, emits. */
+final class Translator {
+    /** In a mode: SSE instructions run as they are. The lower bits are the TLB's context. */
+    static final int MODE_SSE = 4;
+
+    private static final int MAX_INSNS = 48;
+    private static final int LOOK_AHEAD = 12;
+    /** More than the longest block's code. */
+    private static final int LONGEST = 64 << 10;
+
+    private static final int PAGE = 4096;
+
+    private final Mmu mmu;
+    private final CodeCache cache;
+    private final Emitter emit;
+    private final PlainCode plain;
+    private final SpecialCode special;
+    private final BranchCode branch;
+    /** All flags count as live at the end of each block. */
+    private final boolean strict;
+
+    private final byte[] code = new byte[PAGE];
+    private final byte[] again = new byte[PAGE];
+    /** Linear address of code[0]. */
+    private long codeStart;
+
+    private final Insn[] insns = new Insn[MAX_INSNS];
+    private final int[] liveBefore = new int[MAX_INSNS + 1];
+    private final Insn ahead = new Insn();
+
+    Translator(Mmu mmu, CodeCache cache, boolean strict) {
+        this.mmu = mmu;
+        this.cache = cache;
+        this.strict = strict;
+        emit = new Emitter(cache.sites, cache.stubs);
+        plain = new PlainCode(emit);
+        special = new SpecialCode(emit);
+        branch = new BranchCode(emit);
+        Arrays.setAll(insns, i -> new Insn());
+    }
+
+    static int context(int mode) {
+        return mode & 3;
+    }
+
+    /** Where in a TLB entry of a block's mode, counted from the first entry's place in the state. */
+    static int tag(int mode, boolean write) {
+        return Tlb.offset(context(mode)) + (write ? Tlb.WRITE : Tlb.READ);
+    }
+
+    /**
+     * Translates from an instruction on and enters the result into the cache.
+     *
+     * @param physical of the instruction
+     * @return null when this is not memory
+     */
+    @Nullable
+    Block translate(long linear, long physical, int mode) {
+        int offset = (int) linear & PAGE - 1;
+        if (!mmu.memory().codePages().mark(physical, 1)) {
+            return null;
+        }
+        codeStart = linear & -PAGE;
+        while (true) {
+            mmu.fetch(codeStart, code, 0, PAGE);
+            int count = decode(linear, mode);
+            int length = count == 0 ? PAGE - offset : length(count);
+            mmu.memory().codePages().mark(physical, length);
+            mmu.fetch(linear, again, offset, length);
+            if (Arrays.equals(code, offset, offset + length, again, offset, offset + length)) {
+                return emit(linear, physical & -PAGE, mode, count, length);
+            }
+        }
+    }
+
+    private int length(int count) {
+        int length = 0;
+        for (int i = 0; i < count; i++) {
+            length += insns[i].length;
+        }
+        return length;
+    }
+
+    /** Fills {@link #insns} up to the end of the block; 0 if the first instruction is not within the page. */
+    private int decode(long linear, int mode) {
+        int at = (int) linear & PAGE - 1;
+        int count = 0;
+        while (count < MAX_INSNS) {
+            Insn insn = insns[count];
+            if (at == PAGE || Decoder.decode(code, at, PAGE, 8, insn) < 0) {
+                break;
+            }
+            count++;
+            at += insn.length;
+            if (!isPlain(insn, mode) && !SpecialCode.supports(insn)) {
+                break; // a branch or the interpreter's
+            }
+        }
+        return count;
+    }
+
+    private static boolean isPlain(Insn insn, int mode) {
+        return PlainCode.supports(insn) && (insn.op != Op.SIMD || (mode & MODE_SSE) != 0);
+    }
+
+    private Block emit(long linear, long page, int mode, int count, int length) {
+        int base = cache.reserve(LONGEST);
+        emit.begin(base, context(mode), page);
+        long end = linear + length;
+        if (count == 0) {
+            return interpreted(linear, page, mode, length, base);
+        }
+        Insn last = insns[count - 1];
+        boolean isBranch = BranchCode.supports(last);
+        boolean continues = !isBranch && (isPlain(last, mode) || SpecialCode.supports(last));
+        if (count == 1 && !isBranch && !continues) {
+            return interpreted(linear, page, mode, length, base);
+        }
+        int atTarget = Flags.ALL;
+        int atNext = Flags.ALL;
+        if (isBranch) {
+            atTarget = BranchCode.isDirect(last) ? lookAhead(BranchCode.target(last, end)) : Flags.ALL;
+            atNext = BranchCode.isConditional(last) ? lookAhead(end) : 0;
+        } else if (continues) {
+            atNext = lookAhead(end);
+        }
+        int live =
+                isBranch ? Flags.before(last, atTarget | atNext) : continues ? Flags.before(last, atNext) : Flags.ALL;
+        liveBefore[count] = atNext;
+        liveBefore[count - 1] = live;
+        for (int i = count - 2; i >= 0; i--) {
+            live = Flags.before(insns[i], live);
+            liveBefore[i] = live;
+        }
+        if (live != 0) {
+            emit.flags(false, true);
+            emit.needFlags();
+        }
+        int nativeEntry = base + emit.out.position();
+        emit.flags(true, false);
+        long pc = linear;
+        for (int i = 0; i < count; i++) {
+            Insn insn = insns[i];
+            emit.instruction(pc, insn.length);
+            if (isPlain(insn, mode)) {
+                plain.emit(insn, liveBefore[i], liveBefore[i + 1]);
+            } else if (SpecialCode.supports(insn)) {
+                special.emit(insn, liveBefore[i], liveBefore[i + 1]);
+            } else if (isBranch) {
+                branch.emit(insn, atTarget != 0, atNext != 0);
+            } else {
+                emit.interpretNow();
+            }
+            pc += insn.length;
+        }
+        if (continues) {
+            emit.instruction(pc, 0);
+            emit.jump(0, pc, atNext != 0);
+        }
+        emit.finish();
+        return add(linear, page, mode, length, base, nativeEntry, false);
+    }
+
+    /** A block whose first instruction is the interpreter's. */
+    private Block interpreted(long linear, long page, int mode, int length, int base) {
+        emit.instruction(linear, 0);
+        emit.interpretNow();
+        int entry = base + emit.out.position();
+        emit.flags(false, true);
+        emit.interpretNow();
+        return add(linear, page, mode, length, entry, base, true);
+    }
+
+    private Block add(long linear, long page, int mode, int length, int entry, int nativeEntry, boolean interpreted) {
+        cache.write(emit.out);
+        Block block = new Block(linear, page, mode, length, entry, nativeEntry, interpreted);
+        cache.add(block);
+        return block;
+    }
+
+    /** Flags that may be looked at from an address on. */
+    private int lookAhead(long linear) {
+        if (strict || (linear & -PAGE) != codeStart) {
+            return Flags.ALL;
+        }
+        int read = 0;
+        int unknown = Flags.ALL;
+        int at = (int) (linear - codeStart);
+        for (int i = 0; i < LOOK_AHEAD && at < PAGE; i++) {
+            if (Decoder.decode(code, at, PAGE, 8, ahead) < 0) {
+                break;
+            }
+            int now = Flags.before(ahead, 0) & unknown;
+            read |= now;
+            unknown &= Flags.before(ahead, unknown) & ~now;
+            if (unknown == 0) {
+                return read;
+            }
+            if (!PlainCode.supports(ahead) && !SpecialCode.supports(ahead)) {
+                break;
+            }
+            at += ahead.length;
+        }
+        return read | unknown;
+    }
+}
