@@ -9,7 +9,7 @@ key=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
 for cipher in aes-128-cbc aes-256-ctr camellia-128-cbc aria-256-ctr chacha20; do
     openssl enc -$cipher -K ${key} -iv 00112233445566778899aabbccddeeff -in data 2>/dev/null | openssl dgst -sha256
 done
-openssl genrsa -out rsa.pem 1024 2>/dev/null && openssl dgst -sha256 -sign rsa.pem -out signature data
+openssl genrsa -out rsa.pem 512 2>/dev/null && openssl dgst -sha256 -sign rsa.pem -out signature data
 openssl rsa -in rsa.pem -pubout -out rsa.pub 2>/dev/null && openssl dgst -sha256 -verify rsa.pub -signature signature data
 openssl ecparam -name prime256v1 -genkey -noout -out ec.pem && openssl dgst -sha256 -sign ec.pem -out signature data
 openssl ec -in ec.pem -pubout -out ec.pub 2>/dev/null && openssl dgst -sha256 -verify ec.pub -signature signature data
