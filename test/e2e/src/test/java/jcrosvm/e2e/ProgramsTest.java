@@ -40,7 +40,6 @@ class ProgramsTest {
     }
 
     @Test
-    @Tag("long")
     void compilerPythonAndStress() throws Exception {
         Path programs = GUESTS.programs(
                 "big",
