@@ -13,6 +13,10 @@ final class Block {
     final int mode;
     /** Bytes of guest code that it depends on. */
     final int length;
+    /** Physical address of the page that the only instruction ends in, or {@link #ONE_PAGE}. */
+    final long second;
+
+    static final long ONE_PAGE = -1;
     /** Host offset of the entry with the flags in {@link Frame#FLAGS}. */
     final int entry;
     /** Host offset of the entry with the flags in the host's register. */
@@ -26,14 +30,14 @@ final class Block {
     @Nullable
     Block nextInTable;
 
-    @Nullable
-    Block nextInPage;
+    boolean dropped;
 
-    Block(long linear, long page, int mode, int length, int entry, int nativeEntry, boolean interpreted) {
+    Block(long linear, long page, int mode, int length, long second, int entry, int nativeEntry, boolean interpreted) {
         this.linear = linear;
         this.page = page;
         this.mode = mode;
         this.length = length;
+        this.second = second;
         this.entry = entry;
         this.nativeEntry = nativeEntry;
         this.interpreted = interpreted;
@@ -63,8 +67,9 @@ final class Block {
         links[linkCount++] = site;
     }
 
-    boolean overlaps(int offset, int size) {
-        int start = (int) linear & 4095;
+    /** Whether it depends on a piece of one of its pages. */
+    boolean overlaps(long changed, int offset, int size) {
+        int start = ((int) linear & 4095) - (changed == page ? 0 : 4096);
         return start < offset + size && offset < start + length;
     }
 }

@@ -2,8 +2,10 @@ package jcrosvm.hypervisor.soft.translate;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import jcrosvm.base.io.ExecutableMemory;
 import jcrosvm.hypervisor.soft.mmu.CodePages;
@@ -33,7 +35,7 @@ final class CodeCache implements CodePages.Listener, Tlb.Listener, AutoCloseable
     private int generation;
 
     private final @Nullable Block[] table = new @Nullable Block[TABLE];
-    private final Map<Long, Block> pages = new HashMap<>();
+    private final Map<Long, List<Block>> pages = new HashMap<>();
 
     // Linked jumps to other pages.
     private final LinkList globalLinks = new LinkList();
@@ -104,7 +106,14 @@ final class CodeCache implements CodePages.Listener, Tlb.Listener, AutoCloseable
         int slot = slot(block.linear, block.mode);
         block.nextInTable = table[slot];
         table[slot] = block;
-        block.nextInPage = pages.put(block.page, block);
+        enter(block.page, block);
+        if (block.second != Block.ONE_PAGE) {
+            enter(block.second, block);
+        }
+    }
+
+    private void enter(long page, Block block) {
+        pages.computeIfAbsent(page, p -> new ArrayList<>()).add(block);
     }
 
     // Links
@@ -115,7 +124,9 @@ final class CodeCache implements CodePages.Listener, Tlb.Listener, AutoCloseable
             compactLinks(to);
         }
         to.addLink(site);
-        if ((sites.info(site) & Sites.SAME_PAGE) == 0 || sites.address(site) != to.page) {
+        if ((sites.info(site) & Sites.SAME_PAGE) == 0
+                || sites.address(site) != to.page
+                || to.second != Block.ONE_PAGE) {
             (global ? globalLinks : localLinks).add(site);
             remember(to.linear);
         }
@@ -203,26 +214,27 @@ final class CodeCache implements CodePages.Listener, Tlb.Listener, AutoCloseable
 
     @Override
     public void codeChanged(long page, int offset, int length) {
-        Block first = pages.get(page);
-        Block kept = null;
-        for (Block block = first; block != null; ) {
-            Block next = block.nextInPage;
-            if (block.overlaps(offset, length)) {
+        List<Block> blocks = pages.get(page);
+        if (blocks == null) {
+            return;
+        }
+        int kept = 0;
+        for (Block block : blocks) {
+            if (block.dropped) {
+                continue;
+            }
+            if (block.overlaps(page, offset, length)) {
                 drop(block);
             } else {
-                block.nextInPage = kept;
-                kept = block;
+                blocks.set(kept++, block);
             }
-            block = next;
         }
-        if (kept != null) {
-            pages.put(page, kept);
-        } else if (first != null) {
-            pages.remove(page);
-        }
+        blocks.subList(kept, blocks.size()).clear();
     }
 
-    private void drop(Block block) {
+    /** Nothing leads to the block any more. */
+    void drop(Block block) {
+        block.dropped = true;
         int[] links = block.links();
         for (int i = 0; i < block.linkCount(); i++) {
             unlink(links[i]);

@@ -22,7 +22,10 @@ final class Statistics {
     void count(Cpu cpu, Mmu mmu) {
         int length = mmu.fetch(cpu.rip(), code, 0, code.length);
         boolean whole = Decoder.decode(code, 0, length, cpu.codeSize(), insn) > 0;
-        count(!whole ? "over the end of a page" : insn.form.mnemonic() + (insn.memory ? " memory" : ""));
+        count(
+                !whole
+                        ? "over the end of a page"
+                        : insn.form.mnemonic() + " " + insn.op + (insn.memory ? " memory" : ""));
     }
 
     void count(String what) {

@@ -113,7 +113,19 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private @Nullable Block find(long linear) {
         long physical = mmu.physicalOfCode(linear);
         Block block = cache.find(linear, physical & -4096, mode);
-        return block != null ? block : translator.translate(linear, physical, mode);
+        if (block != null) {
+            if (block.second == Block.ONE_PAGE || mmu.physicalOfCode((linear | 4095) + 1) == block.second) {
+                return block;
+            }
+            cache.drop(block);
+        }
+        return translator.translate(linear, physical, mode);
+    }
+
+    /** Of a block that was just found. */
+    private boolean isGlobal(Block block) {
+        return mmu.isGlobalCode(block.linear)
+                && (block.second == Block.ONE_PAGE || mmu.isGlobalCode((block.linear | 4095) + 1));
     }
 
     /** Where to enter again, or -1. */
@@ -183,7 +195,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             return -1;
         }
         if (cache.generation() == generation) {
-            cache.link(site, block, mmu.isGlobalCode(target));
+            cache.link(site, block, isGlobal(block));
         }
         return block.entry;
     }
@@ -200,7 +212,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             interpret();
             return -1;
         }
-        cache.jump(Translator.context(mode), block, mmu.isGlobalCode(target));
+        cache.jump(Translator.context(mode), block, isGlobal(block));
         return block.entry;
     }
 

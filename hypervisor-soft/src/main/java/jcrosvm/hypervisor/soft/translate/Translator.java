@@ -4,6 +4,7 @@ import java.util.Arrays;
 import jcrosvm.hypervisor.soft.isa.Decoder;
 import jcrosvm.hypervisor.soft.isa.Insn;
 import jcrosvm.hypervisor.soft.isa.Op;
+import jcrosvm.hypervisor.soft.mmu.CodePages;
 import jcrosvm.hypervisor.soft.mmu.Mmu;
 import jcrosvm.hypervisor.soft.mmu.Tlb;
 import org.jspecify.annotations.Nullable;
@@ -29,8 +30,8 @@ final class Translator {
     /** All flags count as live at the end of each block. */
     private final boolean strict;
 
-    private final byte[] code = new byte[PAGE];
-    private final byte[] again = new byte[PAGE];
+    private final byte[] code = new byte[PAGE + Decoder.MAX_LENGTH];
+    private final byte[] again = new byte[PAGE + Decoder.MAX_LENGTH];
     /** Linear address of code[0]. */
     private long codeStart;
 
@@ -67,20 +68,43 @@ final class Translator {
     @Nullable
     Block translate(long linear, long physical, int mode) {
         int offset = (int) linear & PAGE - 1;
-        if (!mmu.memory().codePages().mark(physical, 1)) {
+        CodePages marks = mmu.memory().codePages();
+        if (!marks.mark(physical, 1)) {
             return null;
         }
         codeStart = linear & -PAGE;
         while (true) {
             mmu.fetch(codeStart, code, 0, PAGE);
+            long second = Block.ONE_PAGE;
             int count = decode(linear, mode);
+            if (count == 0) {
+                second = decodeOverEnd(linear);
+                count = second == Block.ONE_PAGE ? 0 : 1;
+            }
             int length = count == 0 ? PAGE - offset : length(count);
-            mmu.memory().codePages().mark(physical, length);
-            mmu.fetch(linear, again, offset, length);
+            int within = Math.min(length, PAGE - offset);
+            marks.mark(physical, within);
+            mmu.fetch(linear, again, offset, within);
+            if (length > within) {
+                marks.mark(second, length - within);
+                mmu.fetch(codeStart + PAGE, again, PAGE, length - within);
+            }
             if (Arrays.equals(code, offset, offset + length, again, offset, offset + length)) {
-                return emit(linear, physical & -PAGE, mode, count, length);
+                return emit(linear, physical & -PAGE, mode, count, length, second);
             }
         }
+    }
+
+    /** Decodes one instruction that ends in the next page; returns that page's physical address if all is well. */
+    private long decodeOverEnd(long linear) {
+        long next = codeStart + PAGE;
+        long physical = mmu.physicalOfCode(next);
+        int at = (int) linear & PAGE - 1;
+        if (!mmu.memory().codePages().mark(physical, 1)) {
+            return Block.ONE_PAGE;
+        }
+        mmu.fetch(next, code, PAGE, Decoder.MAX_LENGTH);
+        return Decoder.decode(code, at, code.length, 8, insns[0]) > 0 ? physical : Block.ONE_PAGE;
     }
 
     private int length(int count) {
@@ -113,18 +137,18 @@ final class Translator {
         return PlainCode.supports(insn) && (insn.op != Op.SIMD || (mode & MODE_SSE) != 0);
     }
 
-    private Block emit(long linear, long page, int mode, int count, int length) {
+    private Block emit(long linear, long page, int mode, int count, int length, long second) {
         int base = cache.reserve(LONGEST);
         emit.begin(base, context(mode), page);
         long end = linear + length;
         if (count == 0) {
-            return interpreted(linear, page, mode, length, base);
+            return interpreted(linear, page, mode, length, second, base);
         }
         Insn last = insns[count - 1];
         boolean isBranch = BranchCode.supports(last);
         boolean continues = !isBranch && (isPlain(last, mode) || SpecialCode.supports(last));
         if (count == 1 && !isBranch && !continues) {
-            return interpreted(linear, page, mode, length, base);
+            return interpreted(linear, page, mode, length, second, base);
         }
         int atTarget = Flags.ALL;
         int atNext = Flags.ALL;
@@ -168,22 +192,30 @@ final class Translator {
             emit.jump(0, pc, atNext != 0);
         }
         emit.finish();
-        return add(linear, page, mode, length, base, nativeEntry, false);
+        return add(linear, page, mode, length, second, base, nativeEntry, false);
     }
 
     /** A block whose first instruction is the interpreter's. */
-    private Block interpreted(long linear, long page, int mode, int length, int base) {
+    private Block interpreted(long linear, long page, int mode, int length, long second, int base) {
         emit.instruction(linear, 0);
         emit.interpretNow();
         int entry = base + emit.out.position();
         emit.flags(false, true);
         emit.interpretNow();
-        return add(linear, page, mode, length, entry, base, true);
+        return add(linear, page, mode, length, second, entry, base, true);
     }
 
-    private Block add(long linear, long page, int mode, int length, int entry, int nativeEntry, boolean interpreted) {
+    private Block add(
+            long linear,
+            long page,
+            int mode,
+            int length,
+            long second,
+            int entry,
+            int nativeEntry,
+            boolean interpreted) {
         cache.write(emit.out);
-        Block block = new Block(linear, page, mode, length, entry, nativeEntry, interpreted);
+        Block block = new Block(linear, page, mode, length, second, entry, nativeEntry, interpreted);
         cache.add(block);
         return block;
     }
