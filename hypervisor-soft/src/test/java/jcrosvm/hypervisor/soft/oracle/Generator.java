@@ -105,7 +105,12 @@ final class Generator {
     private final Random random;
     private final long window;
     private final RandomEncoder encoder;
-    private final Insn insn = new Insn();
+    /** The last plain instruction, where its operand is in memory (or 0), and the registers that were set up for it. */
+    final Insn insn = new Insn();
+
+    long operandAddress;
+    int setUp;
+
     private final List<Integer> pool = new ArrayList<>();
     private final Map<String, BitSet> byName = new HashMap<>();
     /** Numbers of the forms that were generated. */
@@ -219,7 +224,7 @@ final class Generator {
     }
 
     /** Bits of the registers that a plain instruction must not touch in {@code forbidden}. */
-    private void plain(Sequence s, int number, int forbidden) {
+    void plain(Sequence s, int number, int forbidden) {
         if (!encoder.encode(number, insn)) {
             return;
         }
@@ -302,6 +307,7 @@ final class Generator {
             }
             displacement(code, target - next);
         }
+        setUp = fixed;
         s.add(setup);
         s.add(form.mnemonic(), code, insn.length);
         covered.set(number);
@@ -364,6 +370,7 @@ final class Generator {
     /** Makes the memory operand one of the window; returns the registers it set, or -1. */
     private int memory(Sequence s, byte[] code, int fixed) {
         int size = 1;
+        operandAddress = 0;
         for (int i = 0; i < Insn.OPERANDS; i++) {
             if (insn.kind[i] == OperandKind.MEMORY) {
                 size = insn.size[i];
@@ -376,6 +383,7 @@ final class Generator {
         if (insn.base == Insn.RIP) {
             return size <= 16 ? 0 : -1;
         }
+        operandAddress = address;
         if (insn.modrm < 0) {
             int at = RandomEncoder.displacementOffset(insn);
             for (int i = 0; i < 8; i++) {
@@ -386,6 +394,7 @@ final class Generator {
         int base = insn.base;
         int index = insn.index;
         if (base == Cpu.RSP) {
+            operandAddress = 0;
             boolean near = insn.disp >= -128 && insn.disp < 128 && index == Insn.NONE;
             return near && !insn.form.has(Form.ALIGNED_16) && size < 100 ? 0 : -1;
         }
@@ -400,6 +409,7 @@ final class Generator {
                 return -1;
             }
             set(s, index, rest / factor);
+            operandAddress = rest / factor * factor + insn.disp;
             return 1 << index;
         }
         if (index >= 0) {
