@@ -15,10 +15,18 @@ import jcrosvm.hypervisor.soft.mmu.Mmu;
 import jcrosvm.hypervisor.soft.mmu.Outside;
 import jcrosvm.hypervisor.soft.mmu.PhysicalMemory;
 import jcrosvm.hypervisor.soft.translate.NativeUnit;
-import jcrosvm.hypervisor.soft.translate.StrictTranslation;
+import jcrosvm.hypervisor.soft.translate.Translation;
 
 /** A processor in 64-bit user mode that sees code and data at the addresses at which the host sees its own copies. */
 final class GuestMachine implements Outside, Msrs, Apic, AutoCloseable {
+    enum Processor {
+        INTERPRETED,
+        /** Translated, with all flags right wherever it stops. */
+        STRICT,
+        /** Translated as in earnest. */
+        TRANSLATED
+    }
+
     static final long PRESENT = 1;
     static final long WRITABLE = 2;
     static final long USER = 4;
@@ -45,7 +53,7 @@ final class GuestMachine implements Outside, Msrs, Apic, AutoCloseable {
     private final long dataAddress;
 
     /** Maps code and data, whose sizes are of whole pages, to these linear addresses. */
-    GuestMachine(boolean translate, long codeAddress, int codeSize, long dataAddress, int dataSize) {
+    GuestMachine(Processor processor, long codeAddress, int codeSize, long dataAddress, int dataSize) {
         ram = Mapping.anonymous(TABLES + codeSize + dataSize);
         code = ram.segment().asSlice(TABLES, codeSize);
         data = ram.segment().asSlice(TABLES + codeSize, dataSize);
@@ -80,7 +88,10 @@ final class GuestMachine implements Outside, Msrs, Apic, AutoCloseable {
         mmu.rightsChanged();
         mmu.flush(true);
         Interpreter interpreter = new Interpreter(cpu, mmu, this, system, unit);
-        engine = translate ? StrictTranslation.engine(cpu, mmu, interpreter, system.debugging()) : interpreter;
+        boolean strict = processor == Processor.STRICT;
+        engine = processor == Processor.INTERPRETED
+                ? interpreter
+                : Translation.engine(cpu, mmu, interpreter, system.debugging(), strict);
     }
 
     private void map(long linear, long physical, long rights) {

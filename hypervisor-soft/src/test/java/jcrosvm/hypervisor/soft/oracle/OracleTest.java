@@ -4,14 +4,17 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import jcrosvm.hypervisor.soft.oracle.GuestMachine.Processor;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Our processor against the one that runs this test. {@code -Dtests.seed=} repeats a run. */
 final class OracleTest {
-    private static final long SHORT_SECONDS = 3;
+    private static final long SHORT_SECONDS = 2;
     private static final long LONG_SEQUENCES = 10_000_000;
+    private static final long LONG_SECONDS = 24 * 3600;
 
     @BeforeAll
     static void host() {
@@ -19,10 +22,10 @@ final class OracleTest {
         assumeTrue(Files.isReadable(Path.of("/proc/cpuinfo")), "needs Linux's /proc/cpuinfo");
     }
 
-    private static void run(int engines, long sequences, long seconds) throws Exception {
+    private static void run(Processor processor, long sequences, long seconds) throws Exception {
         long seed = Long.getLong("tests.seed", System.nanoTime());
-        System.out.println("Oracle: tests.seed=" + seed);
-        try (Oracle oracle = new Oracle(seed, engines)) {
+        System.out.println("Oracle: " + processor + ", tests.seed=" + seed);
+        try (Oracle oracle = new Oracle(seed, processor)) {
             long end = System.nanoTime() + seconds * 1_000_000_000;
             while (oracle.run < sequences && System.nanoTime() < end) {
                 oracle.batch();
@@ -31,14 +34,16 @@ final class OracleTest {
         }
     }
 
-    @Test
-    void interpreter() throws Exception {
-        run(Oracle.INTERPRETED, Long.MAX_VALUE, SHORT_SECONDS);
+    @ParameterizedTest
+    @EnumSource
+    void forSeconds(Processor processor) throws Exception {
+        run(processor, Long.MAX_VALUE, SHORT_SECONDS);
     }
 
-    @Test
+    @ParameterizedTest
+    @EnumSource
     @Tag("long")
-    void interpreterLong() throws Exception {
-        run(Oracle.INTERPRETED, LONG_SEQUENCES, 24 * 3600);
+    void forLong(Processor processor) throws Exception {
+        run(processor, LONG_SEQUENCES, LONG_SECONDS);
     }
 }
