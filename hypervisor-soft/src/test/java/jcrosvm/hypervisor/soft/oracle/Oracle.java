@@ -11,7 +11,6 @@ import jcrosvm.hypervisor.soft.cpu.StateLayout;
 import jcrosvm.hypervisor.soft.isa.Decoder;
 import jcrosvm.hypervisor.soft.isa.Form;
 import org.jspecify.annotations.Nullable;
-import jcrosvm.hypervisor.soft.isa.Form;
 
 /** Runs random sequences on the host and on a processor of ours and compares what they leave behind. */
 final class Oracle implements AutoCloseable {
@@ -31,6 +30,7 @@ final class Oracle implements AutoCloseable {
     private final GuestMachine guest;
     /** Flags count only where something reads them. */
     private final boolean relaxed;
+
     private final Generator generator;
     private final Mapping image = Mapping.anonymous(Generator.WINDOW);
     private final Mapping before = Mapping.anonymous(PAGE);

@@ -33,8 +33,24 @@ final class TableOnHostTest {
     private static final int ROUNDS = 12;
     /** Memory beside the operand. */
     private static final Set<Op> IMPLICIT_MEMORY = EnumSet.of(
-            Op.PUSH, Op.POP, Op.PUSHF, Op.POPF, Op.PUSH_SREG, Op.ENTER, Op.LEAVE, Op.MOVS, Op.CMPS, Op.STOS, Op.LODS,
-            Op.SCAS, Op.MASKMOV, Op.XLAT, Op.BT, Op.BTS, Op.BTR, Op.BTC);
+            Op.PUSH,
+            Op.POP,
+            Op.PUSHF,
+            Op.POPF,
+            Op.PUSH_SREG,
+            Op.ENTER,
+            Op.LEAVE,
+            Op.MOVS,
+            Op.CMPS,
+            Op.STOS,
+            Op.LODS,
+            Op.SCAS,
+            Op.MASKMOV,
+            Op.XLAT,
+            Op.BT,
+            Op.BTS,
+            Op.BTR,
+            Op.BTC);
 
     private final long seed = Long.getLong("tests.seed", System.nanoTime());
     private final Random random = new Random(seed);
@@ -44,8 +60,12 @@ final class TableOnHostTest {
     private final MemorySegment registers = host.registers.segment();
     private final MemorySegment memory = host.window.segment();
     private final MemorySegment image = Mapping.anonymous(Generator.WINDOW).segment();
-    private final MemorySegment[] before = {Mapping.anonymous(4096).segment(), Mapping.anonymous(4096).segment()};
-    private final MemorySegment[] after = {Mapping.anonymous(4096).segment(), Mapping.anonymous(4096).segment()};
+    private final MemorySegment[] before = {
+        Mapping.anonymous(4096).segment(), Mapping.anonymous(4096).segment()
+    };
+    private final MemorySegment[] after = {
+        Mapping.anonymous(4096).segment(), Mapping.anonymous(4096).segment()
+    };
     private final Map<String, String> wrong = new TreeMap<>();
 
     @Test
@@ -117,8 +137,7 @@ final class TableOnHostTest {
     private static int explicit(Insn insn, int kind, int access) {
         int set = 0;
         for (int i = 0; i < insn.form.accesses().length; i++) {
-            boolean same = insn.kind[i] == kind
-                    || kind == OperandKind.GPR && insn.kind[i] == OperandKind.HIGH_BYTE;
+            boolean same = insn.kind[i] == kind || kind == OperandKind.GPR && insn.kind[i] == OperandKind.HIGH_BYTE;
             if (same && (insn.form.accesses()[i] & access) != 0) {
                 set |= 1 << insn.register[i];
             }
@@ -279,6 +298,7 @@ final class TableOnHostTest {
     /** Every form in the pool has a number. */
     @Test
     void poolIsOfTheTable() {
-        Assertions.assertThat(generator.pool()).allMatch(n -> n > 0 && n < Decoder.forms().size());
+        Assertions.assertThat(generator.pool())
+                .allMatch(n -> n > 0 && n < Decoder.forms().size());
     }
 }

@@ -11,8 +11,7 @@ public final class Translation {
     private Translation() {}
 
     /** With {@code strict}, flags that nobody will look at are right at the end of each block, too. */
-    public static Engine engine(
-            Cpu cpu, Mmu mmu, Interpreter interpreter, Debugging debugging, boolean strict) {
+    public static Engine engine(Cpu cpu, Mmu mmu, Interpreter interpreter, Debugging debugging, boolean strict) {
         return new TranslatingEngine(cpu, mmu, interpreter, debugging, strict);
     }
 }
