@@ -65,9 +65,13 @@ final class SoftIrqChip implements IrqChip {
     }
 
     private void triggered(int gsi, EventFd trigger) {
-        if (trigger.drain() > 0) {
-            routes.getOrDefault(gsi, List.of()).forEach(this::signal);
+        synchronized (this) {
+            if (!irqFds.contains(new IrqFd(gsi, trigger))) {
+                return; // and closed, perhaps
+            }
+            trigger.drain();
         }
+        routes.getOrDefault(gsi, List.of()).forEach(this::signal);
     }
 
     @Override

@@ -33,9 +33,7 @@ public final class LocalApic implements Apic {
 
     // All guarded by this.
     private final RegisterPage page = new RegisterPage();
-    private final VectorSet inService = new VectorSet(page, ApicRegister.ISR);
-    private final VectorSet levels = new VectorSet(page, ApicRegister.TMR);
-    private final VectorSet requests = new VectorSet(page, ApicRegister.IRR);
+    private final InterruptQueue queue = new InterruptQueue(page);
     private final ApicTimer timer;
     private int errors; // since the last write of the ESR
     private int startupVector;
@@ -84,7 +82,7 @@ public final class LocalApic implements Apic {
     private void identify() {
         page.set(ApicRegister.ID, isX2Apic() ? id : id << 24);
         if (isX2Apic()) {
-            page.set(ApicRegister.LDR, id >> 4 << 16 | 1 << (id & 15));
+            page.set(ApicRegister.LDR, LogicalAddress.ofX2Apic(id));
         }
     }
 
@@ -251,48 +249,30 @@ public final class LocalApic implements Apic {
         announce();
     }
 
-    /** SDM volume 3, 11.8.3.1. */
     synchronized int processorPriority() {
-        int task = page.get(ApicRegister.TPR);
-        int served = Math.max(0, inService.highest());
-        return (task & 0xf0) >= (served & 0xf0) ? task : served & 0xf0;
-    }
-
-    private int deliverable() {
-        int vector = requests.highest();
-        return vector >= 0 && (vector & 0xf0) > (processorPriority() & 0xf0) ? vector : -1;
+        return queue.processorPriority();
     }
 
     private void announce() {
-        if (deliverable() >= 0) {
+        if (queue.deliverable() >= 0) {
             processor.signal(Pending.INTERRUPT);
         }
     }
 
     /** Whether {@link #acknowledge} would find an interrupt. */
     public synchronized boolean hasInterrupt() {
-        return deliverable() >= 0;
+        return queue.deliverable() >= 0;
     }
 
     /** Takes the interrupt that is to be delivered into service: its vector, or -1 when there is none. */
     public synchronized int acknowledge() {
-        int vector = deliverable();
-        if (vector >= 0) {
-            requests.remove(vector);
-            inService.add(vector);
-        }
-        return vector;
+        return queue.acknowledge();
     }
 
     private void endInterrupt() {
         int ended;
         synchronized (this) {
-            int vector = inService.highest();
-            if (vector < 0) {
-                return;
-            }
-            inService.remove(vector);
-            ended = levels.contains(vector) ? vector : -1;
+            ended = queue.end();
             announce();
         }
         if (ended >= 0) {
@@ -313,18 +293,9 @@ public final class LocalApic implements Apic {
 
     /** @return whether a message to this destination is for it (SDM volume 3, 11.6.2, 11.12.10) */
     synchronized boolean matches(int destination, boolean logical) {
-        if (!logical) {
-            return destination == id;
-        }
-        int ldr = page.get(ApicRegister.LDR);
-        if (isX2Apic()) {
-            return ldr >>> 16 == destination >>> 16 && (ldr & destination & 0xffff) != 0;
-        }
-        int address = ldr >>> 24;
-        if (page.get(ApicRegister.DFR) >>> 28 == ApicRegister.DFR_FLAT) {
-            return (address & destination) != 0;
-        }
-        return address >> 4 == destination >> 4 && (address & destination & 0xf) != 0;
+        return logical
+                ? LogicalAddress.matches(page.get(ApicRegister.LDR), page.get(ApicRegister.DFR), isX2Apic(), destination)
+                : destination == id;
     }
 
     /** Whether lowest-priority delivery may choose it. */
@@ -368,12 +339,7 @@ public final class LocalApic implements Apic {
             error(ApicRegister.ERROR_RECEIVE_VECTOR);
             return;
         }
-        if (level) {
-            levels.add(vector);
-        } else {
-            levels.remove(vector);
-        }
-        requests.add(vector);
+        queue.request(vector, level);
         announce();
     }
 
