@@ -11,7 +11,7 @@ import jcrosvm.hypervisor.IoEventAddress;
 final class IoEvents {
     private record Entry(IoEventAddress at, EventFd event) {
         boolean isHitBy(boolean port, long address, int size, long value) {
-            if (at.address() != address || at.portIo() != port || at.size() != 0 && at.size() != size) {
+            if (at.address() != address || at.portIo() != port || (at.size() != 0 && at.size() != size)) {
                 return false;
             }
             OptionalLong match = at.match();

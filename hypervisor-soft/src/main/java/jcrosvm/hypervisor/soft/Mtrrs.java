@@ -65,7 +65,7 @@ final class Mtrrs {
         if (isVariable(index)) {
             boolean mask = (index & 1) != 0;
             long address = (1L << SoftCpuid.PHYSICAL_BITS) - 4096;
-            if ((value & ~(address | (mask ? VALID : 0xff))) != 0 || !mask && !isType(value & 0xff)) {
+            if ((value & ~(address | (mask ? VALID : 0xff))) != 0 || (!mask && !isType(value & 0xff))) {
                 return false;
             }
             variable[index - PHYSICAL_BASE] = value;
@@ -83,7 +83,7 @@ final class Mtrrs {
             return false;
         }
         for (int shift = 0; shift < Long.SIZE; shift += 8) {
-            if (!isType(value >>> shift & 0xff)) {
+            if (!isType((value >>> shift) & 0xff)) {
                 return false;
             }
         }
@@ -92,6 +92,6 @@ final class Mtrrs {
     }
 
     private static boolean isType(long type) {
-        return type == 0 || type == 1 || type >= 4 && type <= 6;
+        return type == 0 || type == 1 || (type >= 4 && type <= 6);
     }
 }

@@ -67,7 +67,7 @@ final class ParavirtualClock {
             return;
         }
         int version = memory.getInt(at) | 1;
-        int flags = memory.getByte(at + 29) & FLAG_STOPPED | FLAG_STABLE | (paused ? FLAG_STOPPED : 0);
+        int flags = (memory.getByte(at + 29) & FLAG_STOPPED) | FLAG_STABLE | (paused ? FLAG_STOPPED : 0);
         memory.putInt(at, version);
         java.lang.invoke.VarHandle.fullFence();
         long now = clock.nanos();

@@ -60,7 +60,7 @@ final class RegisterAccess {
                 (int) c.limit[n],
                 a & Cpu.ATTR_TYPE,
                 (a & Cpu.ATTR_P) != 0,
-                a >> Cpu.ATTR_DPL_SHIFT & 3,
+                (a >> Cpu.ATTR_DPL_SHIFT) & 3,
                 (a & Cpu.ATTR_DB) != 0,
                 (a & Cpu.ATTR_S) != 0,
                 (a & Cpu.ATTR_L) != 0,
@@ -73,7 +73,7 @@ final class RegisterAccess {
         c.selector[n] = s.selector();
         c.segmentBase(n, s.base());
         c.limit[n] = Integer.toUnsignedLong(s.limit());
-        c.attributes[n] = s.type() & Cpu.ATTR_TYPE
+        c.attributes[n] = (s.type() & Cpu.ATTR_TYPE)
                 | (s.present() ? Cpu.ATTR_P : 0)
                 | s.dpl() << Cpu.ATTR_DPL_SHIFT
                 | (s.defaultSize() ? Cpu.ATTR_DB : 0)

@@ -58,7 +58,7 @@ final class ResetState {
         cpu.gdtLimit = 0xffff;
         cpu.idtBase = 0;
         cpu.idtLimit = 0xffff;
-        cpu.cr0 = cpu.cr0 & (Control.CR0_NW | Control.CR0_CD) | Control.CR0_ET;
+        cpu.cr0 = (cpu.cr0 & (Control.CR0_NW | Control.CR0_CD)) | Control.CR0_ET;
         cpu.cr2 = 0;
         cpu.cr3 = 0;
         cpu.cr4 = 0;

@@ -85,7 +85,7 @@ final class RunLoop implements LocalApic.Processor {
         boolean interrupt = external || apic.hasInterrupt();
         boolean open = cpu.flag(Rflags.IF);
         if (cpu.halted) {
-            if (interrupt && open || nmiRequests > 0 && !cpu.nmiBlocked) {
+            if ((interrupt && open) || (nmiRequests > 0 && !cpu.nmiBlocked)) {
                 cpu.halted = false;
             } else {
                 cpu.interruptWaiting = false;
@@ -118,7 +118,7 @@ final class RunLoop implements LocalApic.Processor {
             if (vector >= 0 && !core.interrupt(vector)) {
                 return VcpuExit.SHUTDOWN;
             }
-            interrupt = apic.hasInterrupt() || apic.acceptsExternalInterrupts() && handler.externalInterrupt();
+            interrupt = apic.hasInterrupt() || (apic.acceptsExternalInterrupts() && handler.externalInterrupt());
         }
         cpu.interruptWaiting = interrupt || nmiRequests > 0;
         core.run();

@@ -143,7 +143,7 @@ final class SoftCpuid {
         byte[] bytes = text.getBytes(StandardCharsets.US_ASCII);
         int value = 0;
         for (int i = 0; i < Integer.BYTES && at + i < bytes.length; i++) {
-            value |= bytes[at + i] << 8 * i;
+            value |= bytes[at + i] << (8 * i);
         }
         return value;
     }

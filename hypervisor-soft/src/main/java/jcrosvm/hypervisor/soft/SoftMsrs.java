@@ -187,14 +187,14 @@ final class SoftMsrs implements Msrs {
         boolean modeChanges = ((value ^ cpu.efer) & Control.EFER_LME) != 0;
         require((value & ~(EFER_WRITABLE | Control.EFER_LMA)) == 0);
         require(!modeChanges || (cpu.cr0 & Control.CR0_PG) == 0);
-        cpu.efer = value & EFER_WRITABLE | cpu.efer & Control.EFER_LMA;
+        cpu.efer = (value & EFER_WRITABLE) | (cpu.efer & Control.EFER_LMA);
         cpu.modeChanged();
         pagingChanged.run();
     }
 
     private static boolean isPat(long value) {
         for (int shift = 0; shift < Long.SIZE; shift += 8) {
-            long type = value >>> shift & 0xff;
+            long type = (value >>> shift) & 0xff;
             if (type > 7 || type == 2 || type == 3) {
                 return false;
             }
@@ -215,7 +215,7 @@ final class SoftMsrs implements Msrs {
         answer[3] = found.edx();
         if (leaf == 1) {
             boolean osXsave = (cpu.cr4 & Control.CR4_OSXSAVE) != 0;
-            answer[2] = answer[2] & ~SoftCpuid.LEAF_1_ECX_OSXSAVE | (osXsave ? SoftCpuid.LEAF_1_ECX_OSXSAVE : 0);
+            answer[2] = (answer[2] & ~SoftCpuid.LEAF_1_ECX_OSXSAVE) | (osXsave ? SoftCpuid.LEAF_1_ECX_OSXSAVE : 0);
         }
         if ((leaf == 1 || leaf == 0x8000_0001) && !apic.isEnabled()) {
             answer[3] &= ~SoftCpuid.LEAF_1_EDX_APIC;

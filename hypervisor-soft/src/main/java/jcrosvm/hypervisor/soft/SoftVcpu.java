@@ -255,7 +255,7 @@ final class SoftVcpu implements Vcpu {
 
     private static byte[] part(VcpuState state, String name, int size) {
         byte[] bytes = state.parts().get(name);
-        if (bytes == null || size >= 0 && bytes.length != size) {
+        if (bytes == null || (size >= 0 && bytes.length != size)) {
             throw new VmmException("the saved processor has no " + name + " of the software processor's kind");
         }
         return bytes;

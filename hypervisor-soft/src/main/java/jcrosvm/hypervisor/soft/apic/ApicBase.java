@@ -26,7 +26,7 @@ final class ApicBase {
 
     /** Whether the register goes from one value to the other (SDM volume 3, 11.12.5). */
     static boolean isValid(long from, long to, int physicalBits) {
-        long allowed = (1L << physicalBits) - 1 & ADDRESS
+        long allowed = (((1L << physicalBits) - 1) & ADDRESS)
                 | LocalApic.BASE_ENABLED
                 | LocalApic.BASE_X2APIC
                 | LocalApic.BASE_BOOT_PROCESSOR;

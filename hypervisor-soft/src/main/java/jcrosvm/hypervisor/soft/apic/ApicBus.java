@@ -26,10 +26,10 @@ public final class ApicBus {
      * @param address with bits 8 to 31 of an x2APIC destination in bits 40 to 63
      */
     public void message(long address, int data) {
-        int destination = (int) (address >> 12) & 0xff | (int) (address >>> 32) & ~0xff;
-        boolean logical = (address & 1 << 2) != 0;
-        boolean redirect = (address & 1 << 3) != 0;
-        int command = data & (0x7ff | Message.LEVEL) | Message.ASSERT | (logical ? Message.LOGICAL : 0);
+        int destination = ((int) (address >> 12) & 0xff) | ((int) (address >>> 32) & ~0xff);
+        boolean logical = (address & (1 << 2)) != 0;
+        boolean redirect = (address & (1 << 3)) != 0;
+        int command = (data & (0x7ff | Message.LEVEL)) | Message.ASSERT | (logical ? Message.LOGICAL : 0);
         if (redirect && logical && Message.mode(command) == Message.FIXED) {
             command = Message.withMode(command, Message.LOWEST_PRIORITY);
         }

@@ -108,7 +108,7 @@ final class ApicTimer {
 
     // 0b0000 divides by 2, ... 0b1010 by 128, 0b1011 by 1.
     private int shift() {
-        return (divide & 3 | divide >> 1 & 4) + 1 & 7;
+        return (((divide & 3) | ((divide >> 1) & 4)) + 1) & 7;
     }
 
     long tscDeadline() {

@@ -134,7 +134,7 @@ public final class LocalApic implements Apic {
             return 0;
         }
         long value = Integer.toUnsignedLong(read(offset & ~0xf)) >>> shift;
-        return size >= 4 ? value : value & (1L << size * 8) - 1;
+        return size >= 4 ? value : value & ((1L << (size * 8)) - 1);
     }
 
     /** Registers are written whole; anything else is ignored. */
@@ -222,7 +222,7 @@ public final class LocalApic implements Apic {
         }
         page.set(offset, kept);
         if (offset == ApicRegister.LVT_TIMER) {
-            timer.mode(kept >> 17 & 3);
+            timer.mode((kept >> 17) & 3);
         }
     }
 
@@ -294,7 +294,8 @@ public final class LocalApic implements Apic {
     /** @return whether a message to this destination is for it (SDM volume 3, 11.6.2, 11.12.10) */
     synchronized boolean matches(int destination, boolean logical) {
         return logical
-                ? LogicalAddress.matches(page.get(ApicRegister.LDR), page.get(ApicRegister.DFR), isX2Apic(), destination)
+                ? LogicalAddress.matches(
+                        page.get(ApicRegister.LDR), page.get(ApicRegister.DFR), isX2Apic(), destination)
                 : destination == id;
     }
 
@@ -439,7 +440,7 @@ public final class LocalApic implements Apic {
         page.set(ApicRegister.VERSION, ApicRegister.VERSION_VALUE);
         identify();
         timer.reset();
-        timer.mode(page.get(ApicRegister.LVT_TIMER) >> 17 & 3);
+        timer.mode((page.get(ApicRegister.LVT_TIMER) >> 17) & 3);
         timer.divide(page.get(ApicRegister.DIVIDE));
         timer.restore(page.get(ApicRegister.INITIAL_COUNT), page.get(ApicRegister.CURRENT_COUNT));
         announce();

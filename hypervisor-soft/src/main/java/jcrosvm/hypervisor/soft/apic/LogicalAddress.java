@@ -6,7 +6,7 @@ final class LogicalAddress {
 
     /** The logical destination register of an APIC in x2APIC mode: 16 to a cluster. */
     static int ofX2Apic(int id) {
-        return id >> 4 << 16 | 1 << (id & 15);
+        return ((id >> 4) << 16) | (1 << (id & 15));
     }
 
     /** Whether an APIC with these logical destination and destination format registers is meant. */

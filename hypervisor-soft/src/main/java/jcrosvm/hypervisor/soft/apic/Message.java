@@ -31,11 +31,11 @@ final class Message {
     }
 
     static int mode(int command) {
-        return command >> 8 & 7;
+        return (command >> 8) & 7;
     }
 
     static int withMode(int command, int mode) {
-        return command & ~MODE | mode << 8;
+        return (command & ~MODE) | (mode << 8);
     }
 
     static boolean isLogical(int command) {
@@ -47,7 +47,7 @@ final class Message {
     }
 
     static int shorthand(int command) {
-        return command >> 18 & 3;
+        return (command >> 18) & 3;
     }
 
     /** The end of an INIT on the old serial bus: nobody has looked at it since. */

@@ -24,7 +24,7 @@ final class RegisterPage {
         byte[] bytes = new byte[ApicRegister.PAGE_USED];
         for (int n = 0; n < values.length; n++) {
             for (int i = 0; i < Integer.BYTES; i++) {
-                bytes[n * STRIDE + i] = (byte) (values[n] >> 8 * i);
+                bytes[n * STRIDE + i] = (byte) (values[n] >> (8 * i));
             }
         }
         return bytes;
@@ -34,7 +34,7 @@ final class RegisterPage {
         for (int n = 0; n < values.length; n++) {
             int value = 0;
             for (int i = 0; i < Integer.BYTES; i++) {
-                value |= (bytes[n * STRIDE + i] & 0xff) << 8 * i;
+                value |= (bytes[n * STRIDE + i] & 0xff) << (8 * i);
             }
             values[n] = value;
         }

@@ -14,15 +14,15 @@ final class VectorSet {
     }
 
     private int offset(int vector) {
-        return first + (vector >> 5 << 4);
+        return first + ((vector >> 5) << 4);
     }
 
     boolean contains(int vector) {
-        return (page.get(offset(vector)) & 1 << vector) != 0;
+        return (page.get(offset(vector)) & (1 << vector)) != 0;
     }
 
     void add(int vector) {
-        page.set(offset(vector), page.get(offset(vector)) | 1 << vector);
+        page.set(offset(vector), page.get(offset(vector)) | (1 << vector));
     }
 
     void remove(int vector) {
@@ -34,7 +34,7 @@ final class VectorSet {
         for (int word = WORDS - 1; word >= 0; word--) {
             int bits = page.get(first + (word << 4));
             if (bits != 0) {
-                return word << 5 | 31 - Integer.numberOfLeadingZeros(bits);
+                return (word << 5) | (31 - Integer.numberOfLeadingZeros(bits));
             }
         }
         return -1;

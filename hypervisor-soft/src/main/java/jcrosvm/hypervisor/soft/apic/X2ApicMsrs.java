@@ -8,7 +8,7 @@ public final class X2ApicMsrs {
     private X2ApicMsrs() {}
 
     private static int offset(int index) {
-        return index - FIRST << 4;
+        return (index - FIRST) << 4;
     }
 
     /** Whether RDMSR finds it; otherwise #GP. */
@@ -29,7 +29,7 @@ public final class X2ApicMsrs {
                     ApicRegister.INITIAL_COUNT,
                     ApicRegister.CURRENT_COUNT,
                     ApicRegister.DIVIDE -> true;
-            default -> offset >= ApicRegister.ISR && offset < ApicRegister.ESR || ApicRegister.isLvt(offset);
+            default -> (offset >= ApicRegister.ISR && offset < ApicRegister.ESR) || ApicRegister.isLvt(offset);
         };
     }
 
