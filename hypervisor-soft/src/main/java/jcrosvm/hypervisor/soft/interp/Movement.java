@@ -85,12 +85,13 @@ final class Movement {
         }
     }
 
-    /** LAHF, SAHF and the instructions that change one flag. */
+    /** LAHF, SAHF, SALC and the instructions that change one flag. */
     void flags(Insn insn) {
         long flags = cpu.rflags();
         switch (insn.op) {
             case LAHF -> cpu.gpr(Cpu.RAX, cpu.gpr(Cpu.RAX) & ~0xff00L | (flags & LOW_FLAGS | Rflags.FIXED) << 8);
             case SAHF -> cpu.rflags(flags & ~LOW_FLAGS | cpu.gpr(Cpu.RAX) >>> 8 & LOW_FLAGS);
+            case SALC -> cpu.gpr(Cpu.RAX, cpu.gpr(Cpu.RAX) & ~0xffL | -(flags & CF) & 0xff);
             case CMC -> cpu.rflags(flags ^ CF);
             case CLC -> cpu.rflags(flags & ~CF);
             case STC -> cpu.rflags(flags | CF);

@@ -76,7 +76,7 @@ final class Route {
                     ADOX -> BITS;
             case AAA, AAS, AAM, AAD, DAA, DAS -> DECIMAL;
             case XCHG, XADD, CMPXCHG, CMPXCHG8B, CMPXCHG16B -> EXCHANGE;
-            case LAHF, SAHF, CMC, CLC, STC, CLD, STD -> FLAGS;
+            case LAHF, SAHF, SALC, CMC, CLC, STC, CLD, STD -> FLAGS;
             case MOVS, CMPS, STOS, LODS, SCAS -> STRING;
             case INS, OUTS, IN, OUT -> PORT;
             case NOP, FENCE, CACHE_HINT -> NOTHING;

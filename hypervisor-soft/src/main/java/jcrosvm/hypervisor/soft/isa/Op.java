@@ -104,6 +104,8 @@ public enum Op {
     LEAVE,
     LAHF,
     SAHF,
+    /** AL = CF ? -1 : 0; undocumented, but every processor has it. */
+    SALC,
     CMC,
     CLC,
     STC,
