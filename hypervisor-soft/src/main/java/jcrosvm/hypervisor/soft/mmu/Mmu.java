@@ -97,6 +97,13 @@ public final class Mmu {
 
     /** Physical address for an access of {@link PageWalker}'s kinds within a page; sets {@link #slot}, fills the TLB. */
     private long translate(int who, long linear, int kind) {
+        int tag = (kind & PageWalker.WRITE) != 0 ? Tlb.WRITE : (kind & PageWalker.FETCH) != 0 ? Tlb.EXECUTE : Tlb.READ;
+        if (tlb.recall(who, tag, linear)) {
+            int index = Tlb.index(who, linear);
+            Slot s = tlb.slot(index);
+            slot = s;
+            return s.address + tlb.slotOffset(index, s, linear);
+        }
         int access = kind | (who == Tlb.USER ? PageWalker.USER : who == Tlb.SUPERVISOR ? PageWalker.SMAP : 0);
         long physical = walker.walk(linear, access);
         Slot s = walker.slot(physical);

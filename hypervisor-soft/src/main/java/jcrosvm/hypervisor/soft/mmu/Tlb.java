@@ -21,10 +21,13 @@ import org.jspecify.annotations.Nullable;
  * <p>The write tag is missing for pages whose writes somebody must hear of: not yet dirty ones, code, logged and
  * read-only memory. {@link Mmu} does what is due in its slow path, after which the tag may be there.
  *
+ * <p>Behind the arrays there are {@link #VICTIMS} more entries for each context, which keep what was replaced last: pages
+ * that are copied to each other often share an entry. Only {@link #recall} looks there.
+ *
  * <p>Only the processor's own thread touches it, or whoever has stopped it ({@link Coherence}).
  */
 public final class Tlb {
-    public static final int ENTRIES = 1024;
+    public static final int ENTRIES = 4096;
     public static final int ENTRY_SIZE = 32;
     public static final int READ = 0;
     public static final int WRITE = 8;
@@ -56,10 +59,16 @@ public final class Tlb {
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
     private static final int MASK = ENTRIES - 1;
     private static final int CONTEXT_SIZE = ENTRIES * ENTRY_SIZE;
+    private static final int VICTIMS = 8;
+    private static final int FIRST_VICTIM = CONTEXTS * ENTRIES;
+    private static final int ALL = FIRST_VICTIM + CONTEXTS * VICTIMS;
+    /** Tag of a right that an entry among the victims lacks. */
+    private static final long NO_PAGE = 1;
+
     private static final long[] EMPTY = new long[ENTRIES * ENTRY_SIZE / 8];
 
     static {
-        if (CONTEXTS * CONTEXT_SIZE > StateLayout.TLB_SIZE) {
+        if (ALL * ENTRY_SIZE > StateLayout.TLB_SIZE) {
             throw new AssertionError();
         }
         for (int k = 0; k < ENTRIES; k++) {
@@ -87,9 +96,9 @@ public final class Tlb {
 
     private final MemorySegment state;
     /** What each entry points into. */
-    private final @Nullable Slot[] slots = new Slot[CONTEXTS * ENTRIES];
+    private final @Nullable Slot[] slots = new Slot[ALL];
 
-    private final byte[] kinds = new byte[CONTEXTS * ENTRIES];
+    private final byte[] kinds = new byte[ALL];
     /** Entries that were filled with something not global since the last flush, each once. */
     private final int[] local = new int[CONTEXTS * ENTRIES];
 
@@ -97,6 +106,11 @@ public final class Tlb {
     private final boolean[] listed = new boolean[CONTEXTS * ENTRIES];
     /** Contexts that anything was filled into since they were emptied. */
     private int used = (1 << CONTEXTS) - 1;
+    /** The victim of each context that is replaced next. */
+    private final int[] oldest = new int[CONTEXTS];
+    /** Host pages, hashed, that something may be allowed to write since the last full flush. */
+    private final long[] writable = new long[256];
+
     /** Regions of 4 MiB, hashed, into which part of a large page was filled since the last full flush. */
     private final long[] large = new long[16];
 
@@ -144,23 +158,26 @@ public final class Tlb {
         return (linear & 4095) + state.get(LONG, at(index) + PAGE) - slot.hostAddress;
     }
 
+    private static int victim(int context, int n) {
+        return FIRST_VICTIM + context * VICTIMS + n;
+    }
+
+    private static long none(int index) {
+        return index < FIRST_VICTIM ? invalidTag(index & MASK) : NO_PAGE;
+    }
+
     /** Fills one entry. Rights as {@link PageWalker#CAN_READ} and so on; {@code offset} is the page's in its slot. */
     void fill(int context, long linear, Slot slot, long offset, int rights, int kind) {
         int index = index(context, linear);
         long page = linear & -4096;
-        long none = invalidTag(index & MASK);
-        long at = at(index);
-        state.set(LONG, at + READ, (rights & PageWalker.CAN_READ) != 0 ? page : none);
-        state.set(LONG, at + WRITE, (rights & PageWalker.CAN_WRITE) != 0 ? page : none);
-        state.set(LONG, at + EXECUTE, (rights & PageWalker.CAN_EXECUTE) != 0 ? page : none);
-        state.set(LONG, at + PAGE, slot.hostAddress + offset);
-        slots[index] = slot;
-        kinds[index] = (byte) kind;
-        used |= 1 << context;
-        if ((kind & GLOBAL) == 0 && !listed[index]) {
-            listed[index] = true;
-            local[locals++] = index;
+        long replaced = pageOf(index);
+        if (replaced != page && replaced != none(index)) {
+            int victim = victim(context, oldest[context]);
+            oldest[context] = (oldest[context] + 1) % VICTIMS;
+            set(victim, replaced, rights(index, replaced), hostPage(index), slot(index), kinds[index]);
         }
+        set(index, page, rights, slot.hostAddress + offset, slot, kind);
+        used |= 1 << context;
         if ((kind & LARGE) != 0) {
             int region = (int) (linear >>> 22);
             large[region >>> 6 & 15] |= 1L << region;
@@ -168,9 +185,62 @@ public final class Tlb {
         huge |= (kind & HUGE) != 0;
     }
 
+    private void set(int index, long page, int rights, long host, Slot slot, int kind) {
+        long none = none(index);
+        long at = at(index);
+        state.set(LONG, at + READ, (rights & PageWalker.CAN_READ) != 0 ? page : none);
+        state.set(LONG, at + WRITE, (rights & PageWalker.CAN_WRITE) != 0 ? page : none);
+        state.set(LONG, at + EXECUTE, (rights & PageWalker.CAN_EXECUTE) != 0 ? page : none);
+        state.set(LONG, at + PAGE, host);
+        slots[index] = slot;
+        kinds[index] = (byte) kind;
+        if ((rights & PageWalker.CAN_WRITE) != 0) {
+            writable[(int) (host >>> 18) & 255] |= 1L << (host >>> 12);
+        }
+        if (index < FIRST_VICTIM && (kind & GLOBAL) == 0 && !listed[index]) {
+            listed[index] = true;
+            local[locals++] = index;
+        }
+    }
+
+    private int rights(int index, long page) {
+        long at = at(index);
+        return (state.get(LONG, at + READ) == page ? PageWalker.CAN_READ : 0)
+                | (state.get(LONG, at + WRITE) == page ? PageWalker.CAN_WRITE : 0)
+                | (state.get(LONG, at + EXECUTE) == page ? PageWalker.CAN_EXECUTE : 0);
+    }
+
+    private long hostPage(int index) {
+        return state.get(LONG, at(index) + PAGE);
+    }
+
+    /** Puts a page that was replaced not long ago into its entry again, if that would hit; false if not. */
+    boolean recall(int context, int tag, long linear) {
+        long page = linear & -4096;
+        for (int n = 0; n < VICTIMS; n++) {
+            int victim = victim(context, n);
+            if (state.get(LONG, at(victim) + tag) == page) {
+                int rights = rights(victim, page);
+                long host = hostPage(victim);
+                Slot slot = slot(victim);
+                int kind = kinds[victim];
+                int index = index(context, linear);
+                long replaced = pageOf(index);
+                if (replaced == page || replaced == none(index)) {
+                    drop(victim);
+                } else {
+                    set(victim, replaced, rights(index, replaced), hostPage(index), slot(index), kinds[index]);
+                }
+                set(index, page, rights, host, slot, kind);
+                return true;
+            }
+        }
+        return false;
+    }
+
     private void drop(int index) {
         long at = at(index);
-        long none = invalidTag(index & MASK);
+        long none = none(index);
         state.set(LONG, at + READ, none);
         state.set(LONG, at + WRITE, none);
         state.set(LONG, at + EXECUTE, none);
@@ -184,7 +254,12 @@ public final class Tlb {
                 Arrays.fill(slots, context * ENTRIES, (context + 1) * ENTRIES, null);
             }
         }
+        for (int victim = FIRST_VICTIM; victim < ALL; victim++) {
+            drop(victim);
+            slots[victim] = null;
+        }
         used = 0;
+        Arrays.fill(writable, 0);
         unlist();
         Arrays.fill(large, 0);
         huge = false;
@@ -204,6 +279,11 @@ public final class Tlb {
             }
         }
         unlist();
+        for (int victim = FIRST_VICTIM; victim < ALL; victim++) {
+            if ((kinds[victim] & GLOBAL) == 0) {
+                drop(victim);
+            }
+        }
         listener.flushed(false);
     }
 
@@ -218,6 +298,11 @@ public final class Tlb {
     void flushPage(long linear) {
         for (int context = 0; context < CONTEXTS; context++) {
             drop(index(context, linear)); // whoever is in there: a look-up costs as much as a refill
+        }
+        for (int victim = FIRST_VICTIM; victim < ALL; victim++) {
+            if (pageOf(victim) == (linear & -4096)) {
+                drop(victim);
+            }
         }
         int region = (int) (linear >>> 22);
         if (huge) {
@@ -234,18 +319,25 @@ public final class Tlb {
     private void flushRange(long start, long length, int pages) {
         for (int context = 0; context < CONTEXTS; context++) {
             for (int i = 0; i < pages; i++) {
-                int index = index(context, start + ((long) i << 12));
-                if ((kinds[index] & (LARGE | HUGE)) != 0 && pageOf(index) - start < length && pageOf(index) >= start) {
-                    drop(index);
-                }
+                flushPart(index(context, start + ((long) i << 12)), start, length);
             }
+        }
+        for (int victim = FIRST_VICTIM; victim < ALL; victim++) {
+            flushPart(victim, start, length);
+        }
+    }
+
+    private void flushPart(int index, long start, long length) {
+        long page = pageOf(index);
+        if ((kinds[index] & (LARGE | HUGE)) != 0 && page >= start && page - start < length) {
+            drop(index);
         }
     }
 
     /** Linear address of a valid entry's page, or of a page that does not belong there. */
     private long pageOf(int index) {
         long at = at(index);
-        long none = invalidTag(index & MASK);
+        long none = none(index);
         for (int tag = READ; tag <= EXECUTE; tag += 8) {
             long page = state.get(LONG, at + tag);
             if (page != none) {
@@ -257,16 +349,21 @@ public final class Tlb {
 
     /** Takes the right to write to a page of host memory from all entries. */
     void dropWrites(long hostPage) {
+        if ((writable[(int) (hostPage >>> 18) & 255] >>> (hostPage >>> 12) & 1) == 0) {
+            return;
+        }
         for (int context = 0; context < CONTEXTS; context++) {
-            if ((used & 1 << context) == 0) {
-                continue;
+            if ((used & 1 << context) != 0) {
+                dropWrites(hostPage, context * ENTRIES, ENTRIES);
             }
-            int end = (context + 1) * ENTRIES;
-            for (int index = context * ENTRIES; index < end; index++) {
-                long at = at(index);
-                if (state.get(LONG, at + PAGE) == hostPage) {
-                    state.set(LONG, at + WRITE, invalidTag(index & MASK));
-                }
+        }
+        dropWrites(hostPage, FIRST_VICTIM, CONTEXTS * VICTIMS);
+    }
+
+    private void dropWrites(long hostPage, int first, int count) {
+        for (int index = first; index < first + count; index++) {
+            if (hostPage(index) == hostPage) {
+                state.set(LONG, at(index) + WRITE, none(index));
             }
         }
     }

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 import jcrosvm.base.io.Mapping;
 import jcrosvm.hypervisor.soft.cpu.Control;
 import jcrosvm.hypervisor.soft.cpu.GuestException;
@@ -186,7 +188,7 @@ final class MmuTest {
 
     @Test
     void codeThatIsWrittenIsReportedOnceAndThenForgotten() {
-        java.util.List<String> changes = new java.util.ArrayList<>();
+        List<String> changes = new ArrayList<>();
         CodePages code = machine.memory.codePages();
         code.listen((page, offset, length) -> changes.add("%x %d %d".formatted(page, offset, length)));
         mmu.write(0x5000, 8, 1);
@@ -215,7 +217,7 @@ final class MmuTest {
         Mapping more = Mapping.anonymous(0x2000);
         machine.memory.add(5, 0x400000, more.segment(), false);
         mmu.write(0x400ffe, 4, 0x12345678);
-        java.util.List<Long> changes = new java.util.ArrayList<>();
+        List<Long> changes = new ArrayList<>();
         machine.memory.codePages().mark(0x401000);
         machine.memory.codePages().listen((page, offset, length) -> changes.add(page));
         machine.memory.remove(5);
@@ -224,5 +226,23 @@ final class MmuTest {
         assertThat(mmu.read(0x400ffe, 4)).isEqualTo(0xffffffffL);
         machine.memory.add(6, 0x401000, more.segment().asSlice(0, 0x1000), false);
         assertThat(mmu.read(0x401ffe, 2)).isEqualTo(0x5678);
+    }
+
+    @Test
+    void aPageThatWasReplacedInTheTlbIsWatchedLikeOthers() {
+        TestMachine large = new TestMachine(64 << 20);
+        List<Long> changes = new ArrayList<>();
+        large.memory.codePages().listen((page, offset, length) -> changes.add(page));
+        int apart = Tlb.ENTRIES * 4096;
+        for (int i = 0; i < 3; i++) {
+            large.mmu.write(0x5000 + i * apart, 8, i);
+        }
+        large.memory.codePages().mark(0x5000);
+        large.memory.codePages().mark(0x5000 + apart);
+        for (int i = 0; i < 3; i++) {
+            assertThat(large.mmu.read(0x5000 + i * apart, 8)).isEqualTo(i);
+            large.mmu.write(0x5000 + i * apart, 8, 7);
+        }
+        assertThat(changes).containsExactly(0x5000L, 0x5000L + apart);
     }
 }

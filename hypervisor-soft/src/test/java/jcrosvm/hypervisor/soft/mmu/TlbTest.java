@@ -68,12 +68,12 @@ final class TlbTest {
         width = 4;
         model.pse = true;
         for (int m = 0; m < 4; m++) {
-            entries.add(new long[] {0x1000 + 4 * m, 22});
+            entries.add(new long[] {0x1000 + 16 * m, 22}); // all in the same entries of the TLB
             for (int p = 0; p < 3; p++) {
                 entries.add(new long[] {(5 + m) * 0x1000 + 4 * p, 12});
-                addresses.add(((long) m << 22) + ((long) p << 12));
+                addresses.add(((long) m << 24) + ((long) p << 12));
             }
-            addresses.add(((long) m << 22) + 0x201000); // the other half of a page of 4 MiB
+            addresses.add(((long) m << 24) + 0x201000); // the other half of a page of 4 MiB
         }
     }
 
@@ -126,7 +126,7 @@ final class TlbTest {
         } else if (width == 8) {
             entry = flags & ~0x40 | 0x5000 + ((at >> 12) - 3) * 0x3000 + (at & 0xff8) / 8 * 0x1000;
         } else {
-            entry = flags & ~0x40 | 0x5000 + (at & 0xffc) / 4 * 0x1000;
+            entry = flags & ~0x40 | 0x5000 + (at & 0xffc) / 16 * 0x1000;
         }
         long quad = machine.physical(at & ~7);
         if (width == 8) {
