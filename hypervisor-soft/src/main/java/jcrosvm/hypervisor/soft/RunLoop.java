@@ -20,17 +20,23 @@ final class RunLoop implements LocalApic.Processor {
     private final Cpu cpu;
     private final LocalApic apic;
     private final Core core;
+    private final FinalHalt end;
 
     private volatile @Nullable Thread sleeper;
+    /** Sleeps, and nothing but an NMI, INIT or start-up message can wake it. */
+    private volatile boolean hopeless;
+
     private boolean waitsForStartup;
     private final AtomicInteger nmis = new AtomicInteger(); // that no round has seen yet
     private int nmiRequests;
 
-    RunLoop(Cpu cpu, LocalApic apic, Core core, boolean waitsForStartup) {
+    RunLoop(Cpu cpu, LocalApic apic, Core core, FinalHalt end, boolean waitsForStartup) {
         this.cpu = cpu;
         this.apic = apic;
         this.core = core;
+        this.end = end;
         this.waitsForStartup = waitsForStartup;
+        end.join(this);
     }
 
     @Override
@@ -78,8 +84,7 @@ final class RunLoop implements LocalApic.Processor {
         }
         cpu.take(Pending.SELF | Pending.INTERRUPT);
         if (waitsForStartup) {
-            sleep();
-            return null;
+            return sleep(true);
         }
         boolean external = apic.acceptsExternalInterrupts() && handler.externalInterrupt();
         boolean interrupt = external || apic.hasInterrupt();
@@ -89,8 +94,7 @@ final class RunLoop implements LocalApic.Processor {
                 cpu.halted = false;
             } else {
                 cpu.interruptWaiting = false;
-                sleep();
-                return null;
+                return sleep(!open);
             }
         }
         try {
@@ -156,19 +160,31 @@ final class RunLoop implements LocalApic.Processor {
         }
     }
 
-    private void sleep() {
+    /** Until something is pending; at once and with a result if nothing ever will be. */
+    private @Nullable VcpuExit sleep(boolean withoutHope) {
         core.leave();
         try {
             sleeper = Thread.currentThread();
+            hopeless = withoutHope;
+            if (withoutHope && end.isReached()) {
+                return VcpuExit.HALT;
+            }
             while (cpu.pending() == 0) {
                 LockSupport.park(this);
                 // An interrupt of the thread would make every park return at once; nobody here waits for one.
                 Thread.interrupted();
             }
+            return null;
         } finally {
+            hopeless = false; // before what is pending is taken
             sleeper = null;
             core.enter();
         }
+    }
+
+    /** From any thread. What is pending counts, even if the processor has not noticed yet. */
+    boolean isHopeless() {
+        return hopeless && cpu.pending() == 0;
     }
 
     boolean waitsForStartup() {

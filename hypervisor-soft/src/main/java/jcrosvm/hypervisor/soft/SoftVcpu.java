@@ -52,7 +52,7 @@ final class SoftVcpu implements Vcpu {
         ParavirtualClock clock = new ParavirtualClock(vm.memory(), vm.time(), tsc);
         msrs = new SoftMsrs(cpu, apic, tsc, clock, this::stateChanged);
         core = vm.core(cpu, outside, msrs, apic);
-        loop = new RunLoop(cpu, apic, core, id != 0);
+        loop = new RunLoop(cpu, apic, core, vm.finalHalt(), id != 0);
         core.stateChanged();
     }
 

@@ -30,6 +30,7 @@ final class SoftVm implements Vm {
     private final EventThread thread = new EventThread("soft-events");
     private final TimerFdAlarm alarm;
     private final Timers timers;
+    private final FinalHalt finalHalt = new FinalHalt();
     private final SoftIrqChip irqChip = new SoftIrqChip(bus, thread);
     private final List<Integer> ids = new ArrayList<>(); // guarded by this
 
@@ -62,6 +63,10 @@ final class SoftVm implements Vm {
 
     Timers timers() {
         return timers;
+    }
+
+    FinalHalt finalHalt() {
+        return finalHalt;
     }
 
     /** The parts of a processor that execute guest code. */

@@ -41,6 +41,8 @@ class RunLoopTest {
             bits -> loop().signal(bits),
             vector -> {});
     private RunLoop loop;
+    private final Cpu otherCpu = new Cpu(1);
+    private RunLoop other;
     private final Pic pic = new Pic();
 
     private final class FakeCore implements Core {
@@ -143,7 +145,24 @@ class RunLoopTest {
     @BeforeEach
     void powerOn() {
         ResetState.powerOn(cpu);
-        loop = new RunLoop(cpu, apic, core, false);
+        FinalHalt end = new FinalHalt();
+        loop = new RunLoop(cpu, apic, core, end, false);
+        other = new RunLoop(otherCpu, apic, core, end, true); // so that a halt is not the end
+    }
+
+    @Test
+    void theLastHaltWithoutInterruptsIsTheEnd() throws InterruptedException {
+        cpu.halted = true;
+        cpu.rflags(Rflags.FIXED);
+        Thread first = Thread.ofPlatform().start(() -> assertThat(loop.run(pic)).isEqualTo(VcpuExit.INTERRUPTED));
+        while (!loop.isHopeless()) {
+            Thread.onSpinWait();
+        }
+        assertThat(other.run(pic)).isEqualTo(VcpuExit.HALT); // waits for a start-up message from nobody
+        loop.signal(Pending.NMI);
+        assertThat(loop.isHopeless()).isFalse();
+        loop.signal(Pending.KICK);
+        first.join();
     }
 
     @AfterEach
