@@ -29,7 +29,6 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private static final int CACHE_SIZE = 64 << 20;
     private static final int LAHF_FLAGS = Rflags.SF | Rflags.ZF | Rflags.AF | Rflags.PF | Rflags.CF;
     private static final int MXCSR_ALL_MASKED = 0x1f80;
-    private static final int MXCSR_NO_FLAGS = ~0x3f;
 
     private final Cpu cpu;
     private final Mmu mmu;
@@ -132,28 +131,19 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private int left(int site) {
         int info = cache.sites.info(site);
         long pc = cache.sites.pc(site);
-        switch (info & Sites.KIND) {
-            case Sites.MISS, Sites.MISS_CONSTANT -> {
-                return miss(site, info, pc);
-            }
-            case Sites.LINK -> {
-                return follow(site, pc);
-            }
-            case Sites.INDIRECT -> {
-                return indirect();
-            }
-            case Sites.INTERPRET -> {
-                frameToFlags();
-                cpu.rip(pc);
-                interpret();
-                return -1;
-            }
+        return switch (info & Sites.KIND) {
+            case Sites.MISS, Sites.MISS_CONSTANT -> miss(site, info, pc);
+            case Sites.LINK -> follow(site, pc);
+            case Sites.INDIRECT -> indirect();
             default -> {
                 frameToFlags();
                 cpu.rip(pc);
-                return -1;
+                if ((info & Sites.KIND) == Sites.INTERPRET) {
+                    interpret();
+                }
+                yield -1;
             }
-        }
+        };
     }
 
     private int miss(int site, int info, long pc) {
@@ -225,7 +215,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private void frameToFlags() {
         int saved = state.get(SHORT, Frame.FLAGS);
         long flags = cpu.rflags() & ~Rflags.ARITHMETIC;
-        cpu.rflags(flags | saved >> 8 & LAHF_FLAGS | (saved & 1) * Rflags.OF);
+        cpu.rflags(flags | saved >> 8 & LAHF_FLAGS | (saved & 1L) * Rflags.OF);
     }
 
     @Override
