@@ -40,8 +40,8 @@ final class Sites {
     private int count;
 
     /**
-     * @param pc guest address of the instruction, or where a jump goes
-     * @param where host offset: of the check for MISS, of the slot for LINK
+     * @param newPc guest address of the instruction, or where a jump goes
+     * @param newWhere host offset: of the check for MISS, of the slot for LINK
      */
     int add(int newInfo, long newPc, int newWhere) {
         if (count == info.length) {
