@@ -75,9 +75,10 @@ final class FarTransfers {
         }
     }
 
-    /** Faults unless the offset lies in a code segment. */
+    /** Faults unless the offset, of which only 64-bit code sees the upper half, lies in a code segment. */
     static void checkOffset(Cpu cpu, Descriptor code, long offset, int errorCode) {
-        if (cpu.longMode() && code.code64() ? !Canonical.is(offset) : offset > code.limit()) {
+        boolean wide = cpu.longMode() && code.code64();
+        if (wide ? !Canonical.is(offset) : (offset & 0xffff_ffffL) > code.limit()) {
             throw cpu.gp(errorCode);
         }
     }
