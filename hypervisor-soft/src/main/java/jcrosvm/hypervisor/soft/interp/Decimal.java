@@ -58,7 +58,7 @@ final class Decimal {
         long al = operands.register(Cpu.RAX, 1);
         boolean low = (al & 0xf) > 9 || cpu.flag(AF);
         boolean high = al > 0x99 || cpu.flag(CF);
-        long by = (low ? 6 : 0) + (high ? 0x60 : 0);
+        long by = (low ? 6L : 0) + (high ? 0x60L : 0);
         boolean borrow = subtract && low && al < 6; // DAS alone gives the carry of its first step to CF
         long r = subtract ? alu.sub(1, al, by) : alu.add(1, al, by);
         operands.register(Cpu.RAX, 1, r);

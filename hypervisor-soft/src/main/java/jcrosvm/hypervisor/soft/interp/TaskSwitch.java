@@ -110,10 +110,10 @@ final class TaskSwitch {
         mmu.writeSystem(base + EIP, 4, next);
         mmu.writeSystem(base + EFLAGS, 4, flags);
         for (int i = 0; i < 8; i++) {
-            mmu.writeSystem(base + REGISTERS + 4 * i, 4, cpu.gpr(i));
+            mmu.writeSystem(base + REGISTERS + 4L * i, 4, cpu.gpr(i));
         }
         for (int i = 0; i < SEGMENTS.length; i++) {
-            mmu.writeSystem(base + SELECTORS + 4 * i, 2, cpu.selector[SEGMENTS[i]]);
+            mmu.writeSystem(base + SELECTORS + 4L * i, 2, cpu.selector[SEGMENTS[i]]);
         }
     }
 
@@ -122,10 +122,10 @@ final class TaskSwitch {
         long rip = mmu.readSystem(base + EIP, 4);
         long flags = mmu.readSystem(base + EFLAGS, 4) | Rflags.FIXED;
         for (int i = 0; i < 8; i++) {
-            cpu.gpr(i, mmu.readSystem(base + REGISTERS + 4 * i, 4));
+            cpu.gpr(i, mmu.readSystem(base + REGISTERS + 4L * i, 4));
         }
         for (int i = 0; i < SEGMENTS.length; i++) {
-            selectors[i] = (int) mmu.readSystem(base + SELECTORS + 4 * i, 2);
+            selectors[i] = (int) mmu.readSystem(base + SELECTORS + 4L * i, 2);
         }
         int ldt = (int) mmu.readSystem(base + LDT, 2);
         boolean trap = (mmu.readSystem(base + TRAP, 2) & 1) != 0;

@@ -263,6 +263,7 @@ final class PageWalker {
     }
 
     /** The slot at a physical address. */
+    @SuppressWarnings("ReferenceEquality") // the same array means that nothing changed
     @Nullable
     Slot slot(long physical) {
         Slot[] now = memory.slots();
@@ -271,6 +272,7 @@ final class PageWalker {
             return s;
         }
         slots = now;
-        return last = memory.find(physical);
+        last = memory.find(physical);
+        return last;
     }
 }

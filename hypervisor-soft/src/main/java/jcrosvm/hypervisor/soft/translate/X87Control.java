@@ -109,7 +109,7 @@ final class X87Control {
                 case 4 -> loadEnvironment(insn, linear);
                 case 5 -> word(FCW, (int) mmu.read(linear, 2) | 0x40);
                 case 6 -> {
-                    storeEnvironment(insn, linear, environmentSize(insn));
+                    storeEnvironment(linear, environmentSize(insn));
                     word(FCW, word(FCW) | EXCEPTIONS);
                 }
                 case 7 -> mmu.write(linear, 2, word(FCW));
@@ -190,7 +190,7 @@ final class X87Control {
         }
     }
 
-    private void storeEnvironment(Insn insn, long linear, int size) {
+    private void storeEnvironment(long linear, int size) {
         MemorySegment image = bounce(size);
         fillEnvironment(image, size);
         mmu.write(linear, image);
