@@ -207,7 +207,7 @@ final class SoftVcpu implements Vcpu {
         List<Msr> values = readMsrs(SAVED_MSRS);
         ByteBuffer bytes = buffer(values.size() * 2 * Long.BYTES);
         values.forEach(msr -> bytes.putLong(msr.index()).putLong(msr.value()));
-        parts.put(MSRS, bytes.array());
+        parts.put(MSRS, bytes(bytes));
         ByteBuffer rest = buffer((cpu.dr.length + 2) * Long.BYTES);
         for (long register : cpu.dr) {
             rest.putLong(register);
@@ -218,7 +218,7 @@ final class SoftVcpu implements Vcpu {
                 | (loop.waitsForStartup() ? 8 : 0)
                 | Math.min(loop.nmiRequests(), 2) << 4;
         rest.putLong(cpu.xcr0).putLong(flags);
-        parts.put(REST, rest.array());
+        parts.put(REST, bytes(rest));
         return new VcpuState(registers(), specialRegisters(), parts);
     }
 
@@ -251,6 +251,12 @@ final class SoftVcpu implements Vcpu {
 
     private static ByteBuffer buffer(int size) {
         return ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
+    }
+
+    private static byte[] bytes(ByteBuffer filled) {
+        byte[] content = new byte[filled.position()];
+        filled.flip().get(content);
+        return content;
     }
 
     private static byte[] part(VcpuState state, String name, int size) {
