@@ -46,6 +46,8 @@ public final class Debugging {
     private boolean held;
     private int heldHits;
     private boolean holding;
+    /** A step that was not armed when its instruction began. */
+    private boolean due;
 
     public Debugging(Cpu cpu) {
         this.cpu = cpu;
@@ -76,6 +78,9 @@ public final class Debugging {
         step = cpu.flag(Rflags.TF);
         resumeLoaded = false;
         holding = false;
+        if (due) {
+            throw raise(DR6_BS);
+        }
         if (!cpu.flag(Rflags.RF) && (cpu.dr[DR7] & DR7_ENABLED) != 0) {
             long linear = cpu.codeSize() == 8 ? cpu.rip() : cpu.segmentBase(Cpu.CS) + cpu.rip() & 0xffff_ffffL;
             int hits = matches(EXECUTE, EXECUTE, linear, 1);
@@ -118,6 +123,12 @@ public final class Debugging {
         step = false;
     }
 
+    /** This instruction sets TF, and is stepped itself: SYSRET. */
+    void stepHere() {
+        step = true;
+        due = true;
+    }
+
     /** MOV SS or POP SS: traps wait for the end of the next instruction. */
     void hold() {
         holding = true;
@@ -141,6 +152,7 @@ public final class Debugging {
     }
 
     private GuestException raise(long events) {
+        due = false;
         cpu.dr[DR6] = cpu.dr[DR6] & ~DR6_HITS | DR6_FIXED | events;
         return cpu.fault(GuestException.DB);
     }

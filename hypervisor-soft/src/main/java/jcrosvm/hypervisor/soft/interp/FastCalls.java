@@ -70,6 +70,9 @@ final class FastCalls {
         long flags = cpu.longMode() ? cpu.gpr(Cpu.R11) & FLAGS | Rflags.FIXED : cpu.rflags() | Rflags.IF;
         long target = cpu.gpr(Cpu.RCX);
         debugging.loadFlags(flags);
+        if ((flags & Rflags.TF) != 0) {
+            debugging.stepHere();
+        }
         segmentation.setFlat(code, base + 8 & 0xffff | RPL, 3, wide);
         mmu.rightsChanged();
         cpu.unblocked();
