@@ -353,7 +353,10 @@ final class Emitter {
         out.rm(0x83, 7, STATE, StateLayout.PENDING);
         out.emit(0);
         exit(JNE, site);
-        out.rr(0x8b, TEMP1, TEMP0);
+        out.rr(0x69, TEMP1, TEMP0); // imul
+        out.emit32(Frame.JUMP_FACTOR);
+        out.rr(0xc1, 5, TEMP1); // shr
+        out.emit(Frame.JUMP_SHIFT);
         out.aluImmediate(0, 4, TEMP1, Frame.JUMP_MASK);
         int pairs = Frame.jumps(context);
         out.rm(0x3b | W, TEMP0, STATE, TEMP1, 0, pairs);

@@ -33,11 +33,22 @@ final class Frame {
 
     static final int SAVED_RAX = AREA + 64;
 
+    // Copies of what the processor keeps as fields, made before code is entered.
+
+    /** Six selectors, 2 bytes each. */
+    static final int SELECTORS = AREA + 72;
+    /** Whether an interrupt waits for RFLAGS.IF. */
+    static final int INTERRUPT_WAITING = AREA + 84;
+    /** Copied back when code was left. */
+    static final int KERNEL_GS_BASE = AREA + 88;
+
     /** One table for each context of the TLB: pairs of a linear address and the host address of its code. */
     static final int JUMPS = AREA + 4096;
-    /** Bits of an address that choose its pair. */
-    static final int JUMP_MASK = 0x7ff0;
+    /** The offset of an address's pair: its lower half times a factor, shifted, masked. */
+    static final int JUMP_FACTOR = 0x9e3779b1;
 
+    static final int JUMP_SHIFT = 15;
+    static final int JUMP_MASK = 0x1fff0;
     static final int JUMPS_SIZE = JUMP_MASK + 16;
 
     static final int TEMP0 = 10;
@@ -55,5 +66,10 @@ final class Frame {
 
     static int jumps(int context) {
         return JUMPS + context * JUMPS_SIZE;
+    }
+
+    /** Offset of an address's pair in its table. */
+    static int jumpOffset(long linear) {
+        return (int) linear * JUMP_FACTOR >>> JUMP_SHIFT & JUMP_MASK;
     }
 }

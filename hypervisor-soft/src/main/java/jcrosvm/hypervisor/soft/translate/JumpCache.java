@@ -22,13 +22,18 @@ final class JumpCache {
     JumpCache(MemorySegment state) {
         this.state = state;
         for (int i = 0; i < ENTRIES; i++) {
-            empty[2 * i] = (long) i * STEP ^ STEP;
+            empty[2 * i] = nobody(i * STEP);
         }
         clear();
     }
 
+    /** An address that does not belong into the pair at an offset of a table. */
+    private static long nobody(int offset) {
+        return offset == Frame.jumpOffset(0) ? 1 : 0;
+    }
+
     private static int at(int context, long linear) {
-        return Frame.jumps(context) + ((int) linear & Frame.JUMP_MASK);
+        return Frame.jumps(context) + Frame.jumpOffset(linear);
     }
 
     void put(int context, long linear, long host, boolean global) {
@@ -44,7 +49,7 @@ final class JumpCache {
     }
 
     private void drop(int at) {
-        state.set(LONG, at, (at - Frame.JUMPS & Frame.JUMP_MASK) ^ STEP);
+        state.set(LONG, at, nobody(at - Frame.JUMPS & Frame.JUMP_MASK));
     }
 
     void remove(int context, long linear) {

@@ -57,6 +57,16 @@ final class Sites {
         return count++;
     }
 
+    static String name(int info) {
+        return switch (info & KIND) {
+            case MISS, MISS_CONSTANT -> (info & WRITE) != 0 ? "write" : "read";
+            case LINK -> "link";
+            case INDIRECT -> "indirect";
+            case INTERPRET -> "interpreter";
+            default -> "poll";
+        };
+    }
+
     int info(int site) {
         return info[site];
     }

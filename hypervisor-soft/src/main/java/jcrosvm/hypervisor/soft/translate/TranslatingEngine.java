@@ -63,7 +63,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         while (cpu.pending() == 0) {
             if (cpu.codeSize() != 8) {
                 interpreter.advance();
-            } else if (cpu.interruptShadow || debugging.armed()) {
+            } else if (cpu.interruptShadow || debugging.armed() || cpu.cpl == 1 || cpu.cpl == 2) {
                 interpreter.step();
             } else {
                 execute();
@@ -91,11 +91,17 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             return;
         }
         flagsToFrame();
+        fieldsToFrame();
+        run(block);
+    }
+
+    private void run(Block block) {
         int entry = block.entry;
         int stub = cache.stubs.enter;
         do {
             state.set(LONG, Frame.ENTRY, cache.address(entry));
             ExecutableMemory.call(cache.address(stub), state.address());
+            cpu.kernelGsBase = state.get(LONG, Frame.KERNEL_GS_BASE);
             int site = state.get(INT, Frame.SITE);
             stub = (cache.sites.info(site) & Sites.XMM) != 0 ? cache.stubs.enterWithXmm : cache.stubs.enter;
             entry = left(site);
@@ -131,6 +137,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private int left(int site) {
         int info = cache.sites.info(site);
         long pc = cache.sites.pc(site);
+        if (STATISTICS) {
+            statistics.count("left: " + Sites.name(info));
+        }
         return switch (info & Sites.KIND) {
             case Sites.MISS, Sites.MISS_CONSTANT -> miss(site, info, pc);
             case Sites.LINK -> follow(site, pc);
@@ -204,6 +213,15 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         }
         cache.jump(Translator.context(mode), block, isGlobal(block));
         return block.entry;
+    }
+
+    private void fieldsToFrame() {
+        int[] selector = cpu.selector;
+        for (int i = 0; i <= Cpu.GS; i++) {
+            state.set(SHORT, Frame.SELECTORS + 2L * i, (short) selector[i]);
+        }
+        state.set(ValueLayout.JAVA_BYTE, Frame.INTERRUPT_WAITING, (byte) (cpu.interruptWaiting ? 1 : 0));
+        state.set(LONG, Frame.KERNEL_GS_BASE, cpu.kernelGsBase);
     }
 
     private void flagsToFrame() {

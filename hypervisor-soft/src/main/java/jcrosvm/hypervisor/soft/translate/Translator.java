@@ -26,6 +26,7 @@ final class Translator {
     private final Emitter emit;
     private final PlainCode plain;
     private final SpecialCode special;
+    private final SystemCode system;
     private final BranchCode branch;
     /** All flags count as live at the end of each block. */
     private final boolean strict;
@@ -46,6 +47,7 @@ final class Translator {
         emit = new Emitter(cache.sites, cache.stubs);
         plain = new PlainCode(emit);
         special = new SpecialCode(emit);
+        system = new SystemCode(emit);
         branch = new BranchCode(emit);
         Arrays.setAll(insns, i -> new Insn());
     }
@@ -126,11 +128,16 @@ final class Translator {
             }
             count++;
             at += insn.length;
-            if (!isPlain(insn, mode) && !SpecialCode.supports(insn)) {
+            if (!continues(insn, mode)) {
                 break; // a branch or the interpreter's
             }
         }
         return count;
+    }
+
+    /** Whether the translator does it and goes on behind it. */
+    private static boolean continues(Insn insn, int mode) {
+        return isPlain(insn, mode) || SpecialCode.supports(insn) || SystemCode.supports(insn, context(mode));
     }
 
     private static boolean isPlain(Insn insn, int mode) {
@@ -146,7 +153,7 @@ final class Translator {
         }
         Insn last = insns[count - 1];
         boolean isBranch = BranchCode.supports(last);
-        boolean continues = !isBranch && (isPlain(last, mode) || SpecialCode.supports(last));
+        boolean continues = !isBranch && continues(last, mode);
         if (count == 1 && !isBranch && !continues) {
             return interpreted(linear, page, mode, length, second, base);
         }
@@ -180,6 +187,8 @@ final class Translator {
                 plain.emit(insn, liveBefore[i], liveBefore[i + 1]);
             } else if (SpecialCode.supports(insn)) {
                 special.emit(insn, liveBefore[i], liveBefore[i + 1]);
+            } else if (SystemCode.supports(insn, context(mode))) {
+                system.emit(insn, liveBefore[i]);
             } else if (isBranch) {
                 branch.emit(insn, atTarget != 0, atNext != 0);
             } else {
