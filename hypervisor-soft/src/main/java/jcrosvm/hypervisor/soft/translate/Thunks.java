@@ -30,6 +30,7 @@ final class Thunks implements AutoCloseable {
     private final long[] keys = new long[TABLE];
     private final int[] offsets = new int[TABLE];
     private int used;
+    private int count;
 
     /** Runs the instruction. MXCSR and the x87 control word of the state must have all exceptions masked. */
     void run(Insn insn, Cpu cpu) {
@@ -58,15 +59,17 @@ final class Thunks implements AutoCloseable {
             }
             slot = slot + 1 & TABLE - 1;
         }
-        if (used + LONGEST > SIZE) {
+        if (used + LONGEST > SIZE || count == TABLE / 2) {
             Arrays.fill(keys, 0);
             used = 0;
+            count = 0;
             slot = (int) (key * 0x9e3779b97f4a7c15L >>> 64 - 14);
         }
         out.position(0);
         assemble(insn);
         out.copyTo(memory.segment(), used);
         keys[slot] = key;
+        count++;
         offsets[slot] = used;
         used += out.position() + 15 & -16;
         return offsets[slot];
