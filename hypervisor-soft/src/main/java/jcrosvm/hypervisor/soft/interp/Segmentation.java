@@ -176,7 +176,9 @@ public final class Segmentation {
         boolean conforming =
                 (attributes & (Descriptor.CODE | Descriptor.CONFORMING)) == (Descriptor.CODE | Descriptor.CONFORMING);
         if ((attributes & Cpu.ATTR_UNUSABLE) == 0 && !conforming && (attributes >>> Cpu.ATTR_DPL_SHIFT & 3) < cpu.cpl) {
+            long base = cpu.segmentBase(segment);
             nullify(segment, 0);
+            cpu.segmentBase(segment, base); // which 64-bit mode goes on to use
         }
     }
 
