@@ -1,0 +1,75 @@
+package jcrosvm.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HexFormat;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Guests that end badly on the software processor: the VM stops, and one line says what the guest did. */
+@Tag("soft")
+class SoftEndTest {
+    private static final int ROM_SIZE = 64 << 10;
+    private static final int CODE = 0xff00;
+    private static final int GDT = 0xff90;
+    private static final int RESET_VECTOR = 0xfff0;
+    /** cs lidt [ff80], where six zeros are: every exception is a triple fault from here on. */
+    private static final String NO_HANDLERS = "2e0f011e80ff";
+
+    @TempDir
+    private Path folder;
+
+    @BeforeAll
+    static void canRun() {
+        assumeTrue(Files.exists(SourceTree.ROOT.resolve("app/target/built")), "the program is not built: run ./check");
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @CsvSource({
+        "a breakpoint, cc, triple fault",
+        "code in memory that is not there, ea000000a0, triple fault",
+        // lgdt [ff90]; CR0.PE = 1; jmp 8:fee00000, the local APIC
+        "code in a device's memory, 662e0f011690ff0f20c00c010f22c066ea0000e0fe0800, triple fault",
+        "an undefined instruction, 0f0b, triple fault",
+        "a halt without interrupts, faf4, halted",
+        "a loop that halts without interrupts, faf4ebfd, halted",
+    })
+    void saysWhatTheGuestDid(String what, String code, String words) throws Exception {
+        byte[] rom = new byte[ROM_SIZE];
+        byte[] program = HexFormat.of().parseHex(NO_HANDLERS + code);
+        System.arraycopy(program, 0, rom, CODE, program.length);
+        // Limit and base of the GDT, then its null and its flat 32-bit code segment.
+        byte[] gdt = HexFormat.of().parseHex("0f0098ffffff0000" + "0000000000000000" + "ffff0000009acf00");
+        System.arraycopy(gdt, 0, rom, GDT, gdt.length);
+        rom[RESET_VECTOR] = (byte) 0xe9; // jmp to CODE
+        int distance = CODE - (RESET_VECTOR + 3);
+        rom[RESET_VECTOR + 1] = (byte) distance;
+        rom[RESET_VECTOR + 2] = (byte) (distance >> 8);
+        Path file = Files.write(folder.resolve("rom"), rom);
+        Run run = Run.of(
+                folder,
+                SourceTree.ROOT.resolve("jcrosvm").toString(),
+                "--log-level",
+                "info",
+                "run",
+                "--hypervisor",
+                "soft",
+                "--mem",
+                "32",
+                "--bios",
+                file.toString());
+        String lines = run.err()
+                .lines()
+                .filter(line -> line.contains("vCPU 0"))
+                .reduce("", (a, b) -> a + b + "\n");
+        assertThat(lines).as(what + ": " + run.err()).contains(words).hasLineCount(1);
+        assertThat(run.err()).doesNotContain("Exception").doesNotContain("\tat ");
+        assertThat(run.status()).isZero();
+    }
+}
