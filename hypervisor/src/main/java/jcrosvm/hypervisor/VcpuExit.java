@@ -8,8 +8,12 @@ public sealed interface VcpuExit {
     /** HLT without an interrupt controller to wake it. */
     record Halt() implements VcpuExit {}
 
-    /** Triple fault or an equally final state. */
-    record Shutdown() implements VcpuExit {}
+    /**
+     * Triple fault or an equally final state.
+     *
+     * @param reason one clause: what is known of how it came about
+     */
+    record Shutdown(String reason) implements VcpuExit {}
 
     /** The guest asked the hypervisor itself for a power transition. */
     record SystemEvent(Kind kind) implements VcpuExit {
@@ -29,5 +33,5 @@ public sealed interface VcpuExit {
 
     VcpuExit INTERRUPTED = new Interrupted();
     VcpuExit HALT = new Halt();
-    VcpuExit SHUTDOWN = new Shutdown();
+    VcpuExit SHUTDOWN = new Shutdown("triple fault");
 }

@@ -221,7 +221,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         public void vcpuEnded(Vcpu vcpu, VcpuExit exit) {
             switch (exit) {
                 case VcpuExit.Shutdown shutdown -> {
-                    LOG.log(System.Logger.Level.INFO, "vCPU {0}: triple fault", vcpu.id());
+                    LOG.log(System.Logger.Level.INFO, "vCPU {0}: {1}", vcpu.id(), shutdown.reason());
                     logRegisters(vcpu);
                     // crosvm ends the VM; a machine that reboots in place resets, as hardware does.
                     end(config.reboot() == RebootPolicy.IN_PLACE ? VmExit.RESET : VmExit.STOP);

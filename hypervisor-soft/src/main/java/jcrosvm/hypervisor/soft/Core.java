@@ -22,6 +22,9 @@ interface Core {
     /** Where the processor is and what stands there, for a message. */
     String place();
 
+    /** What led to the triple fault. */
+    String shutdownReason();
+
     /** Another processor waits for this one to stand still or to drop what it knows of memory. */
     void coherence();
 

@@ -100,7 +100,7 @@ final class RunLoop implements LocalApic.Processor {
         try {
             return execute(handler, interrupt, open);
         } catch (GuestException fault) {
-            return core.exception(fault) ? null : VcpuExit.SHUTDOWN;
+            return core.exception(fault) ? null : new VcpuExit.Shutdown(core.shutdownReason());
         }
     }
 
@@ -113,14 +113,14 @@ final class RunLoop implements LocalApic.Processor {
         if (nmiRequests > 0 && !cpu.nmiBlocked) {
             nmiRequests--;
             if (!core.nmi()) {
-                return VcpuExit.SHUTDOWN;
+                return new VcpuExit.Shutdown(core.shutdownReason());
             }
             open = cpu.flag(Rflags.IF);
         }
         if (interrupt && open) {
             int vector = acknowledge(handler);
             if (vector >= 0 && !core.interrupt(vector)) {
-                return VcpuExit.SHUTDOWN;
+                return new VcpuExit.Shutdown(core.shutdownReason());
             }
             interrupt = apic.hasInterrupt() || (apic.acceptsExternalInterrupts() && handler.externalInterrupt());
         }

@@ -20,8 +20,6 @@ final class SoftCore implements Core {
     /** System property: {@code true} keeps the translator out, to tell its faults from others. */
     private static final String INTERPRET = "jcrosvm.soft.interpret";
 
-    private static final System.Logger LOG = System.getLogger(SoftCore.class.getName());
-
     private final Mmu mmu;
     private final Coherence.Processor processor;
     private final SystemInstructions system;
@@ -56,25 +54,22 @@ final class SoftCore implements Core {
 
     @Override
     public boolean exception(GuestException fault) {
-        return survives(delivery.exception(fault));
+        return delivery.exception(fault);
     }
 
     @Override
     public boolean interrupt(int vector) {
-        return survives(delivery.interrupt(vector));
+        return delivery.interrupt(vector);
     }
 
     @Override
     public boolean nmi() {
-        return survives(delivery.nmi());
+        return delivery.nmi();
     }
 
-    // Where a guest stops for good is all that one can learn of why.
-    private boolean survives(boolean delivered) {
-        if (!delivered) {
-            LOG.log(System.Logger.Level.DEBUG, delivery.shutdownReason());
-        }
-        return delivered;
+    @Override
+    public String shutdownReason() {
+        return delivery.shutdownReason();
     }
 
     @Override

@@ -83,6 +83,11 @@ class RunLoopTest {
         }
 
         @Override
+        public String shutdownReason() {
+            return "triple fault";
+        }
+
+        @Override
         public String place() {
             return "at 1000";
         }

@@ -64,10 +64,7 @@ class SoftEndTest {
                 "32",
                 "--bios",
                 file.toString());
-        String lines = run.err()
-                .lines()
-                .filter(line -> line.contains("vCPU 0"))
-                .reduce("", (a, b) -> a + b + "\n");
+        String lines = run.err().lines().filter(line -> line.contains("vCPU 0")).reduce("", (a, b) -> a + b + "\n");
         assertThat(lines).as(what + ": " + run.err()).contains(words).hasLineCount(1);
         assertThat(run.err()).doesNotContain("Exception").doesNotContain("\tat ");
         assertThat(run.status()).isZero();
