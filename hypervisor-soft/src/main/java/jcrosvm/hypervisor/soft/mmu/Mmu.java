@@ -22,25 +22,25 @@ public final class Mmu {
 
     private final Cpu cpu;
     private final PhysicalMemory memory;
-    private final Outside outside;
-    private final PageWalker walker;
     private final Tlb tlb;
+    private final Translation translation;
     private final Coherence.Processor processor;
+    private final Access access;
+    private final AtomicAccess atomic;
 
     /** Of the accesses of the instruction, and of implicit ones. */
     private int context;
 
     private int systemContext;
-    /** Where the last translation leads: null for devices. */
-    private @Nullable Slot slot;
 
     public Mmu(Cpu cpu, PhysicalMemory memory, Outside outside) {
         this.cpu = cpu;
         this.memory = memory;
-        this.outside = outside;
-        walker = new PageWalker(cpu, memory);
         tlb = new Tlb(cpu.state());
+        translation = new Translation(cpu, memory, tlb);
         processor = memory.coherence().join(cpu, tlb);
+        access = new Access(memory, tlb, translation, processor, outside);
+        atomic = new AtomicAccess(memory, tlb, translation, access);
         rightsChanged();
     }
 
@@ -59,218 +59,29 @@ public final class Mmu {
     }
 
     public long read(long linear, int size) {
-        return read(context, linear, size);
+        return access.read(context, linear, size);
     }
 
     public void write(long linear, int size, long value) {
-        write(context, linear, size, value);
+        access.write(context, linear, size, value);
     }
 
     public long readSystem(long linear, int size) {
-        return read(systemContext, linear, size);
+        return access.read(systemContext, linear, size);
     }
 
     public void writeSystem(long linear, int size, long value) {
-        write(systemContext, linear, size, value);
+        access.write(systemContext, linear, size, value);
     }
-
-    private long read(int who, long linear, int size) {
-        int index = Tlb.index(who, linear);
-        if (tlb.hits(index, Tlb.READ, linear, size)) {
-            Slot s = tlb.slot(index);
-            return s.load(tlb.slotOffset(index, s, linear), size);
-        }
-        return readSlowly(who, linear, size);
-    }
-
-    private void write(int who, long linear, int size, long value) {
-        int index = Tlb.index(who, linear);
-        if (tlb.hits(index, Tlb.WRITE, linear, size)) {
-            Slot s = tlb.slot(index);
-            s.store(tlb.slotOffset(index, s, linear), size, value);
-        } else {
-            writeSlowly(who, linear, size, value);
-        }
-    }
-
-    // Slow paths
-
-    /** Physical address for an access of {@link PageWalker}'s kinds within a page; sets {@link #slot}, fills the TLB. */
-    private long translate(int who, long linear, int kind) {
-        int tag = (kind & PageWalker.WRITE) != 0 ? Tlb.WRITE : (kind & PageWalker.FETCH) != 0 ? Tlb.EXECUTE : Tlb.READ;
-        if (tlb.recall(who, tag, linear)) {
-            int index = Tlb.index(who, linear);
-            Slot s = tlb.slot(index);
-            slot = s;
-            return s.address + tlb.slotOffset(index, s, linear);
-        }
-        int access = kind | (who == Tlb.USER ? PageWalker.USER : who == Tlb.SUPERVISOR ? PageWalker.SMAP : 0);
-        long physical = walker.walk(linear, access);
-        Slot s = walker.slot(physical);
-        slot = s;
-        if (s != null && (kind & PageWalker.PEEK) == 0) {
-            long offset = (physical & -PAGE) - s.address;
-            if ((kind & PageWalker.WRITE) != 0 && !s.readOnly) {
-                s.setDirty(offset, 1);
-            }
-            int rights = walker.rights();
-            if (!walker.dirty() || !s.freelyWritable(offset)) {
-                rights &= ~PageWalker.CAN_WRITE;
-            }
-            tlb.fill(who, linear, s, offset, rights, walker.kind());
-        }
-        return physical;
-    }
-
-    private static boolean crosses(long linear, int size) {
-        return ((int) linear & PAGE - 1) + size > PAGE;
-    }
-
-    /** An address behind another: wraps at 4 GiB outside long mode. */
-    private long plus(long linear, int n) {
-        return cpu.longMode() ? linear + n : linear + n & 0xffff_ffffL;
-    }
-
-    private long readSlowly(int who, long linear, int size) {
-        if (crosses(linear, size)) {
-            int first = PAGE - ((int) linear & PAGE - 1);
-            long low = readPiece(who, linear, first);
-            return low | readPiece(who, plus(linear, first), size - first) << (first << 3);
-        }
-        long physical = translate(who, linear, 0);
-        Slot s = slot;
-        return s == null ? deviceRead(physical, size) : s.load(physical - s.address, size);
-    }
-
-    /** Up to 7 bytes of a page, as naturally aligned accesses. */
-    private long readPiece(int who, long linear, int length) {
-        long value = 0;
-        for (int done = 0; done < length; ) {
-            int size = pieceSize(linear + done, length - done);
-            value |= read(who, linear + done, size) << (done << 3);
-            done += size;
-        }
-        return value;
-    }
-
-    private void writePiece(int who, long linear, int length, long value) {
-        for (int done = 0; done < length; ) {
-            int size = pieceSize(linear + done, length - done);
-            write(who, linear + done, size, value >>> (done << 3));
-            done += size;
-        }
-    }
-
-    private static int pieceSize(long linear, int left) {
-        return Math.min(Integer.highestOneBit(left), 1 << Math.min(3, Long.numberOfTrailingZeros(linear)));
-    }
-
-    private void writeSlowly(int who, long linear, int size, long value) {
-        if (crosses(linear, size)) {
-            int first = PAGE - ((int) linear & PAGE - 1);
-            long second = plus(linear, first);
-            translate(who, linear, PageWalker.WRITE | PageWalker.PEEK);
-            translate(who, second, PageWalker.WRITE | PageWalker.PEEK);
-            writePiece(who, linear, first, value);
-            writePiece(who, second, size - first, value >>> (first << 3));
-            return;
-        }
-        long physical = translate(who, linear, PageWalker.WRITE);
-        Slot s = slot;
-        if (s == null || s.readOnly) {
-            deviceWrite(physical, size, value);
-        } else {
-            s.store(physical - s.address, size, value);
-            memory.written(s, physical - s.address, size);
-        }
-    }
-
-    private long deviceRead(long physical, int size) {
-        boolean inside = processor.leave();
-        try {
-            return outside.mmioRead(physical, size);
-        } finally {
-            if (inside) {
-                processor.enter();
-            }
-        }
-    }
-
-    private void deviceWrite(long physical, int size, long value) {
-        long masked = size == 8 ? value : value & (1L << (size << 3)) - 1;
-        boolean inside = processor.leave();
-        try {
-            outside.mmioWrite(physical, size, masked);
-        } finally {
-            if (inside) {
-                processor.enter();
-            }
-        }
-    }
-
-    // Atomic accesses
 
     /** Atomically replaces {@code expected} by {@code value}; faults as a write even if it does not. */
     public boolean compareAndSet(long linear, int size, long expected, long value) {
-        if (crosses(linear, size)) {
-            // Two pages, which need not be neighbours on the host.
-            boolean[] done = new boolean[1];
-            memory.coherence().exclusive(() -> done[0] = replace(linear, size, expected, value));
-            return done[0];
-        }
-        int index = Tlb.index(context, linear);
-        if (tlb.hits(index, Tlb.WRITE, linear, size)) {
-            Slot s = tlb.slot(index);
-            return s.compareAndSet(tlb.slotOffset(index, s, linear), size, expected, value);
-        }
-        long physical = translate(context, linear, PageWalker.WRITE);
-        Slot s = slot;
-        if (s == null || s.readOnly) {
-            return replaceOnDevice(s, physical, size, expected, value);
-        }
-        boolean done = s.compareAndSet(physical - s.address, size, expected, value);
-        memory.written(s, physical - s.address, size);
-        return done;
-    }
-
-    /** The plain way, within an exclusive section. */
-    private boolean replace(long linear, int size, long expected, long value) {
-        probe(linear, size, true);
-        long mask = size == 8 ? -1 : (1L << (size << 3)) - 1;
-        long old = read(linear, size);
-        boolean equal = old == (expected & mask);
-        write(linear, size, equal ? value : old);
-        return equal;
+        return atomic.compareAndSet(context, linear, size, expected, value);
     }
 
     /** The same for 16 aligned bytes. */
     public boolean compareAndSet(long linear, long expectedLow, long expectedHigh, long low, long high) {
-        int index = Tlb.index(context, linear);
-        if (tlb.hits(index, Tlb.WRITE, linear, 16)) {
-            Slot s = tlb.slot(index);
-            return s.compareAndSet(tlb.slotOffset(index, s, linear), expectedLow, expectedHigh, low, high);
-        }
-        long physical = translate(context, linear, PageWalker.WRITE);
-        Slot s = slot;
-        if (s == null || s.readOnly) {
-            long oldLow = read(linear, 8);
-            long oldHigh = read(linear + 8, 8);
-            boolean equal = oldLow == expectedLow && oldHigh == expectedHigh;
-            deviceWrite(physical, 8, equal ? low : oldLow);
-            deviceWrite(physical + 8, 8, equal ? high : oldHigh);
-            return equal;
-        }
-        boolean done = s.compareAndSet(physical - s.address, expectedLow, expectedHigh, low, high);
-        memory.written(s, physical - s.address, 16);
-        return done;
-    }
-
-    private boolean replaceOnDevice(@Nullable Slot s, long physical, int size, long expected, long value) {
-        long mask = size == 8 ? -1 : (1L << (size << 3)) - 1;
-        long old = s == null ? deviceRead(physical, size) : s.load(physical - s.address, size);
-        boolean equal = old == (expected & mask);
-        deviceWrite(physical, size, equal ? value : old);
-        return equal;
+        return atomic.compareAndSet(context, linear, expectedLow, expectedHigh, low, high);
     }
 
     /**
@@ -280,13 +91,13 @@ public final class Mmu {
      * @return false when it cannot: a device, the end of a page, a page whose writes are watched
      */
     public boolean prepare(long linear, int size, boolean write) {
-        if (crosses(linear, size)) {
+        if (Translation.crosses(linear, size)) {
             return false;
         }
         int tag = write ? Tlb.WRITE : Tlb.READ;
         int index = Tlb.index(context, linear);
         if (!tlb.hits(index, tag, linear, size)) {
-            translate(context, linear, write ? PageWalker.WRITE : 0);
+            translation.translate(context, linear, write ? PageWalker.WRITE : 0);
         }
         return tlb.hits(index, tag, linear, size);
     }
@@ -310,9 +121,9 @@ public final class Mmu {
         for (int left = size; left > 0; ) {
             int n = Math.min(left, PAGE - ((int) at & PAGE - 1));
             if (!tlb.hits(Tlb.index(context, at), write ? Tlb.WRITE : Tlb.READ, at, n)) {
-                translate(context, at, PageWalker.PEEK | (write ? PageWalker.WRITE : 0));
+                translation.translate(context, at, PageWalker.PEEK | (write ? PageWalker.WRITE : 0));
             }
-            at = plus(at, n);
+            at = translation.plus(at, n);
             left -= n;
         }
     }
@@ -322,13 +133,13 @@ public final class Mmu {
         int length = (int) into.byteSize();
         probe(linear, length, false);
         for (int done = 0; done < length; ) {
-            long at = plus(linear, done);
+            long at = translation.plus(linear, done);
             MemorySegment ram = ram(at, length - done, false);
             if (ram != null) {
                 MemorySegment.copy(ram, 0, into, done, ram.byteSize());
                 done += (int) ram.byteSize();
             } else {
-                int size = pieceSize(at, length - done);
+                int size = Access.pieceSize(at, length - done);
                 long value = read(at, size);
                 for (int i = 0; i < size; i++) {
                     into.set(ValueLayout.JAVA_BYTE, done++, (byte) (value >>> (i << 3)));
@@ -341,13 +152,13 @@ public final class Mmu {
         int length = (int) from.byteSize();
         probe(linear, length, true);
         for (int done = 0; done < length; ) {
-            long at = plus(linear, done);
+            long at = translation.plus(linear, done);
             MemorySegment ram = ram(at, length - done, true);
             if (ram != null) {
                 MemorySegment.copy(from, done, ram, 0, ram.byteSize());
                 done += (int) ram.byteSize();
             } else {
-                int size = pieceSize(at, length - done);
+                int size = Access.pieceSize(at, length - done);
                 long value = 0;
                 for (int i = 0; i < size; i++) {
                     value |= Byte.toUnsignedLong(from.get(ValueLayout.JAVA_BYTE, done++)) << (i << 3);
@@ -372,15 +183,15 @@ public final class Mmu {
             s = tlb.slot(index);
             offset = tlb.slotOffset(index, s, linear);
         } else {
-            long physical = translate(context, linear, write ? PageWalker.WRITE : 0);
-            s = slot;
+            long physical = translation.translate(context, linear, write ? PageWalker.WRITE : 0);
+            s = translation.slot();
             if (s == null || write && s.readOnly) {
                 return null;
             }
             offset = physical - s.address;
             if (write) {
                 memory.written(s, offset, n);
-                if (walker.slot(physical) != s) {
+                if (translation.slotAt(physical) != s) {
                     return ram(linear, length, true); // an exclusive section took the slot away
                 }
                 if (!s.freelyWritable(offset)) {
@@ -404,7 +215,7 @@ public final class Mmu {
             Slot s = tlb.slot(index);
             return s.address + tlb.slotOffset(index, s, linear);
         }
-        return translate(context, linear, PageWalker.FETCH);
+        return translation.translate(context, linear, PageWalker.FETCH);
     }
 
     /**
@@ -415,13 +226,13 @@ public final class Mmu {
     public int fetch(long linear, byte[] into, int offset, int length) {
         int n = Math.min(length, PAGE - ((int) linear & PAGE - 1));
         long physical = physicalOfCode(linear);
-        Slot s = walker.slot(physical);
+        Slot s = translation.slotAt(physical);
         if (s != null) {
             MemorySegment.copy(s.host, ValueLayout.JAVA_BYTE, physical - s.address, into, offset, n);
             return n;
         }
         for (int i = 0; i < n; i++) {
-            into[offset + i] = (byte) deviceRead(physical + i, 1);
+            into[offset + i] = (byte) access.deviceRead(physical + i, 1);
         }
         return n;
     }

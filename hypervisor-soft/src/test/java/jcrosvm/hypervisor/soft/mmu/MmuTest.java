@@ -245,4 +245,17 @@ final class MmuTest {
         }
         assertThat(changes).containsExactly(0x5000L, 0x5000L + apart);
     }
+
+    @Test
+    void compareAndSetAcrossPagesFaultsLikeAWriteAndReachesDevices() {
+        map(0x5007, 0x3005, 0xfee00007L);
+        pageFault(() -> mmu.compareAndSet(0xffe, 4, 1, 2), 0x1000, 3);
+        map(0x5007, 0x3007, 0xfee00007L);
+        assertThat(mmu.compareAndSet(0xffe, 4, 0, 0x04030201)).isTrue();
+        assertThat(machine.physical(0x3000)).isEqualTo(0x0403);
+        assertThat(mmu.compareAndSet(0x1ffe, 4, 0, 0x04030201)).isTrue();
+        assertThat(mmu.compareAndSet(0x2004, 4, 5, 6)).isFalse();
+        assertThat(machine.device)
+                .containsExactly("read fee00000 2", "write fee00000 2 403", "read fee00004 4", "write fee00004 4 0");
+    }
 }
