@@ -23,4 +23,6 @@ final class Block {
 
     final Insn[] insns = new Insn[MAX];
     final byte[] routes = new byte[MAX];
+    /** Operands of {@link Shortcuts}. */
+    final int[] packed = new int[MAX];
 }
