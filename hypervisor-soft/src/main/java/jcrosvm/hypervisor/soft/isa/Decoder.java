@@ -18,14 +18,13 @@ public final class Decoder {
     private static final int RBP = 5;
 
     private static final int REX_W = 8;
-    private static final int REX_R = 4;
-    private static final int REX_X = 2;
-    private static final int REX_B = 1;
+    static final int REX_R = 4;
+    static final int REX_X = 2;
+    static final int REX_B = 1;
 
     private static final OperationTable TABLE = OperationTable.TABLE;
     private static final Form[] FORMS = TABLE.forms;
     private static final List<Form> ALL = List.of(FORMS);
-    private static final long[] LETTERS = TABLE.letters;
     private static final short[] CELLS = TABLE.cells;
 
     private Decoder() {}
@@ -201,7 +200,7 @@ public final class Decoder {
         into.imm = 0;
         into.imm2 = 0;
         if (modrm >= 0 && !register) {
-            at = address(code, at, limit, mode64, extension, into);
+            at = ModrmAddress.decode(code, at, limit, mode64, extension, into);
             if (at < 0) {
                 return ended(from, limit);
             }
@@ -210,7 +209,7 @@ public final class Decoder {
             into.segment = into.base == RSP || into.base == RBP ? SS : DS;
         }
         into.length = at - from;
-        boolean exists = operands(code, from, limit, codeSize, number, register, wide, extension, vvvv, into);
+        boolean exists = OperandDecoder.decode(code, from, limit, codeSize, number, register, wide, extension, vvvv, into);
         if (!exists) {
             return into.length < 0 ? ended(from, limit) : undefined(into.length, into);
         }
@@ -229,240 +228,5 @@ public final class Decoder {
             return 8;
         }
         return other ? 2 : form.has(Form.DEFAULT_64) ? 8 : 4;
-    }
-
-    /** The memory operand of ModRM; returns where it ends, or -1. */
-    private static int address(byte[] code, int after, int limit, boolean mode64, int extension, Insn into) {
-        into.memory = true;
-        int at = after;
-        int mod = into.modrm >> 6;
-        int rm = into.modrm & 7;
-        int displacement = mod == 1 ? 1 : mod == 0 ? 0 : into.addressSize == 2 ? 2 : 4;
-        if (into.addressSize == 2) {
-            if (mod == 0 && rm == 6) {
-                displacement = 2;
-            } else {
-                // BX+SI, BX+DI, BP+SI, BP+DI, SI, DI, BP, BX
-                into.base = rm < 4 ? (rm < 2 ? 3 : 5) : rm < 6 ? rm + 2 : rm == 6 ? 5 : 3;
-                into.index = rm < 4 ? 6 + (rm & 1) : Insn.NONE;
-            }
-        } else if (rm == 4) {
-            if (at >= limit) {
-                return -1;
-            }
-            int sib = code[at++] & 0xff;
-            into.scale = sib >> 6;
-            int index = sib >> 3 & 7 | ((extension & REX_X) != 0 ? 8 : 0);
-            into.index = index == 4 ? Insn.NONE : index;
-            if ((sib & 7) == 5 && mod == 0) {
-                displacement = 4;
-            } else {
-                into.base = sib & 7 | ((extension & REX_B) != 0 ? 8 : 0);
-            }
-        } else if (rm == 5 && mod == 0) {
-            displacement = 4;
-            into.base = mode64 ? Insn.RIP : Insn.NONE;
-        } else {
-            into.base = rm | ((extension & REX_B) != 0 ? 8 : 0);
-        }
-        if (at + displacement > limit) {
-            return -1;
-        }
-        into.disp = signed(code, at, displacement);
-        return at + displacement;
-    }
-
-    /** Fills the operands; false when the code ends (length becomes negative) or the encoding does not exist. */
-    private static boolean operands(
-            byte[] code,
-            int from,
-            int limit,
-            int codeSize,
-            int number,
-            boolean register,
-            boolean wide,
-            int extension,
-            int vvvv,
-            Insn into) {
-        int at = from + into.length;
-        int reg = into.modrm >> 3 & 7;
-        int rm = into.modrm & 7;
-        int extendedReg = reg | ((extension & REX_R) != 0 ? 8 : 0);
-        int extendedRm = rm | ((extension & REX_B) != 0 ? 8 : 0);
-        boolean usesVvvv = vvvv <= 0;
-        for (int i = 0; i < Insn.OPERANDS; i++) {
-            long letters = LETTERS[number << 2 | i];
-            int size = size(Letters.size(letters), into, codeSize, wide);
-            int kind = OperandKind.NONE;
-            int value = 0;
-            switch (Letters.method(letters)) {
-                case Letters.NOTHING -> {}
-                case Letters.E, Letters.M, Letters.R, Letters.W, Letters.U, Letters.Q, Letters.N -> {
-                    if (register) {
-                        kind = registerKind(Letters.method(letters));
-                        value = kind == OperandKind.MMX ? rm : extendedRm;
-                    } else {
-                        kind = OperandKind.MEMORY;
-                        size = size(Letters.memorySize(letters), into, codeSize, wide);
-                    }
-                }
-                case Letters.G -> {
-                    kind = OperandKind.GPR;
-                    value = extendedReg;
-                }
-                case Letters.Z -> {
-                    kind = OperandKind.GPR;
-                    value = into.opcode & 7 | ((extension & REX_B) != 0 ? 8 : 0);
-                }
-                case Letters.B -> {
-                    kind = OperandKind.GPR;
-                    value = vvvv;
-                    usesVvvv = true;
-                }
-                case Letters.C -> {
-                    kind = OperandKind.CONTROL;
-                    value = extendedReg;
-                    if (value > 4 && value != 8 || value == 1) {
-                        into.length = at - from;
-                        return false;
-                    }
-                }
-                case Letters.D -> {
-                    kind = OperandKind.DEBUG;
-                    value = extendedReg;
-                    if (value > 7) {
-                        into.length = at - from;
-                        return false;
-                    }
-                }
-                case Letters.S -> {
-                    kind = OperandKind.SEGMENT;
-                    value = reg;
-                    if (reg > 5 || reg == 1 && i == 0) {
-                        into.length = at - from;
-                        return false;
-                    }
-                }
-                case Letters.V -> {
-                    kind = OperandKind.XMM;
-                    value = extendedReg;
-                }
-                case Letters.P -> {
-                    kind = OperandKind.MMX;
-                    value = reg;
-                }
-                case Letters.IMMEDIATE, Letters.SIGNED, Letters.J, Letters.SECOND -> {
-                    if (at + size > limit) {
-                        into.length = -1;
-                        return false;
-                    }
-                    long immediate = signed(code, at, size);
-                    at += size;
-                    int method = Letters.method(letters);
-                    if (method == Letters.SECOND) {
-                        kind = OperandKind.IMMEDIATE2;
-                        into.imm2 = immediate & 0xff;
-                    } else {
-                        kind = method == Letters.J ? OperandKind.RELATIVE : OperandKind.IMMEDIATE;
-                        boolean zero = method == Letters.IMMEDIATE && size < 8;
-                        into.imm = zero ? immediate & (1L << 8 * size) - 1 : immediate;
-                        size = method == Letters.J ? into.operandSize : immediateSize(letters, size, into);
-                    }
-                }
-                case Letters.A -> {
-                    if (at + size > limit) {
-                        into.length = -1;
-                        return false;
-                    }
-                    kind = OperandKind.FAR_POINTER;
-                    into.imm = signed(code, at, size - 2) & (1L << 8 * (size - 2)) - 1;
-                    into.imm2 = signed(code, at + size - 2, 2) & 0xffff;
-                    at += size;
-                }
-                case Letters.O -> {
-                    int bytes = into.addressSize;
-                    if (at + bytes > limit) {
-                        into.length = -1;
-                        return false;
-                    }
-                    kind = OperandKind.MEMORY;
-                    into.memory = true;
-                    into.disp = signed(code, at, bytes) & (bytes == 8 ? -1 : (1L << 8 * bytes) - 1);
-                    at += bytes;
-                }
-                case Letters.FIXED_GPR -> {
-                    kind = OperandKind.GPR;
-                    value = Letters.register(letters);
-                }
-                case Letters.FIXED_SEGMENT -> {
-                    kind = OperandKind.SEGMENT;
-                    value = Letters.register(letters);
-                }
-                case Letters.FIXED_XMM -> kind = OperandKind.XMM;
-                case Letters.FIXED_ST -> kind = OperandKind.ST;
-                case Letters.STI -> {
-                    kind = OperandKind.ST;
-                    value = rm;
-                }
-                case Letters.CONSTANT_ONE -> {
-                    kind = OperandKind.ONE;
-                    into.imm = 1;
-                }
-                default -> {} // strings: implicit, the size alone is told
-            }
-            if (kind == OperandKind.GPR && size == 1 && value >= 4 && into.rex == 0) {
-                kind = OperandKind.HIGH_BYTE;
-                value -= 4;
-            }
-            into.kind[i] = kind;
-            into.register[i] = value;
-            into.size[i] = size;
-        }
-        into.length = at - from;
-        return usesVvvv;
-    }
-
-    private static int registerKind(int method) {
-        return switch (method) {
-            case Letters.W, Letters.U -> OperandKind.XMM;
-            case Letters.Q, Letters.N -> OperandKind.MMX;
-            default -> OperandKind.GPR;
-        };
-    }
-
-    private static int immediateSize(long letters, int size, Insn into) {
-        return Letters.memorySize(letters) == Letters.SIZE_V ? into.operandSize : size;
-    }
-
-    private static int size(int code, Insn into, int codeSize, boolean wide) {
-        if (code >= 0) {
-            return code;
-        }
-        int operandSize = into.operandSize;
-        return switch (code) {
-            case Letters.SIZE_V -> operandSize;
-            case Letters.SIZE_Z -> Math.min(operandSize, 4);
-            case Letters.SIZE_Y -> wide ? 8 : 4;
-            case Letters.SIZE_N -> codeSize == 8 ? 8 : 4;
-            case Letters.SIZE_P -> operandSize + 2;
-            case Letters.SIZE_S -> codeSize == 8 ? 10 : 6;
-            case Letters.SIZE_A -> operandSize * 2;
-            case Letters.SIZE_E -> operandSize == 2 ? 14 : 28;
-            default -> operandSize == 2 ? 94 : 108;
-        };
-    }
-
-    private static long signed(byte[] code, int at, int size) {
-        return switch (size) {
-            case 0 -> 0;
-            case 1 -> code[at];
-            case 2 -> code[at] & 0xff | code[at + 1] << 8;
-            case 4 -> word(code, at);
-            default -> word(code, at) & 0xffff_ffffL | (long) word(code, at + 4) << 32;
-        };
-    }
-
-    private static int word(byte[] code, int at) {
-        return code[at] & 0xff | (code[at + 1] & 0xff) << 8 | (code[at + 2] & 0xff) << 16 | code[at + 3] << 24;
     }
 }

@@ -38,6 +38,9 @@ public final class RandomEncoder {
         if (sized && chance(5)) {
             put(0x66);
         }
+        if (form.operation() == Op.LEA && chance(4)) {
+            put(0x67);
+        }
         if (form.has(Form.LOCKABLE) && !register && chance(3)) {
             put(0xf0);
         }

@@ -4,6 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Random;
 import java.util.StringJoiner;
 
 /** Code that is put together instruction by instruction, and which flags mean nothing behind it. */
@@ -53,6 +54,37 @@ final class Sequence {
         }
         names.addAll(other.names);
         bytes.writeBytes(other.bytes());
+    }
+
+    static String hex(int value) {
+        return HexFormat.of().toHexDigits((byte) value);
+    }
+
+    static String little(long value, int bytes) {
+        StringBuilder s = new StringBuilder();
+        for (int i = 0; i < bytes; i++) {
+            s.append(hex((int) (value >> 8 * i)));
+        }
+        return s.toString();
+    }
+
+    /** mov register, value. */
+    void set(int register, long value) {
+        add("mov", hex(0x48 | register >> 3) + hex(0xb8 | register & 7) + little(value, 8));
+    }
+
+    /** mov [address], value through one of the first eight registers but rSP. */
+    void store(int through, long address, int value) {
+        set(through, address);
+        add("mov", "c7" + hex(0x80 | through) + little(0, 4) + little(value, 4));
+    }
+
+    /** Flags that mean nothing are given a meaning before they are looked at. */
+    void defineFlags(int read, Random random) {
+        if ((undefined & read) != 0) {
+            add("cmp", "4839" + hex(0xc0 | random.nextInt(64)));
+            undefined = 0;
+        }
     }
 
     @Override

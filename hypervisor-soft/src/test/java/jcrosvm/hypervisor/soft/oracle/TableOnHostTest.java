@@ -54,12 +54,12 @@ final class TableOnHostTest {
 
     private final long seed = Long.getLong("tests.seed", System.nanoTime());
     private final Random random = new Random(seed);
-    private final NativeMachine host = new NativeMachine(4096, Generator.WINDOW);
-    private final Generator generator =
-            new Generator(random, host.window.segment().address());
+    private final NativeMachine host = new NativeMachine(4096, SingleInstruction.WINDOW);
+    private final SingleInstruction generator =
+            new SingleInstruction(random, host.window.segment().address());
     private final MemorySegment registers = host.registers.segment();
     private final MemorySegment memory = host.window.segment();
-    private final MemorySegment image = Mapping.anonymous(Generator.WINDOW).segment();
+    private final MemorySegment image = Mapping.anonymous(SingleInstruction.WINDOW).segment();
     private final MemorySegment[] before = {
         Mapping.anonymous(4096).segment(), Mapping.anonymous(4096).segment()
     };
@@ -73,10 +73,10 @@ final class TableOnHostTest {
         assumeTrue(System.getProperty("os.arch").equals("amd64"), "needs an x86-64 host");
         assumeTrue(Files.isReadable(Path.of("/proc/cpuinfo")), "needs Linux's /proc/cpuinfo");
         System.out.println("Table on the host: tests.seed=" + seed);
-        for (int i = 0; i < Generator.WINDOW; i += 8) {
+        for (int i = 0; i < SingleInstruction.WINDOW; i += 8) {
             image.set(LONG, i, random.nextLong());
         }
-        for (int number : generator.pool()) {
+        for (int number : generator.pool.numbers) {
             for (int round = 0, tries = 0; round < ROUNDS && tries < 40 * ROUNDS; tries++) {
                 if (one(number)) {
                     round++;
@@ -90,7 +90,7 @@ final class TableOnHostTest {
     private boolean one(int number) {
         Sequence s = new Sequence(host.address(NativeMachine.CODE));
         generator.operandAddress = 0;
-        generator.plain(s, number, 0);
+        generator.add(s, number, 0);
         Insn insn = generator.insn;
         if (s.length() == 0
                 || insn.memory && generator.operandAddress == 0 && hasMemoryAccess(insn)
@@ -227,11 +227,11 @@ final class TableOnHostTest {
         if (written) {
             MemorySegment.copy(image, at, memory, at, 0);
         }
-        long until = written ? at : Generator.WINDOW;
+        long until = written ? at : SingleInstruction.WINDOW;
         boolean same = MemorySegment.mismatch(memory, 0, until, image, 0, until) < 0
                 && (!written
                         || MemorySegment.mismatch(
-                                        memory, at + size, Generator.WINDOW, image, at + size, Generator.WINDOW)
+                                        memory, at + size, SingleInstruction.WINDOW, image, at + size, SingleInstruction.WINDOW)
                                 < 0);
         if (!same) {
             report(insn, s, "writes memory");
@@ -298,7 +298,7 @@ final class TableOnHostTest {
     /** Every form in the pool has a number. */
     @Test
     void poolIsOfTheTable() {
-        Assertions.assertThat(generator.pool())
+        Assertions.assertThat(generator.pool.numbers)
                 .allMatch(n -> n > 0 && n < Decoder.forms().size());
     }
 }
