@@ -209,7 +209,8 @@ public final class Decoder {
             into.segment = into.base == RSP || into.base == RBP ? SS : DS;
         }
         into.length = at - from;
-        boolean exists = OperandDecoder.decode(code, from, limit, codeSize, number, register, wide, extension, vvvv, into);
+        boolean exists =
+                OperandDecoder.decode(code, from, limit, codeSize, number, register, wide, extension, vvvv, into);
         if (!exists) {
             return into.length < 0 ? ended(from, limit) : undefined(into.length, into);
         }

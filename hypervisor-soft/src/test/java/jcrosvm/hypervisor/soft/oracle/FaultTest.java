@@ -110,9 +110,26 @@ final class FaultTest {
     void undefined(Processor processor) {
         machine(processor);
         String[] codes = {
-            "0f 0b", "f0 01 c0", "f0 90", "f0 8b 00", "0f ff c0", "0f b9 c0", "06", "9a", "0f 0f c0 9e", "c5 f8 77",
-            "62 f1 7c 48 28 c1", "8f e8 78 c0 c1 01", "0f 38 c8 c1", "0f c7 20", "0f 01 ca", "8e c8", "0f 78 c0", "0f b8 c0",
-            "0f 01 d5", "0f 3a cc c1 00"
+            "0f 0b",
+            "f0 01 c0",
+            "f0 90",
+            "f0 8b 00",
+            "0f ff c0",
+            "0f b9 c0",
+            "06",
+            "9a",
+            "0f 0f c0 9e",
+            "c5 f8 77",
+            "62 f1 7c 48 28 c1",
+            "8f e8 78 c0 c1 01",
+            "0f 38 c8 c1",
+            "0f c7 20",
+            "0f 01 ca",
+            "8e c8",
+            "0f 78 c0",
+            "0f b8 c0",
+            "0f 01 d5",
+            "0f 3a cc c1 00"
         };
         for (String code : codes) {
             raises(GuestException.UD, GuestException.NO_ERROR_CODE, 1, "90" + code);
@@ -124,8 +141,25 @@ final class FaultTest {
     void privileged(Processor processor) {
         machine(processor);
         String[] codes = {
-            "f4", "fa", "fb", "0f 06", "0f 08", "0f 09", "0f 20 c0", "0f 22 c0", "0f 23 c0", "0f 30", "0f 32",
-            "0f 01 10", "0f 01 38", "0f 01 f8", "e4 60", "ed", "6c", "0f 00 d8", "0f 01 f0"
+            "f4",
+            "fa",
+            "fb",
+            "0f 06",
+            "0f 08",
+            "0f 09",
+            "0f 20 c0",
+            "0f 22 c0",
+            "0f 23 c0",
+            "0f 30",
+            "0f 32",
+            "0f 01 10",
+            "0f 01 38",
+            "0f 01 f8",
+            "e4 60",
+            "ed",
+            "6c",
+            "0f 00 d8",
+            "0f 01 f0"
         };
         for (String code : codes) {
             raises(GuestException.GP, 0, 1, "90" + code);
@@ -174,15 +208,15 @@ final class FaultTest {
             guest.cpu.rflags(Rflags.FIXED | Rflags.IF | Rflags.CF | Rflags.SF);
             guest.data.fill((byte) 0x5a);
             raises(GuestException.PF, access.errorCode, 0, access.code);
-            assertThat(guest.cpu.cr2)
-                    .as(access.code)
-                    .isEqualTo(DATA + access.page * (long) PAGE + access.faultOffset);
+            assertThat(guest.cpu.cr2).as(access.code).isEqualTo(DATA + access.page * (long) PAGE + access.faultOffset);
             for (int i = 0; i < 16; i++) {
                 assertThat(guest.cpu.gpr(i)).as(access.code).isEqualTo(values[i]);
             }
             assertThat(guest.cpu.rflags() & Rflags.ARITHMETIC).as(access.code).isEqualTo(Rflags.CF | Rflags.SF);
             for (long i = START; i < 9 * PAGE; i++) {
-                assertThat(guest.data.get(ValueLayout.JAVA_BYTE, i)).as(access.code).isEqualTo((byte) 0x5a);
+                assertThat(guest.data.get(ValueLayout.JAVA_BYTE, i))
+                        .as(access.code)
+                        .isEqualTo((byte) 0x5a);
             }
         }
     }

@@ -57,7 +57,11 @@ final class Generator {
             case 3, 4 -> loop(s);
             case 5 -> {
                 int flags = random.nextInt() & (Rflags.ARITHMETIC | Rflags.DF | Rflags.ID);
-                s.add("push", (chance(3) ? "66 68" + Sequence.little(flags, 2) + "66 9d" : "68" + Sequence.little(flags, 4) + "9d"));
+                s.add(
+                        "push",
+                        (chance(3)
+                                ? "66 68" + Sequence.little(flags, 2) + "66 9d"
+                                : "68" + Sequence.little(flags, 4) + "9d"));
                 s.undefined = 0;
                 pool.note("popf");
             }

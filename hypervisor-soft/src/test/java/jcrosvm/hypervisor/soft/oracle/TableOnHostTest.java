@@ -59,7 +59,8 @@ final class TableOnHostTest {
             new SingleInstruction(random, host.window.segment().address());
     private final MemorySegment registers = host.registers.segment();
     private final MemorySegment memory = host.window.segment();
-    private final MemorySegment image = Mapping.anonymous(SingleInstruction.WINDOW).segment();
+    private final MemorySegment image =
+            Mapping.anonymous(SingleInstruction.WINDOW).segment();
     private final MemorySegment[] before = {
         Mapping.anonymous(4096).segment(), Mapping.anonymous(4096).segment()
     };
@@ -231,7 +232,12 @@ final class TableOnHostTest {
         boolean same = MemorySegment.mismatch(memory, 0, until, image, 0, until) < 0
                 && (!written
                         || MemorySegment.mismatch(
-                                        memory, at + size, SingleInstruction.WINDOW, image, at + size, SingleInstruction.WINDOW)
+                                        memory,
+                                        at + size,
+                                        SingleInstruction.WINDOW,
+                                        image,
+                                        at + size,
+                                        SingleInstruction.WINDOW)
                                 < 0);
         if (!same) {
             report(insn, s, "writes memory");
