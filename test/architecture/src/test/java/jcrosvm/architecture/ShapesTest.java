@@ -43,7 +43,7 @@ class ShapesTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"base", "memory", "hypervisor", "hypervisor-kvm", "bus", "platform"})
+    @ValueSource(strings = {"base", "memory", "hypervisor", "hypervisor-kvm", "hypervisor-soft", "bus", "platform"})
     void methodsOnHotPathsCanBeCompiled(String module) throws IOException {
         eachClass(module, (file, type) -> {
             for (MethodModel method : type.methods()) {
