@@ -126,20 +126,19 @@ final class Shortcuts {
 
     /** What {@link #execute} needs of an instruction, in one number. */
     static int pack(Insn insn) {
-        int operation =
-                switch (insn.op) {
-                    case OR -> OR;
-                    case ADC -> ADC;
-                    case SBB -> SBB;
-                    case AND -> AND;
-                    case SUB -> SUB;
-                    case XOR -> XOR;
-                    case CMP -> CMP;
-                    case TEST -> TEST;
-                    case INC -> INC;
-                    case DEC -> DEC;
-                    default -> ADD;
-                };
+        int operation = switch (insn.op) {
+            case OR -> OR;
+            case ADC -> ADC;
+            case SBB -> SBB;
+            case AND -> AND;
+            case SUB -> SUB;
+            case XOR -> XOR;
+            case CMP -> CMP;
+            case TEST -> TEST;
+            case INC -> INC;
+            case DEC -> DEC;
+            default -> ADD;
+        };
         return insn.register[0] & NIBBLE
                 | (insn.register[1] & NIBBLE) << SOURCE
                 | operation << OPERATION
@@ -159,8 +158,7 @@ final class Shortcuts {
         switch (route) {
             case MOVE -> cpu.gpr(packed & NIBBLE, source(packed) & mask(packed, SOURCE_SIZE));
             case CONSTANT -> cpu.gpr(packed & NIBBLE, insn.imm & mask(packed, SIZE));
-            case LOAD ->
-                cpu.gpr(packed & NIBBLE, mmu.read(addressing.linear(insn), packed >>> SOURCE_SIZE & NIBBLE));
+            case LOAD -> cpu.gpr(packed & NIBBLE, mmu.read(addressing.linear(insn), packed >>> SOURCE_SIZE & NIBBLE));
             case LOAD_SIGNED -> {
                 int size = packed >>> SOURCE_SIZE & NIBBLE;
                 long value = Alu.signExtend(size, mmu.read(addressing.linear(insn), size));
@@ -172,8 +170,7 @@ final class Shortcuts {
             case ADDRESS -> cpu.gpr(packed & NIBBLE, addressing.effective(insn) & mask(packed, SIZE));
             case WITH_REGISTER -> compute(packed, source(packed) & mask(packed, SOURCE_SIZE));
             case WITH_CONSTANT -> compute(packed, insn.imm & mask(packed, SIZE));
-            case WITH_MEMORY ->
-                compute(packed, mmu.read(addressing.linear(insn), packed >>> SOURCE_SIZE & NIBBLE));
+            case WITH_MEMORY -> compute(packed, mmu.read(addressing.linear(insn), packed >>> SOURCE_SIZE & NIBBLE));
             case COMPARE_MEMORY -> {
                 int size = packed >>> SIZE & NIBBLE;
                 long a = mmu.read(addressing.linear(insn), size);

@@ -67,8 +67,9 @@ final class BranchCode {
                 emit.clobberFlags(true);
                 emit.memoryAt(SP, 0, 8, false);
                 out.load64(TEMP0, TEMP0, 0);
-                out.rm(0x8d | W, SP, SP, 8 + ((int) insn.imm & 0xffff));
-                emit.jumpIndirect();
+                int popped = 8 + ((int) insn.imm & 0xffff);
+                out.rm(0x8d | W, SP, SP, popped);
+                emit.jumpIndirect(popped);
             }
             case JMP_INDIRECT -> {
                 emit.clobberFlags(true);
@@ -78,7 +79,7 @@ final class BranchCode {
                 } else {
                     out.move64(TEMP0, emit.register(insn.register[0], TEMP0));
                 }
-                emit.jumpIndirect();
+                emit.jumpIndirect(0);
             }
             case CALL_INDIRECT -> {
                 emit.clobberFlags(true);
@@ -91,7 +92,7 @@ final class BranchCode {
                 out.store64(TEMP1, STATE, Frame.TEMPORARY);
                 pushNext();
                 out.load64(TEMP0, STATE, Frame.TEMPORARY);
-                emit.jumpIndirect();
+                emit.jumpIndirect(-8);
             }
             default -> throw new IllegalStateException(insn.form.mnemonic());
         }

@@ -346,10 +346,14 @@ final class Emitter {
         exit(JNE, sites.add(Sites.POLL, target, 0));
     }
 
-    /** A jump to the linear address in r10. */
-    void jumpIndirect() {
+    /**
+     * A jump to the linear address in r10.
+     *
+     * @param popped by how much the instruction has already raised the stack pointer
+     */
+    void jumpIndirect(int popped) {
         clobberFlags(true);
-        int site = sites.add(Sites.INDIRECT, pc, 0);
+        int site = sites.add(Sites.INDIRECT, pc, popped);
         out.rm(0x83, 7, STATE, StateLayout.PENDING);
         out.emit(0);
         exit(JNE, site);

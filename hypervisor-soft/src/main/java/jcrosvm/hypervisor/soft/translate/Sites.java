@@ -41,7 +41,7 @@ final class Sites {
 
     /**
      * @param newPc guest address of the instruction, or where a jump goes
-     * @param newWhere host offset: of the check for MISS, of the slot for LINK
+     * @param newWhere host offset: of the check for MISS, of the slot for LINK; bytes popped for INDIRECT
      */
     int add(int newInfo, long newPc, int newWhere) {
         if (count == info.length) {

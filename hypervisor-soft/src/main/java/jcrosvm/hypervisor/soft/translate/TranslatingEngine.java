@@ -143,7 +143,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         return switch (info & Sites.KIND) {
             case Sites.MISS, Sites.MISS_CONSTANT -> miss(site, info, pc);
             case Sites.LINK -> follow(site, pc);
-            case Sites.INDIRECT -> indirect();
+            case Sites.INDIRECT -> indirect(site, pc);
             default -> {
                 frameToFlags();
                 cpu.rip(pc);
@@ -199,9 +199,15 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         return block.entry;
     }
 
-    private int indirect() {
+    private int indirect(int site, long pc) {
         long target = state.get(LONG, Frame.R10);
         frameToFlags();
+        if (target << 16 >> 16 != target) { // #GP at the jump, with the stack as it was
+            cpu.gpr(Cpu.RSP, cpu.gpr(Cpu.RSP) - cache.sites.where(site));
+            cpu.rip(pc);
+            interpret();
+            return -1;
+        }
         cpu.rip(target);
         if (cpu.pending() != 0) {
             return -1;

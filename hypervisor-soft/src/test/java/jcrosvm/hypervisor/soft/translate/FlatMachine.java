@@ -3,6 +3,7 @@ package jcrosvm.hypervisor.soft.translate;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import jcrosvm.base.io.Mapping;
 import jcrosvm.hypervisor.soft.cpu.Control;
@@ -57,7 +58,7 @@ final class FlatMachine implements Outside, AutoCloseable {
         cpu.modeChanged();
         mmu = new Mmu(cpu, memory, this);
         mmu.processor().enter();
-        system = new SystemInstructions(cpu, mmu, new NoMsrs(), new NoApic());
+        system = new SystemInstructions(cpu, mmu, new NoMsrs(cpu), new NoApic());
         unit = new NativeUnit(cpu, mmu);
         interpreter = new Interpreter(cpu, mmu, this, system, unit);
     }
@@ -95,13 +96,11 @@ final class FlatMachine implements Outside, AutoCloseable {
 
     @Override
     public long portRead(int port, int size) {
-        throw new AssertionError();
+        return -1L >>> 64 - 8 * size;
     }
 
     @Override
-    public void portWrite(int port, int size, long value) {
-        throw new AssertionError();
-    }
+    public void portWrite(int port, int size, long value) {}
 
     @Override
     public long mmioRead(long address, int size) {
@@ -114,25 +113,25 @@ final class FlatMachine implements Outside, AutoCloseable {
         device.add("write %x %d %x".formatted(address, size, value));
     }
 
-    private static final class NoMsrs implements Msrs {
+    private record NoMsrs(Cpu cpu) implements Msrs {
         @Override
         public long read(int index) {
-            throw new AssertionError();
+            throw cpu.gp(0);
         }
 
         @Override
         public void write(int index, long value) {
-            throw new AssertionError();
+            throw cpu.gp(0);
         }
 
         @Override
         public void cpuid(int leaf, int subleaf, int[] answer) {
-            throw new AssertionError();
+            Arrays.fill(answer, 0);
         }
 
         @Override
         public long timeStampCounter() {
-            return System.nanoTime();
+            return 1;
         }
     }
 

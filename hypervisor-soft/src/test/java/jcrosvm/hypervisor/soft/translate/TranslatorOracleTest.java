@@ -11,11 +11,6 @@ import java.util.List;
 import java.util.Random;
 import jcrosvm.hypervisor.soft.cpu.Rflags;
 import jcrosvm.hypervisor.soft.cpu.StateLayout;
-import jcrosvm.hypervisor.soft.isa.Decoder;
-import jcrosvm.hypervisor.soft.isa.Form;
-import jcrosvm.hypervisor.soft.isa.Insn;
-import jcrosvm.hypervisor.soft.isa.Op;
-import jcrosvm.hypervisor.soft.isa.OperandKind;
 import org.junit.jupiter.api.Test;
 
 /** Random sequences of instructions, translated and on the host itself: the same registers, flags and memory. */
@@ -28,16 +23,15 @@ class TranslatorOracleTest {
 
     private static final int SEQUENCES = Integer.getInteger("jcrosvm.test.sequences", 4000);
 
-    /** Pointers and small numbers that the sequences use in addresses and do not change, as the stack pointer. */
-    private static final int FIXED = 1 << 4 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13;
-
     private final Random random;
+    private final RandomInsns insns;
     private final long seed = Long.getLong("jcrosvm.test.seed", System.nanoTime());
     private final byte[] initial = new byte[DATA_SIZE];
     private int undefined;
 
     TranslatorOracleTest() {
         random = new Random(seed);
+        insns = new RandomInsns(random);
     }
 
     @Test
@@ -55,18 +49,20 @@ class TranslatorOracleTest {
 
     private void sequence(FlatMachine machine, NativeRun oracle, TranslatingEngine engine) {
         undefined = 0;
-        List<byte[]> insns = new ArrayList<>();
+        List<byte[]> sequence = new ArrayList<>();
         int count = 1 + random.nextInt(14);
         int length = 0;
         for (int i = 0; i < count; i++) {
-            byte[] insn = insn();
-            insns.add(insn);
+            byte[] insn = insns.next(candidate -> (candidate.form.flagsRead() & undefined) == 0);
+            undefined = undefined & ~insns.last().form.flagsWritten()
+                    | insns.last().form.flagsUndefined();
+            sequence.add(insn);
             length += insn.length;
         }
         byte[] code = new byte[length + 1];
         int at = 0;
         StringBuilder text = new StringBuilder("seed " + seed);
-        for (byte[] insn : insns) {
+        for (byte[] insn : sequence) {
             System.arraycopy(insn, 0, code, at, insn.length);
             at += insn.length;
             text.append("\n  ").append(HexFormat.ofDelimiter(" ").formatHex(insn));
@@ -156,104 +152,5 @@ class TranslatorOracleTest {
             case 5 -> Double.doubleToRawLongBits(random.nextDouble() * 1000 - 500);
             default -> random.nextLong();
         };
-    }
-
-    /** One that the translator does itself and that cannot fault. */
-    private byte[] insn() {
-        byte[] bytes = new byte[16];
-        Insn insn = new Insn();
-        while (true) {
-            int at = 0;
-            if (random.nextInt(6) == 0) {
-                bytes[at++] = 0x66;
-            }
-            int repeat = random.nextInt(6);
-            if (repeat < 2) {
-                bytes[at++] = (byte) (0xf2 + repeat);
-            }
-            if (random.nextInt(20) == 0) {
-                bytes[at++] = (byte) 0xf0;
-            }
-            if (random.nextInt(3) != 0) {
-                bytes[at++] = (byte) (0x40 | random.nextInt(16));
-            }
-            int map = random.nextInt(5);
-            if (map > 1) {
-                bytes[at++] = 0x0f;
-                if (map == 4) {
-                    bytes[at++] = (byte) (random.nextBoolean() ? 0x38 : 0x3a);
-                }
-            }
-            int opcodeAt = at;
-            for (; at < bytes.length; at++) {
-                bytes[at] = (byte) random.nextInt();
-            }
-            if (random.nextInt(2) == 0) {
-                int rm = random.nextInt(4); // [r13/rbp+disp32], [r10/rdx+disp32], or with an index
-                boolean index = rm >= 2;
-                int modrm = opcodeAt + 1;
-                bytes[modrm] = (byte) (0x80 | bytes[modrm] & 0x38 | (index ? 4 : rm == 0 ? 5 : 2));
-                int disp = modrm + 1;
-                if (index) {
-                    bytes[disp++] =
-                            (byte) (random.nextInt(2) << 6 | (rm == 2 ? 3 : 4) << 3 | random.nextInt(2) * 3 + 2);
-                }
-                int offset = random.nextInt(3000) & (random.nextBoolean() ? -1 : -16);
-                bytes[disp] = (byte) offset;
-                bytes[disp + 1] = (byte) (offset >> 8);
-                bytes[disp + 2] = 0;
-                bytes[disp + 3] = 0;
-            }
-            int length = Decoder.decode(bytes, 0, bytes.length, 8, insn);
-            if (length > 0 && accepts(insn)) {
-                undefined = undefined & ~insn.form.flagsWritten() | insn.form.flagsUndefined();
-                return java.util.Arrays.copyOf(bytes, length);
-            }
-        }
-    }
-
-    private boolean accepts(Insn insn) {
-        if (!PlainCode.supports(insn) && !SpecialCode.supports(insn)) {
-            return false;
-        }
-        switch (insn.op) {
-            case DIV, IDIV, LEAVE, FENCE, PAUSE, CMPXCHG16B -> {
-                return false;
-            }
-            case POP -> {
-                if (insn.register[0] == 4) {
-                    return false;
-                }
-            }
-            default -> {}
-        }
-        if ((insn.form.flagsRead() & undefined) != 0 || (insn.form.registersWritten() & FIXED & ~(1 << 4)) != 0) {
-            return false;
-        }
-        if (insn.base == Insn.RIP && insn.memory) {
-            return false; // the native code lies elsewhere
-        }
-        if (insn.memory && insn.op != Op.LEA) {
-            boolean base = insn.base == 13 || insn.base == 10;
-            boolean index = insn.index == Insn.NONE || insn.index == 11 || insn.index == 12;
-            if (!base || !index || insn.addressSize != 8 || insn.segment >= 4 || insn.disp < 0 || insn.disp >= 3000) {
-                return false;
-            }
-            if (insn.form.has(Form.ALIGNED_16) && (insn.disp & 15) != 0) {
-                return false;
-            }
-            if (insn.op == Op.BT || insn.op == Op.BTS || insn.op == Op.BTR || insn.op == Op.BTC) {
-                if (insn.kind[1] != OperandKind.IMMEDIATE && insn.register[1] != 11 && insn.register[1] != 12) {
-                    return false;
-                }
-            }
-        }
-        for (int i = 0; i < Insn.OPERANDS; i++) {
-            boolean writes = i < insn.form.accesses().length && (insn.form.accesses()[i] & Form.WRITE) != 0;
-            if (insn.kind[i] == OperandKind.GPR && writes && (FIXED >> insn.register[i] & 1) != 0) {
-                return false;
-            }
-        }
-        return true;
     }
 }
