@@ -271,9 +271,7 @@ class HypervisorContractTest {
     /** sti; l: hlt; jmp l - and a handler of vector 41h that writes 81h and ends the run. */
     private void openForInterrupts(String name) {
         // mov word [104],1100; mov word [106],0; out 80,al; sti; l: hlt; jmp l
-        open(
-                name,
-                code(0xC7, 6, 4, 1, 0, 0x11, 0xC7, 6, 6, 1, 0, 0, 0xE6, 0x80, 0xFB, 0xF4, 0xEB, 0xFD));
+        open(name, code(0xC7, 6, 4, 1, 0, 0x11, 0xC7, 6, 6, 1, 0, 0, 0xE6, 0x80, 0xFB, 0xF4, 0xEB, 0xFD));
         put(HANDLER, code(0xE6, 0x81), OUT_END);
         byte[] apic = vcpu.localApic();
         apic[0xF0] = (byte) 0xFF;

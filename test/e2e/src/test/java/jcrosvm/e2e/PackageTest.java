@@ -59,7 +59,9 @@ class PackageTest {
     @Test
     void holdsNoDesktop() throws IOException {
         String modules = Files.readString(Path.of(program).resolveSibling("../release"));
-        assertThat(modules).contains("jcrosvm.hypervisor.kvm", "jcrosvm.hypervisor.soft").doesNotContain("java.desktop");
+        assertThat(modules)
+                .contains("jcrosvm.hypervisor.kvm", "jcrosvm.hypervisor.soft")
+                .doesNotContain("java.desktop");
     }
 
     @Test
