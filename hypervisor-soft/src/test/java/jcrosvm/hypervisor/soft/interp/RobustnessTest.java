@@ -155,83 +155,13 @@ final class RobustnessTest {
 
     /** Frequent instructions, some of them with operands that fault. */
     private static final String[] FREQUENT = {
-        "4889d8",
-        "89c8",
-        "b8ffffffff",
-        "48c7c1ffffff80",
-        "488b03",
-        "8b4b04",
-        "0fb603",
-        "0fb74302",
-        "480fb603",
-        "8803",
-        "66894b06",
-        "48890b",
-        "895308",
-        "48c7431007000000",
-        "480fbe03",
-        "486303",
-        "488d440b05",
-        "8d440b05",
-        "4801c8",
-        "01c8",
-        "4809d0",
-        "4811c8",
-        "11c8",
-        "4819d1",
-        "19d1",
-        "4821c8",
-        "4829c8",
-        "4831d0",
-        "31d0",
-        "4839c8",
-        "39c8",
-        "4885c0",
-        "85c9",
-        "4883c0ff",
-        "83e80f",
-        "4883d000",
-        "83d900",
-        "48ffc0",
-        "ffc9",
-        "ffc0",
-        "480303",
-        "2b4304",
-        "481303",
-        "483b03",
-        "803b07",
-        "66813b3412",
-        "48833b05",
-        "f60301",
-        "83 7b04ff",
-        "7401",
-        "7501",
-        "7201",
-        "7c01",
-        "eb00",
-        "eb01",
-        "50",
-        "53",
-        "4150",
-        "58",
-        "5a",
-        "415b",
-        "e800000000",
-        "488d1c24",
-        "4889e3",
-        "488b1c24",
-        "54",
-        "6650",
-        "00c8",
-        "88e0",
-        "84e4",
-        "480fafc1",
-        "d1e8",
-        "48c1e003",
-        "0f94c0",
-        "480f44c1",
-        "f00103",
-        "01 03"
+        "4889d8", "89c8", "b8ffffffff", "48c7c1ffffff80", "488b03", "8b4b04", "0fb603", "0fb74302", "480fb603",
+        "8803", "66894b06", "48890b", "895308", "48c7431007000000", "480fbe03", "486303", "488d440b05", "8d440b05",
+        "4801c8", "01c8", "4809d0", "4811c8", "11c8", "4819d1", "19d1", "4821c8", "4829c8", "4831d0", "31d0", "4839c8",
+        "39c8", "4885c0", "85c9", "4883c0ff", "83e80f", "4883d000", "83d900", "48ffc0", "ffc9", "ffc0", "480303", "2b4304",
+        "481303", "483b03", "803b07", "66813b3412", "48833b05", "f60301", "83 7b04ff", "7401", "7501", "7201", "7c01",
+        "eb00", "eb01", "50", "53", "4150", "58", "5a", "415b", "e800000000", "488d1c24", "4889e3", "488b1c24", "54",
+        "6650", "00c8", "88e0", "84e4", "480fafc1", "d1e8", "48c1e003", "0f94c0", "480f44c1", "f00103", "01 03"
     };
 
     private void frequentCode(byte[] into) {
@@ -269,10 +199,7 @@ final class RobustnessTest {
                 for (int i = 0; i < values.length; i++) {
                     m.gpr(i, values[i]);
                 }
-                m.gpr(Cpu.RBX, base)
-                        .gpr(Cpu.RSP, round % 16 == 0 ? base : CodeMachine.STACK)
-                        .cpu
-                        .rflags(flags);
+                m.gpr(Cpu.RBX, base).gpr(Cpu.RSP, round % 16 == 0 ? base : CodeMachine.STACK).cpu.rflags(flags);
                 m.code(hex);
                 m.mmu.processor().enter();
                 StringBuilder end = new StringBuilder();
@@ -291,9 +218,7 @@ final class RobustnessTest {
             }
             assertThat(ends[0]).as("seed %d, round %d: %s", SEED, round, hex).isEqualTo(ends[1]);
             if (round % 64 == 0) {
-                assertThat(quick.ram.segment().mismatch(plain.ram.segment()))
-                        .as(hex)
-                        .isEqualTo(-1);
+                assertThat(quick.ram.segment().mismatch(plain.ram.segment())).as(hex).isEqualTo(-1);
             }
         }
     }
