@@ -110,12 +110,6 @@ public final class Addressing {
         return cpu.segmentBase(segment) + offset & 0xffff_ffffL;
     }
 
-    /** Eight bytes of a stack in 64-bit mode. */
-    long stack(long offset) {
-        checkCanonical(Cpu.SS, offset, 8);
-        return offset;
-    }
-
     /** Whether {@link #linear(int, long, int, boolean)} would let a range through. */
     boolean allowed(int segment, long offset, int size, boolean write) {
         if (cpu.codeSize() == 8) {

@@ -23,6 +23,4 @@ final class Block {
 
     final Insn[] insns = new Insn[MAX];
     final byte[] routes = new byte[MAX];
-    /** Operands of {@link Shortcuts}. */
-    final int[] packed = new int[MAX];
 }

@@ -25,9 +25,6 @@ final class CodeCache implements CodePages.Listener {
     private final CodePages pages;
     private final @Nullable Block[] blocks = new Block[1 << BITS];
     private final byte[] code = new byte[WINDOW + Decoder.MAX_LENGTH];
-    /** Whether frequent instructions take {@link Shortcuts}; tests compare both ways. */
-    boolean shortcuts = true;
-
     private final byte[] again = new byte[WINDOW + Decoder.MAX_LENGTH];
 
     CodeCache(Cpu cpu, Mmu mmu, CodePages pages) {
@@ -108,8 +105,7 @@ final class CodeCache implements CodePages.Listener {
                 ends = true;
             }
             int route = Route.of(insn.op);
-            block.routes[block.count] = (byte) (codeSize == 8 && shortcuts ? Shortcuts.route(insn) : route);
-            block.packed[block.count++] = Shortcuts.pack(insn);
+            block.routes[block.count++] = (byte) route;
             at += length;
             ends |= route == Route.SYSTEM || insn.form.has(Form.ENDS_BLOCK);
         }

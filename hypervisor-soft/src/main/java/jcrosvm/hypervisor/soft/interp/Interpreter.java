@@ -17,7 +17,7 @@ public final class Interpreter implements Engine {
     private final SystemInstructions system;
     private final Debugging debugging;
     private final HostUnit hostUnit;
-    final CodeCache cache;
+    private final CodeCache cache;
 
     private final Operands operands;
     private final Addressing addressing;
@@ -31,7 +31,6 @@ public final class Interpreter implements Engine {
     private final Branches branches;
     private final Strings strings;
     private final Ports ports;
-    private final Shortcuts shortcuts;
 
     /** Linear and physical address of the page that code comes from, as long as no translation can have changed. */
     private long codePage = NO_PAGE;
@@ -58,7 +57,6 @@ public final class Interpreter implements Engine {
         stack = new StackInstructions(cpu, mmu, operands, addressing, pushes, debugging);
         branches = new Branches(cpu, operands, pushes);
         strings = new Strings(cpu, mmu, operands, addressing, alu);
-        shortcuts = new Shortcuts(cpu, mmu, addressing, alu);
         ports = new Ports(cpu, mmu, outside, operands, strings, system);
     }
 
@@ -105,7 +103,7 @@ public final class Interpreter implements Engine {
             throw cpu.gp(0);
         }
         long linear = armed && insn.memory ? addressing.unchecked(insn) : 0;
-        cpu.rip(truncate(execute(insn, Route.of(insn.op), truncate(rip + insn.length))));
+        cpu.rip(truncate(execute(insn, block.routes[0], truncate(rip + insn.length))));
         if (shadow) {
             cpu.interruptShadow = false;
             cpu.unblocked();
@@ -125,15 +123,11 @@ public final class Interpreter implements Engine {
             return;
         }
         long key = block.key;
-        long mask = cpu.codeSize() == 8 ? -1 : 0xffff_ffffL;
         int i = 0;
         while (true) {
             Insn insn = block.insns[i];
-            int route = block.routes[i];
-            long next = rip + insn.length & mask;
-            rip = route >= Shortcuts.FIRST
-                    ? shortcuts.execute(insn, route, block.packed[i], next)
-                    : execute(insn, route, next);
+            long next = truncate(rip + insn.length);
+            rip = execute(insn, block.routes[i], next);
             cpu.rip(rip);
             if (++i == count || rip != next || block.key != key) {
                 break;
