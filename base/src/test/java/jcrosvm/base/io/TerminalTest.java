@@ -49,7 +49,7 @@ class TerminalTest {
                 "--enable-native-access=ALL-UNNAMED",
                 "-cp",
                 location(Terminal.class) + ":" + location(Program.class),
-                Program.class.getName().replace("$", how.equals("shell") ? "\\$" : "$"),
+                Program.class.getName(),
                 program));
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

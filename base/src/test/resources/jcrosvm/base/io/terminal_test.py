@@ -4,7 +4,7 @@ usage: terminal_test.py HOW COMMAND...
 HOW is "end" (the command ends by itself), the name of a signal to send it, or "shell", where the command is a
 foreground job of an interactive shell and is killed: then the shell takes the terminal back at the same time.
 """
-import fcntl, os, pty, re, select, signal, subprocess, sys, termios, time
+import fcntl, os, pty, re, select, shlex, signal, subprocess, sys, termios, time
 
 how, command = sys.argv[1], sys.argv[2:]
 master, terminal = pty.openpty()
@@ -30,7 +30,7 @@ before = modes()
 started = ["sh", "-i"] if how == "shell" else command
 process = subprocess.Popen(started, stdin=terminal, stdout=terminal, stderr=terminal, preexec_fn=own_terminal)
 if how == "shell":
-    os.write(master, (" ".join(command) + "\n").encode())
+    os.write(master, (shlex.join(command) + "\n").encode())
 output, found, deadline = b"", None, time.time() + 60
 while not found and time.time() < deadline:
     if select.select([master], [], [], 0.2)[0]:

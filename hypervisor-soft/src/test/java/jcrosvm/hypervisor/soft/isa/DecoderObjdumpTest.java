@@ -58,7 +58,7 @@ final class DecoderObjdumpTest {
 
     /** Encodings that exist for us and not for binutils: see {@link #extra}. */
     private static final Set<String> UNDOCUMENTED =
-            Set.of("fcom2", "fcomp3", "fcomp5", "fstp1", "fstp8", "fstp9", "fxch4", "fxch7");
+            Set.of("salc", "fcom2", "fcomp3", "fcomp5", "fstp1", "fstp8", "fstp9", "fxch4", "fxch7");
 
     private static final Set<String> NAMES = new HashSet<>();
 
