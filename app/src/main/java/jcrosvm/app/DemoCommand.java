@@ -8,6 +8,7 @@ import jcrosvm.config.Syntax;
 import jcrosvm.guest.DemoGuest;
 import jcrosvm.guest.GuestImage;
 import jcrosvm.guest.Guests;
+import jcrosvm.hypervisor.HypervisorProvider.Availability.Level;
 import jcrosvm.vmm.HypervisorChoice;
 import jcrosvm.vmm.config.VmConfig;
 
@@ -41,7 +42,10 @@ final class DemoCommand extends Command {
                 .initrd(image.initramfs())
                 .params(image.parameters())
                 .build();
-        Log.info("hypervisor: " + HypervisorChoice.of(config.hypervisor()).description());
+        HypervisorChoice choice = HypervisorChoice.of(config.hypervisor());
+        if (choice.availability().level() == Level.NATIVE) {
+            Log.info("hypervisor " + choice.description()); // any other is worth a line in every run
+        }
         return VmSession.run(config, GRACE_SECONDS, isExtended);
     }
 

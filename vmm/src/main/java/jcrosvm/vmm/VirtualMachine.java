@@ -12,6 +12,7 @@ import jcrosvm.hypervisor.HypervisorProvider.Availability;
 import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.x86.Registers;
+import jcrosvm.vmm.config.HypervisorConfig;
 import jcrosvm.vmm.config.RebootPolicy;
 import jcrosvm.vmm.config.StartState;
 import jcrosvm.vmm.config.VmConfig;
@@ -73,7 +74,11 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         if (choice.availability().level() == Availability.Level.INTERPRETED) {
             LOG.log(System.Logger.Level.WARNING, choice.description() + ": too slow for an operating system");
         } else {
-            LOG.log(System.Logger.Level.DEBUG, "hypervisor " + choice.description());
+            // Somebody who asked for nothing in particular may have expected KVM.
+            boolean fallback = choice.availability().level() == Availability.Level.TRANSLATED
+                    && config.hypervisor().kind().equals(HypervisorConfig.AUTO);
+            System.Logger.Level level = fallback ? System.Logger.Level.INFO : System.Logger.Level.DEBUG;
+            LOG.log(level, "hypervisor " + choice.description());
         }
         return new VirtualMachine(config, choice);
     }
