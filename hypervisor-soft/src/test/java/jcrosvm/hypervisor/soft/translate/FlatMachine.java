@@ -88,6 +88,12 @@ final class FlatMachine implements Outside, AutoCloseable {
         segment.set(LONG, table + (linear >>> 12 & 511) * 8, physical | flags);
     }
 
+    /** Zeroes all but the page tables. */
+    void clear() {
+        segment.asSlice(FIRST).fill((byte) 0);
+        memory.written(FIRST, SIZE - FIRST);
+    }
+
     /** Puts code into memory as a device would. */
     void code(int physical, byte[] bytes) {
         MemorySegment.copy(bytes, 0, segment, ValueLayout.JAVA_BYTE, physical, bytes.length);
