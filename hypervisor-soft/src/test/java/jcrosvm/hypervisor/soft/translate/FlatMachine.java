@@ -45,6 +45,20 @@ final class FlatMachine implements Outside, AutoCloseable {
         for (int at = FIRST; at < SIZE; at += 4096) {
             map(linear(at), at, 0x63);
         }
+        reset(cpu);
+        mmu = new Mmu(cpu, memory, this);
+        mmu.processor().enter();
+        system = new SystemInstructions(cpu, mmu, new NoMsrs(cpu), new NoApic());
+        unit = new NativeUnit(cpu, mmu);
+        interpreter = new Interpreter(cpu, mmu, this, system, unit);
+    }
+
+    /** 64-bit mode at CPL 0 with SSE on. */
+    static void reset(Cpu cpu) {
+        cpu.cpl = 0;
+        cpu.halted = false;
+        cpu.interruptShadow = false;
+        Arrays.fill(cpu.dr, 0);
         cpu.cr3 = 0x1000;
         cpu.cr0 = Control.CR0_PE | Control.CR0_PG | Control.CR0_NE | Control.CR0_WP | Control.CR0_ET;
         cpu.cr4 = Control.CR4_PAE | Control.CR4_OSFXSR | Control.CR4_OSXMMEXCPT;
@@ -56,11 +70,6 @@ final class FlatMachine implements Outside, AutoCloseable {
         cpu.state().set(ValueLayout.JAVA_INT, StateLayout.MXCSR, 0x1f80);
         cpu.state().set(ValueLayout.JAVA_SHORT, StateLayout.FX, (short) 0x37f);
         cpu.modeChanged();
-        mmu = new Mmu(cpu, memory, this);
-        mmu.processor().enter();
-        system = new SystemInstructions(cpu, mmu, new NoMsrs(cpu), new NoApic());
-        unit = new NativeUnit(cpu, mmu);
-        interpreter = new Interpreter(cpu, mmu, this, system, unit);
     }
 
     TranslatingEngine engine(boolean strict) {
