@@ -12,7 +12,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** SeaBIOS, as Debian's package seabios has it, from the reset vector to its search for something to boot. */
-@Tag("kvm")
 class BiosTest {
     private static final Path IMAGES = Path.of("/usr/share/seabios");
     private static final long LIMIT_SECONDS = 240;
@@ -20,15 +19,28 @@ class BiosTest {
     @TempDir
     private Path folder;
 
+    @Tag("kvm")
     @ParameterizedTest(name = "{0} {1} vCPUs {2} MiB irqchip={3}")
     @CsvSource({"bios-256k.bin, 1, 128, kernel", "bios.bin, 2, 5120, split"})
     void seaBiosFindsNothingToBoot(String image, int cpus, int mib, String irqchip) throws Exception {
+        boot("kvm", image, cpus, mib, irqchip);
+    }
+
+    @Tag("soft")
+    @ParameterizedTest(name = "{0} {1} vCPUs {2} MiB")
+    @CsvSource({"bios-256k.bin, 2, 5120", "bios.bin, 1, 128"})
+    void onTheSoftwareProcessorToo(String image, int cpus, int mib) throws Exception {
+        boot("soft", image, cpus, mib, "split");
+    }
+
+    private void boot(String hypervisor, String image, int cpus, int mib, String irqchip) throws Exception {
         Path bios = IMAGES.resolve(image);
         assumeTrue(Files.isReadable(bios), bios + " is missing: install the package seabios");
         Path console = folder.resolve("console");
         ProcessBuilder builder = new ProcessBuilder(
                 SourceTree.ROOT.resolve("jcrosvm").toString(),
                 "run",
+                "--hypervisor=" + hypervisor,
                 "--bios=" + bios,
                 "--cpus=" + cpus,
                 "--mem=" + mib,
