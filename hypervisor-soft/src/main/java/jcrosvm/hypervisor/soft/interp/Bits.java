@@ -150,8 +150,11 @@ final class Bits {
         return table;
     }
 
-    /** BMI1 and BMI2: operands of 4 or 8 bytes. */
+    /** BMI1 and BMI2: operands of 4 or 8 bytes, encoded with VEX. */
     private void extension(Insn insn, long linear) {
+        if (insn.form.vex() && !cpu.protectedMode()) {
+            throw cpu.ud();
+        }
         int size = insn.size[0];
         int countMask = size == 8 ? 63 : 31;
         switch (insn.op) {

@@ -1,6 +1,7 @@
 package jcrosvm.hypervisor.soft.translate;
 
 import java.util.Arrays;
+import jcrosvm.hypervisor.soft.mmu.CodePages;
 import org.jspecify.annotations.Nullable;
 
 /** Translated code of a run of instructions within a page. */
@@ -17,6 +18,8 @@ final class Block {
     final long second;
 
     static final long ONE_PAGE = -1;
+    /** Chunks of its page ({@link CodePages#CHUNK}), a bit each, that told which flags need not be right at its end. */
+    final long looked;
     /** Host offset of the entry with the flags in {@link Frame#FLAGS}. */
     final int entry;
     /** Host offset of the entry with the flags in the host's register. */
@@ -32,12 +35,22 @@ final class Block {
 
     boolean dropped;
 
-    Block(long linear, long page, int mode, int length, long second, int entry, int nativeEntry, boolean interpreted) {
+    Block(
+            long linear,
+            long page,
+            int mode,
+            int length,
+            long second,
+            long looked,
+            int entry,
+            int nativeEntry,
+            boolean interpreted) {
         this.linear = linear;
         this.page = page;
         this.mode = mode;
         this.length = length;
         this.second = second;
+        this.looked = looked;
         this.entry = entry;
         this.nativeEntry = nativeEntry;
         this.interpreted = interpreted;
@@ -67,8 +80,16 @@ final class Block {
         links[linkCount++] = site;
     }
 
+    /** The chunks of a page that a range of it touches; not empty, not beyond the page. */
+    static long chunks(int from, int to) {
+        return -1L << from / CodePages.CHUNK & -1L >>> 63 - (to - 1) / CodePages.CHUNK;
+    }
+
     /** Whether it depends on a piece of one of its pages. */
     boolean overlaps(long changed, int offset, int size) {
+        if (changed == page && (looked & chunks(offset, offset + size)) != 0) {
+            return true;
+        }
         int start = ((int) linear & 4095) - (changed == page ? 0 : 4096);
         return start < offset + size && offset < start + length;
     }

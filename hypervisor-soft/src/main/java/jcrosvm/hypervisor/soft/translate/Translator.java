@@ -39,6 +39,8 @@ final class Translator {
     private final Insn[] insns = new Insn[MAX_INSNS];
     private final int[] liveBefore = new int[MAX_INSNS + 1];
     private final Insn ahead = new Insn();
+    /** Chunks of the page that {@link #lookAhead} has read for the present block. */
+    private long looked;
 
     Translator(Mmu mmu, CodeCache cache, boolean strict) {
         this.mmu = mmu;
@@ -92,7 +94,10 @@ final class Translator {
                 mmu.fetch(codeStart + PAGE, again, PAGE, length - within);
             }
             if (Arrays.equals(code, offset, offset + length, again, offset, offset + length)) {
-                return emit(linear, physical & -PAGE, mode, count, length, second);
+                Block block = emit(linear, physical & -PAGE, mode, count, length, second);
+                if (block != null) {
+                    return block;
+                }
             }
         }
     }
@@ -144,7 +149,9 @@ final class Translator {
         return PlainCode.supports(insn) && (insn.op != Op.SIMD || (mode & MODE_SSE) != 0);
     }
 
-    private Block emit(long linear, long page, int mode, int count, int length, long second) {
+    /** Null when the code has changed meanwhile. */
+    private @Nullable Block emit(long linear, long page, int mode, int count, int length, long second) {
+        looked = 0;
         int base = cache.reserve(LONGEST);
         emit.begin(base, context(mode), page);
         long end = linear + length;
@@ -159,11 +166,16 @@ final class Translator {
         }
         int atTarget = Flags.ALL;
         int atNext = Flags.ALL;
-        if (isBranch) {
+        if (second != Block.ONE_PAGE) {
+            atNext = isBranch && !BranchCode.isConditional(last) ? 0 : Flags.ALL;
+        } else if (isBranch) {
             atTarget = BranchCode.isDirect(last) ? lookAhead(BranchCode.target(last, end)) : Flags.ALL;
             atNext = BranchCode.isConditional(last) ? lookAhead(end) : 0;
         } else if (continues) {
             atNext = lookAhead(end);
+        }
+        if (!keepsWhatItLookedAt(page, (int) linear & PAGE - 1, length)) {
+            return null;
         }
         int live =
                 isBranch ? Flags.before(last, atTarget | atNext) : continues ? Flags.before(last, atNext) : Flags.ALL;
@@ -224,9 +236,29 @@ final class Translator {
             int nativeEntry,
             boolean interpreted) {
         cache.write(emit.out);
-        Block block = new Block(linear, page, mode, length, second, entry, nativeEntry, interpreted);
+        Block block = new Block(linear, page, mode, length, second, looked, entry, nativeEntry, interpreted);
         cache.add(block);
         return block;
+    }
+
+    /** Has changes of what {@link #lookAhead} read reported too; false when something has changed meanwhile. */
+    private boolean keepsWhatItLookedAt(long page, int offset, int length) {
+        if (looked == 0) {
+            return true;
+        }
+        for (int at = 0; at < PAGE; at += CodePages.CHUNK) {
+            if ((looked >>> at / CodePages.CHUNK & 1) != 0) {
+                mmu.memory().codePages().mark(page + at, CodePages.CHUNK);
+            }
+        }
+        mmu.fetch(codeStart, again, 0, PAGE); // after the last mark
+        for (int at = 0; at < PAGE; at += CodePages.CHUNK) {
+            int end = at + CodePages.CHUNK;
+            if ((looked >>> at / CodePages.CHUNK & 1) != 0 && !Arrays.equals(code, at, end, again, at, end)) {
+                return false;
+            }
+        }
+        return Arrays.equals(code, offset, offset + length, again, offset, offset + length);
     }
 
     /** Flags that may be looked at from an address on. */
@@ -241,6 +273,7 @@ final class Translator {
             if (Decoder.decode(code, at, PAGE, 8, ahead) < 0) {
                 break;
             }
+            looked |= Block.chunks(at, at + ahead.length);
             int now = Flags.before(ahead, 0) & unknown;
             read |= now;
             unknown &= Flags.before(ahead, unknown) & ~now;

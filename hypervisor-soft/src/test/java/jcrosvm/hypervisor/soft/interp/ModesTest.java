@@ -284,4 +284,13 @@ final class ModesTest {
         m.code("3b0b");
         assertThat(m.fault()).isEqualTo("14:0");
     }
+
+    @Test
+    void vexIsUndefinedOutsideProtectedMode() {
+        String andn = "c4e270f2c2"; // andn eax, ecx, edx
+        assertThat(in(Mode.REAL).code(andn).fault()).startsWith("6:");
+        CodeMachine m = in(Mode.PROTECTED_32);
+        m.gpr(Cpu.RCX, 0xf0).gpr(Cpu.RDX, 0xff).code(andn).steps(1);
+        assertThat(m.gpr(Cpu.RAX)).isEqualTo(0x0f);
+    }
 }
