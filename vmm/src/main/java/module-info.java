@@ -2,6 +2,7 @@
 module jcrosvm.vmm {
     requires static org.jspecify;
     requires transitive jcrosvm.boot;
+    requires transitive jcrosvm.devices;
     requires transitive jcrosvm.hypervisor;
     requires transitive jcrosvm.platform;
 

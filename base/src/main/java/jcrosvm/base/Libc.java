@@ -48,6 +48,7 @@ public enum Libc {
     PWRITE("pwrite"),
     PWRITEV("pwritev"),
     READ("read"),
+    READV("readv"),
     RECVMSG("recvmsg"),
     SCHED_SETAFFINITY("sched_setaffinity"),
     SENDMSG("sendmsg"),
@@ -62,7 +63,8 @@ public enum Libc {
     TIMERFD_CREATE("timerfd_create"),
     TIMERFD_SETTIME("timerfd_settime"),
     UNLINK("unlink"),
-    WRITE("write");
+    WRITE("write"),
+    WRITEV("writev");
 
     // Loaded on the first call of the table; a holder, since an enum's constants cannot use its statics.
     private static final class Native {

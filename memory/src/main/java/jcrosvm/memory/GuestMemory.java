@@ -6,6 +6,7 @@ import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.List;
 import jcrosvm.base.io.Fd;
+import jcrosvm.base.io.IoVec;
 import jcrosvm.base.io.Mapping;
 import jcrosvm.base.io.SharedMemory;
 import org.jspecify.annotations.Nullable;
@@ -119,6 +120,12 @@ public final class GuestMemory implements AutoCloseable {
     public MemorySegment slice(long address, long length) {
         check(address, length);
         return all.asSlice(address, length);
+    }
+
+    /** Appends a range inside one region to a list for the operating system. Writes to it are the caller's to report. */
+    public void addTo(IoVec vec, long address, long length) {
+        check(address, length);
+        vec.add(all, address, length);
     }
 
     public byte getByte(long address) {
@@ -266,7 +273,8 @@ public final class GuestMemory implements AutoCloseable {
         tracker = newTracker;
     }
 
-    private void written(long address, long length) {
+    /** Reports a write that was not made through this object: by the operating system, for us. */
+    public void written(long address, long length) {
         DirtyTracker to = tracker;
         if (to != null) {
             to.written(address, length);

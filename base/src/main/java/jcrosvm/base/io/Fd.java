@@ -222,6 +222,43 @@ public final class Fd implements AutoCloseable {
         }
     }
 
+    /** Reads at the file position: bytes read, or the negated errno. Allocates nothing. */
+    public long tryReadv(IoVec into) {
+        return tryVectored(Libc.READV, into, 0);
+    }
+
+    /** Writes at the file position: bytes written, or the negated errno. Allocates nothing. */
+    public long tryWritev(IoVec from) {
+        return tryVectored(Libc.WRITEV, from, 0);
+    }
+
+    /** Reads at a position: bytes read, which may be fewer than asked, or the negated errno. Allocates nothing. */
+    public long tryPreadv(IoVec into, long position) {
+        return tryVectored(Libc.PREADV, into, position);
+    }
+
+    /** Writes at a position: bytes written, which may be fewer than asked, or the negated errno. Allocates nothing. */
+    public long tryPwritev(IoVec from, long position) {
+        return tryVectored(Libc.PWRITEV, from, position);
+    }
+
+    private long tryVectored(Libc function, IoVec vec, long position) {
+        try {
+            while (true) {
+                long n = function.call(number(), vec.address(), vec.count(), position);
+                if (n >= 0) {
+                    return n;
+                }
+                int errno = Libc.errno();
+                if (errno != Errno.EINTR) {
+                    return -errno;
+                }
+            }
+        } finally {
+            java.lang.ref.Reference.reachabilityFence(vec);
+        }
+    }
+
     public void truncate(long size) {
         Libc.check("ftruncate", Libc.FTRUNCATE.callInt(number(), size));
     }

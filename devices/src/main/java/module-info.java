@@ -1,0 +1,11 @@
+/** Virtio devices. */
+module jcrosvm.devices {
+    requires static org.jspecify;
+    requires jcrosvm.disk;
+    requires transitive jcrosvm.virtio;
+
+    exports jcrosvm.devices;
+    // The option language binds values to configuration records.
+    exports jcrosvm.devices.rng to
+            jcrosvm.config;
+}

@@ -1,0 +1,7 @@
+/** Disk images. */
+module jcrosvm.disk {
+    requires static org.jspecify;
+    requires transitive jcrosvm.base;
+
+    exports jcrosvm.disk;
+}

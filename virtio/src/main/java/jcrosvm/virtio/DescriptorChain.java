@@ -1,0 +1,99 @@
+package jcrosvm.virtio;
+
+import java.util.Arrays;
+import jcrosvm.memory.GuestMemory;
+
+/**
+ * A request: buffers that the device may read, then buffers that it may write. The descriptors were read once and lie in
+ * guest RAM; what is in the buffers can change at any time, so it is read once too.
+ *
+ * <p>Belongs to its {@link Virtqueue}, which uses it again after {@link Virtqueue#complete}.
+ */
+public final class DescriptorChain {
+    private static final int USUAL = 8;
+
+    final GuestMemory memory;
+    /** Head of a split ring's chain, buffer id of a packed ring's. */
+    int id;
+    /** Slots of the ring that it takes. */
+    int slots;
+    /** Where among the requests taken it stands. */
+    long sequence;
+
+    boolean taken;
+
+    long[] addresses = new long[USUAL];
+    int[] lengths = new int[USUAL];
+    int count;
+    int readableCount;
+
+    private final Reader reader;
+    private final Writer writer;
+
+    DescriptorChain(GuestMemory memory) {
+        this.memory = memory;
+        reader = new Reader(this);
+        writer = new Writer(this);
+    }
+
+    void begin() {
+        count = 0;
+        readableCount = 0;
+        taken = true;
+    }
+
+    /** Adds a buffer as the driver describes it, and checks it. */
+    void add(long address, int length, boolean writable) {
+        if (writable) {
+            if (length != 0) {
+                put(address, length);
+            }
+        } else {
+            if (count != readableCount) {
+                throw new DescriptorException("a readable descriptor follows a writable one");
+            }
+            if (length != 0) {
+                put(address, length);
+            }
+            readableCount = count;
+        }
+    }
+
+    private void put(long address, int length) {
+        if (!memory.contains(address, length & 0xffffffffL)) {
+            throw new DescriptorException(
+                    "descriptor at 0x%x of %d bytes is not in RAM".formatted(address, length & 0xffffffffL));
+        }
+        if (count == addresses.length) {
+            addresses = Arrays.copyOf(addresses, 2 * count);
+            lengths = Arrays.copyOf(lengths, 2 * count);
+        }
+        addresses[count] = address;
+        lengths[count++] = length;
+    }
+
+    void ready() {
+        reader.reset(0, readableCount);
+        writer.reset(readableCount, count);
+    }
+
+    /** Tells the memory what the device has written: the first {@code bytes} of the writable part. */
+    void markWritten(int bytes) {
+        long left = bytes & 0xffffffffL;
+        for (int i = readableCount; i < count && left > 0; i++) {
+            long n = Math.min(left, lengths[i] & 0xffffffffL);
+            memory.written(addresses[i], n);
+            left -= n;
+        }
+    }
+
+    /** The part that the device may read, as a stream. Always the same object. */
+    public Reader readable() {
+        return reader;
+    }
+
+    /** The part that the device may write, as a stream. Always the same object. */
+    public Writer writable() {
+        return writer;
+    }
+}

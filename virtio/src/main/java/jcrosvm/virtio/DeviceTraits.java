@@ -1,0 +1,45 @@
+package jcrosvm.virtio;
+
+import java.util.List;
+
+/**
+ * What a device is and can do; never changes.
+ *
+ * @param type device type number (virtio 1.3, 5)
+ * @param features the device's own feature bits, and VIRTIO_F_RING_PACKED or VIRTIO_F_IN_ORDER where it wants them; the
+ *     other common bits are the transport's business
+ * @param queueSizes the largest size of each queue, powers of two
+ * @param configLength bytes of configuration space
+ * @param sharedMemory regions that the driver can map
+ * @param localOnly whether it must be in the VM's own process
+ */
+public record DeviceTraits(
+        int type,
+        long features,
+        List<Integer> queueSizes,
+        int configLength,
+        List<SharedMemoryRegion> sharedMemory,
+        boolean localOnly) {
+    public DeviceTraits {
+        queueSizes = List.copyOf(queueSizes);
+        sharedMemory = List.copyOf(sharedMemory);
+        for (int size : queueSizes) {
+            if (Integer.bitCount(size) != 1 || size > 32768) {
+                throw new IllegalArgumentException("queue size " + size);
+            }
+        }
+    }
+
+    /** A device without shared memory that may live anywhere. */
+    public DeviceTraits(int type, long features, List<Integer> queueSizes, int configLength) {
+        this(type, features, queueSizes, configLength, List.of(), false);
+    }
+
+    /**
+     * A shared memory region (virtio 1.3, 2.10).
+     *
+     * @param id shmid
+     * @param length bytes, a power of two
+     */
+    public record SharedMemoryRegion(int id, long length) {}
+}

@@ -1,0 +1,51 @@
+package jcrosvm.virtio;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A virtio device. Its host (a transport, or a vhost-user server) calls every method but {@link #close} from one thread
+ * at a time, in the order that the package describes. No call waits for the guest.
+ */
+public interface VirtioDevice extends AutoCloseable {
+    DeviceTraits traits();
+
+    /** The features of this session: those of the traits and the common ones, as far as the driver took them. */
+    void negotiated(long features);
+
+    /**
+     * Fills {@code into} from the configuration space; what lies outside of it is left alone.
+     *
+     * @param offset of the first byte, not negative
+     */
+    default void readConfig(int offset, byte[] into) {}
+
+    /** The driver wrote these bytes. Fields that are not writable ignore it. */
+    default void writeConfig(int offset, byte[] from) {}
+
+    /** Begins to work on a queue: its ring is valid, its state says where to go on. */
+    void startQueue(int index, QueueResources resources);
+
+    /**
+     * Ends the work on a queue. When this returns, every request that was taken is completed and nothing of the device
+     * touches the ring or its buffers any more.
+     *
+     * @return where the queue stands, or null when it was not started
+     */
+    @Nullable
+    QueueState stopQueue(int index);
+
+    /** Forgets the session: queues are stopped, nothing is negotiated. What the host gave it (files, taps) stays. */
+    void reset();
+
+    /** What a device of the same configuration needs to go on elsewhere, beside the queues' states. Queues are stopped. */
+    default byte[] saveState() {
+        return new byte[0];
+    }
+
+    /** Takes over what {@link #saveState} gave, after {@link #negotiated} and before any queue starts. */
+    default void restoreState(byte[] state) {}
+
+    /** Gives back all host resources. Queues are stopped. */
+    @Override
+    void close();
+}
