@@ -8,6 +8,8 @@ public final class VirtioFeatures {
     public static final long VIRTIO_F_ACCESS_PLATFORM = 1L << 33;
     public static final long VIRTIO_F_RING_PACKED = 1L << 34;
     public static final long VIRTIO_F_IN_ORDER = 1L << 35;
+    /** A queue can be reset alone; offered where a device's traits have it. */
+    public static final long VIRTIO_F_RING_RESET = 1L << 40;
 
     /** What the rings of this implementation can do for every device; the packed layout only where a device asks. */
     public static final long RINGS = VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1;

@@ -1,0 +1,450 @@
+package jcrosvm.virtio.transport;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import jcrosvm.base.io.EventFd;
+import jcrosvm.memory.GuestMemory;
+import jcrosvm.virtio.DescriptorException;
+import jcrosvm.virtio.Interrupt;
+import jcrosvm.virtio.QueueResources;
+import jcrosvm.virtio.QueueState;
+import jcrosvm.virtio.VirtioDevice;
+import jcrosvm.virtio.VirtioFeatures;
+import jcrosvm.virtio.Virtqueue;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a driver and a device have agreed on, whatever the transport: the device status (virtio 1.3, 2.1), the features
+ * (2.2), the registers of the queues, and which of them run.
+ *
+ * <p>Thread-safe: vCPUs call it, one at a time gets through. A call that stops queues waits for the device's workers, so
+ * the transport's {@link Interrupt} must not call the session, nor take a lock that is held while it is called. No
+ * method but the constructor throws, whatever the driver or the device does: what cannot go on needs a reset.
+ */
+public final class DeviceSession implements AutoCloseable {
+    public static final int ACKNOWLEDGE = 1;
+    public static final int DRIVER = 2;
+    public static final int DRIVER_OK = 4;
+    public static final int FEATURES_OK = 8;
+    public static final int DEVICE_NEEDS_RESET = 0x40;
+    public static final int FAILED = 0x80;
+
+    private static final System.Logger LOG = System.getLogger(DeviceSession.class.getName());
+    private static final int FEATURE_WORDS = 2;
+
+    private final VirtioDevice device;
+    private final GuestMemory memory;
+    private final Interrupt interrupt;
+    private final long offered;
+    private final ConfigSpace config;
+    private final QueueRegisters[] queues;
+    private final Object lock = new Object();
+    private final AtomicInteger status = new AtomicInteger(); // set under the lock, but for DEVICE_NEEDS_RESET
+    private long accepted;
+    private boolean acceptedUnknown;
+    private boolean suspended;
+    private boolean closed;
+
+    /**
+     * @param device belongs to the session from now on
+     * @param interrupt how the transport reaches the driver. Its {@code signalFailed} is called after the status has
+     *     DEVICE_NEEDS_RESET, and has only to send a configuration interrupt; nothing is called before DRIVER_OK
+     */
+    public DeviceSession(VirtioDevice device, GuestMemory memory, Interrupt interrupt) {
+        this.device = device;
+        this.memory = memory;
+        this.interrupt = new Guarded(interrupt);
+        offered = VirtioFeatures.RINGS | device.traits().features();
+        config = new ConfigSpace(device);
+        queues = device.traits().queueSizes().stream().map(QueueRegisters::new).toArray(QueueRegisters[]::new);
+    }
+
+    /** What the device is given: keeps the status, and drops what may not be sent yet (virtio 1.3, 2.1.2 and 2.3). */
+    private final class Guarded implements Interrupt {
+        private final Interrupt transport;
+
+        Guarded(Interrupt transport) {
+            this.transport = transport;
+        }
+
+        @Override
+        public void signalUsed(int queue) {
+            transport.signalUsed(queue);
+        }
+
+        @Override
+        public void signalConfig() {
+            config.changed();
+            if ((status.get() & DRIVER_OK) != 0) {
+                transport.signalConfig();
+            }
+        }
+
+        @Override
+        public void signalFailed() {
+            int before = status.getAndUpdate(now -> now | DEVICE_NEEDS_RESET);
+            if ((before & DRIVER_OK) != 0 && (before & DEVICE_NEEDS_RESET) == 0) {
+                transport.signalFailed();
+            }
+        }
+
+        @Override
+        public EventFd callEvent(int queue) {
+            return transport.callEvent(queue);
+        }
+    }
+
+    public VirtioDevice device() {
+        return device;
+    }
+
+    /** Number of queues; others do not exist: their registers read as zero and ignore writes. */
+    public int queues() {
+        return queues.length;
+    }
+
+    /** The device status register. */
+    public int status() {
+        return status.get();
+    }
+
+    /** Whether the device waits for a reset: DEVICE_NEEDS_RESET. */
+    public boolean failed() {
+        return (status.get() & DEVICE_NEEDS_RESET) != 0;
+    }
+
+    /** The driver writes the device status: bits are added one by one, and 0 resets everything. */
+    public void status(int value) {
+        synchronized (lock) {
+            if (closed) {
+                return;
+            }
+            if ((value & 0xff) == 0) {
+                reset();
+                return;
+            }
+            int added = value & ~status.get() & (ACKNOWLEDGE | DRIVER | DRIVER_OK | FEATURES_OK | FAILED);
+            add(added & ~(FEATURES_OK | DRIVER_OK));
+            if ((added & FEATURES_OK) != 0) {
+                acceptFeatures();
+            }
+            if ((added & DRIVER_OK) != 0) {
+                begin();
+            }
+        }
+    }
+
+    private void add(int bits) {
+        status.getAndUpdate(now -> now | bits);
+    }
+
+    private void acceptFeatures() {
+        boolean acceptable =
+                !acceptedUnknown && (accepted & ~offered) == 0 && (accepted & VirtioFeatures.VIRTIO_F_VERSION_1) != 0;
+        if (acceptable && attempt("negotiated", () -> device.negotiated(accepted))) {
+            add(FEATURES_OK);
+        }
+    }
+
+    private void begin() {
+        if ((status.get() & FEATURES_OK) == 0) {
+            LOG.log(System.Logger.Level.WARNING, "DRIVER_OK without FEATURES_OK");
+            interrupt.signalFailed();
+            return;
+        }
+        add(DRIVER_OK);
+        startEnabled();
+    }
+
+    private boolean working() {
+        int now = status.get();
+        return (now & DRIVER_OK) != 0 && (now & DEVICE_NEEDS_RESET) == 0 && !suspended && !closed;
+    }
+
+    /** Starts the queues that are enabled and not running: all of them, or none when one of them is bad. */
+    private void startEnabled() {
+        if (!working()) {
+            return;
+        }
+        List<QueueResources> ready = new ArrayList<>();
+        for (int i = 0; i < queues.length; i++) {
+            if (queues[i].enabled && !queues[i].running) {
+                QueueResources resources = prepare(i);
+                if (resources == null) {
+                    return;
+                }
+                ready.add(resources);
+            }
+        }
+        for (QueueResources resources : ready) {
+            int index = resources.queue().index();
+            queues[index].running = true;
+            if (!attempt("startQueue", () -> device.startQueue(index, resources))) {
+                return;
+            }
+        }
+    }
+
+    private @Nullable QueueResources prepare(int index) {
+        QueueRegisters queue = queues[index];
+        boolean packed = (accepted & VirtioFeatures.VIRTIO_F_RING_PACKED) != 0;
+        QueueState state = queue.state;
+        if (state == null) {
+            state = packed ? QueueState.PACKED : QueueState.SPLIT;
+        }
+        try {
+            if (queue.size > queue.maxSize) {
+                throw new DescriptorException(
+                        "queue %d: size %d where %d is the most".formatted(index, queue.size, queue.maxSize));
+            }
+            Virtqueue ring = Virtqueue.of(memory, index, queue.layout(), accepted, state, interrupt);
+            return new QueueResources(queue.layout(), state, accepted, ring, queue.kick, interrupt);
+        } catch (RuntimeException e) {
+            failed("queue " + index, e);
+            return null;
+        }
+    }
+
+    private void stop(int index) {
+        QueueRegisters queue = queues[index];
+        if (queue.running) {
+            queue.running = false;
+            attempt("stopQueue", () -> queue.state = device.stopQueue(index));
+        }
+    }
+
+    private void reset() {
+        for (int i = 0; i < queues.length; i++) {
+            stop(i);
+        }
+        attempt("reset", device::reset);
+        for (QueueRegisters queue : queues) {
+            queue.clear();
+            queue.kick.drain();
+        }
+        accepted = 0;
+        acceptedUnknown = false;
+        status.set(0);
+    }
+
+    /** Calls the device; whatever it throws, the VM goes on. */
+    private boolean attempt(String what, Runnable call) {
+        try {
+            call.run();
+            return true;
+        } catch (RuntimeException e) {
+            failed(what, e);
+            return false;
+        }
+    }
+
+    private void failed(String what, RuntimeException error) {
+        System.Logger.Level level =
+                error instanceof DescriptorException ? System.Logger.Level.WARNING : System.Logger.Level.ERROR;
+        LOG.log(level, what + ": the device needs a reset", error);
+        interrupt.signalFailed();
+    }
+
+    /** The features offered. */
+    public long deviceFeatures() {
+        return offered;
+    }
+
+    /** A window of 32 of the features offered; windows behind the last are empty. */
+    public int deviceFeatures(int word) {
+        return word >= 0 && word < FEATURE_WORDS ? (int) (offered >>> 32 * word) : 0;
+    }
+
+    /** The features that the driver took so far. */
+    public long driverFeatures() {
+        synchronized (lock) {
+            return accepted;
+        }
+    }
+
+    /** A window of 32 of the features that the driver took so far. */
+    public int driverFeatures(int word) {
+        return word >= 0 && word < FEATURE_WORDS ? (int) (driverFeatures() >>> 32 * word) : 0;
+    }
+
+    /** The driver writes a window of 32 features; too late after FEATURES_OK. */
+    public void driverFeatures(int word, int value) {
+        synchronized (lock) {
+            if ((status.get() & FEATURES_OK) != 0) {
+                return;
+            }
+            if (word >= 0 && word < FEATURE_WORDS) {
+                long mask = 0xffffffffL << 32 * word;
+                accepted = accepted & ~mask | (value & 0xffffffffL) << 32 * word;
+            } else {
+                acceptedUnknown |= value != 0;
+            }
+        }
+    }
+
+    private boolean exists(int queue) {
+        return queue >= 0 && queue < queues.length;
+    }
+
+    /** The largest size of a queue; 0 when there is no such queue. */
+    public int maxQueueSize(int queue) {
+        return exists(queue) ? queues[queue].maxSize : 0;
+    }
+
+    public int queueSize(int queue) {
+        synchronized (lock) {
+            return exists(queue) ? queues[queue].size : 0;
+        }
+    }
+
+    /** Looked at when the queue starts. Ignored while it is enabled. */
+    public void queueSize(int queue, int size) {
+        synchronized (lock) {
+            if (exists(queue) && !queues[queue].enabled) {
+                queues[queue].size = size & 0xffff;
+            }
+        }
+    }
+
+    public long address(int queue, QueueArea area) {
+        synchronized (lock) {
+            return exists(queue) ? queues[queue].address(area) : 0;
+        }
+    }
+
+    /** Looked at when the queue starts. Ignored while it is enabled. */
+    public void address(int queue, QueueArea area, long value) {
+        synchronized (lock) {
+            if (exists(queue) && !queues[queue].enabled) {
+                queues[queue].address(area, value);
+            }
+        }
+    }
+
+    /** Sets one half of an address. */
+    public void address(int queue, QueueArea area, boolean high, int half) {
+        synchronized (lock) {
+            long before = address(queue, area);
+            long value = half & 0xffffffffL;
+            address(queue, area, high ? value << 32 | before & 0xffffffffL : before & ~0xffffffffL | value);
+        }
+    }
+
+    public boolean isEnabled(int queue) {
+        synchronized (lock) {
+            return exists(queue) && queues[queue].enabled;
+        }
+    }
+
+    /** Lets the device use the queue: from DRIVER_OK on, or now when that was before. */
+    public void enable(int queue) {
+        synchronized (lock) {
+            if (exists(queue) && !closed) {
+                queues[queue].enabled = true;
+                startEnabled();
+            }
+        }
+    }
+
+    /** Takes the queue away from the device, which is done with it on return. Its registers stay; it begins anew. */
+    public void disable(int queue) {
+        synchronized (lock) {
+            if (exists(queue)) {
+                stop(queue);
+                queues[queue].enabled = false;
+                queues[queue].state = null;
+            }
+        }
+    }
+
+    /** Puts one queue back to what it was after the reset of the device (virtio 1.3, 2.6.1). */
+    public void reset(int queue) {
+        synchronized (lock) {
+            if (exists(queue)) {
+                stop(queue);
+                queues[queue].clear();
+            }
+        }
+    }
+
+    /** What the driver's notifications signal; the session keeps it. The queue must exist. */
+    public EventFd kick(int queue) {
+        return queues[queue].kick;
+    }
+
+    /** The driver notifies a queue by a way that signals no event. */
+    public void signalKick(int queue) {
+        synchronized (lock) {
+            if (exists(queue) && !closed) {
+                queues[queue].kick.signal();
+            }
+        }
+    }
+
+    /**
+     * Reads the configuration space, little-endian; what lies behind its end is zero.
+     *
+     * @param size bytes, 1 to 8
+     */
+    public long readConfig(long offset, int size) {
+        synchronized (lock) {
+            long[] value = new long[1];
+            attempt("readConfig", () -> value[0] = closed ? 0 : config.read(offset, size));
+            return value[0];
+        }
+    }
+
+    /** Writes to the configuration space, little-endian; what lies behind its end is dropped. */
+    public void writeConfig(long offset, int size, long value) {
+        synchronized (lock) {
+            if (!closed) {
+                attempt("writeConfig", () -> config.write(offset, size, value));
+            }
+        }
+    }
+
+    /** Changes whenever the configuration space does (virtio 1.3, 2.5.2); only some low bits need be shown. */
+    public int configGeneration() {
+        synchronized (lock) {
+            if (!closed) {
+                attempt("readConfig", config::compare);
+            }
+            return config.generation();
+        }
+    }
+
+    /** Stops all queues, which remember where they stand. What the driver does meanwhile starts none. Idempotent. */
+    public void suspend() {
+        synchronized (lock) {
+            suspended = true;
+            for (int i = 0; i < queues.length; i++) {
+                stop(i);
+            }
+        }
+    }
+
+    /** Lets the queues go on. Idempotent. */
+    public void resume() {
+        synchronized (lock) {
+            suspended = false;
+            startEnabled();
+        }
+    }
+
+    /** Stops everything and closes the device. */
+    @Override
+    public void close() {
+        synchronized (lock) {
+            if (closed) {
+                return;
+            }
+            reset();
+            closed = true;
+            attempt("close", device::close);
+            for (QueueRegisters queue : queues) {
+                queue.kick.close();
+            }
+        }
+    }
+}
