@@ -17,6 +17,11 @@ class TerminationTest {
 
     /** Counts, and presses its button as told. */
     private static final class Vm implements VmControl {
+        @Override
+        public java.util.concurrent.CompletionStage<String> perform(String verb, jcrosvm.config.Value body) {
+            throw new jcrosvm.base.OsException(verb, jcrosvm.base.Errno.ENOTSUP);
+        }
+
         final AtomicInteger presses = new AtomicInteger();
         final AtomicInteger stops = new AtomicInteger();
         final CountDownLatch stopped = new CountDownLatch(1);

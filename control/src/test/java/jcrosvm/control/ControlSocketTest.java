@@ -25,6 +25,11 @@ import org.junit.jupiter.api.io.TempDir;
 class ControlSocketTest {
     /** Records what it is asked, and fails as it is told. */
     private static final class Recorder implements VmControl {
+        @Override
+        public java.util.concurrent.CompletionStage<String> perform(String verb, jcrosvm.config.Value body) {
+            throw new jcrosvm.base.OsException(verb, jcrosvm.base.Errno.ENOTSUP);
+        }
+
         final List<String> calls = Collections.synchronizedList(new ArrayList<>());
         final CountDownLatch stopped = new CountDownLatch(1);
         volatile RuntimeException failure;

@@ -2,6 +2,7 @@ package jcrosvm.devices;
 
 import java.util.List;
 import jcrosvm.devices.rng.RngModule;
+import jcrosvm.virtio.DeviceConfig;
 import jcrosvm.virtio.DeviceModule;
 
 /** The registry: the one place that a new kind of device is added to. */
@@ -10,4 +11,26 @@ public final class DeviceModules {
     public static final List<DeviceModule<?>> ALL = List.of(new RngModule());
 
     private DeviceModules() {}
+
+    /** The configurations of one kind, in order. */
+    public static <C extends DeviceConfig> List<C> of(DeviceModule<C> module, List<? extends DeviceConfig> all) {
+        return all.stream()
+                .filter(module.configType()::isInstance)
+                .map(module.configType()::cast)
+                .toList();
+    }
+
+    /**
+     * Checks all devices of a VM.
+     *
+     * @throws jcrosvm.base.VmmException naming the first value that cannot be
+     */
+    public static void validate(List<? extends DeviceConfig> all) {
+        all.forEach(DeviceConfig::validate);
+        ALL.forEach(module -> validate(module, all));
+    }
+
+    private static <C extends DeviceConfig> void validate(DeviceModule<C> module, List<? extends DeviceConfig> all) {
+        module.validate(of(module, all));
+    }
 }

@@ -2,23 +2,30 @@ package jcrosvm.vmm;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.IrqLine;
+import jcrosvm.bus.MessageInterrupt;
 import jcrosvm.bus.Suspendable;
 import jcrosvm.hypervisor.IrqChip;
 import jcrosvm.hypervisor.IrqChipMode;
 import jcrosvm.hypervisor.IrqRoute;
+import jcrosvm.hypervisor.Msi;
 import jcrosvm.hypervisor.VcpuExitHandler;
 import jcrosvm.platform.irqchip.UserspaceIrqChip;
 import org.jspecify.annotations.Nullable;
 
 /** Interrupt lines of the machine, whoever emulates the controllers. */
 final class Interrupts implements Suspendable {
+    /** Behind the pins of the IOAPIC. */
+    private static final int FIRST_MESSAGE_GSI = 24;
+
     private final IrqChip chip;
     private final @Nullable UserspaceIrqChip userspace;
 
     private List<IrqRoute> pinRoutes = List.of(); // guarded by this
-    private final List<IrqRoute> messageRoutes = new ArrayList<>(); // guarded by this
+    private final Map<Integer, Msi> messageRoutes = new TreeMap<>(); // by GSI; guarded by this
 
     /** @param picOutput kicks vCPU 0 */
     Interrupts(IrqChip chip, MachineClock clock, Runnable picOutput) {
@@ -36,8 +43,33 @@ final class Interrupts implements Suspendable {
 
     private void install() {
         List<IrqRoute> all = new ArrayList<>(pinRoutes);
-        all.addAll(messageRoutes);
+        messageRoutes.forEach((gsi, msi) -> all.add(new IrqRoute.Message(gsi, msi)));
         chip.routes(all);
+    }
+
+    /** A new message-signalled interrupt. */
+    MessageInterrupt newMessage() {
+        return new MessageRoute(this, chip);
+    }
+
+    /** A number of the routing table for a message that an event sends. */
+    synchronized int allocateGsi() {
+        int gsi = FIRST_MESSAGE_GSI;
+        while (messageRoutes.containsKey(gsi)) {
+            gsi++;
+        }
+        messageRoutes.put(gsi, new Msi(0, 0));
+        return gsi;
+    }
+
+    synchronized void route(int gsi, Msi msi) {
+        messageRoutes.put(gsi, msi);
+        install();
+    }
+
+    synchronized void freeGsi(int gsi) {
+        messageRoutes.remove(gsi);
+        install();
     }
 
     void attach(Bus ports, Bus memory) {

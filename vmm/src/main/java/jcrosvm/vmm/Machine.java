@@ -82,6 +82,7 @@ final class Machine implements AutoCloseable {
             VmConfig config,
             Hypervisor hypervisor,
             SerialConsoles consoles,
+            Devices devices,
             CpuSpeed speed,
             MachineEvents events,
             StartState state) {

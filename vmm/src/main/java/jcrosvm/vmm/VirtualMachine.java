@@ -1,12 +1,14 @@
 package jcrosvm.vmm;
 
 import java.util.OptionalInt;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.boot.CpuSpeed;
+import jcrosvm.config.Value;
 import jcrosvm.hypervisor.Hypervisor;
 import jcrosvm.hypervisor.HypervisorProvider.Availability;
 import jcrosvm.hypervisor.Vcpu;
@@ -33,6 +35,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
     private final HypervisorChoice choice;
     private final Hypervisor hypervisor;
     private final SerialConsoles consoles;
+    private final Devices devices;
     private final LinkedBlockingQueue<VmExit> endings = new LinkedBlockingQueue<>();
     private final AtomicBoolean panicked = new AtomicBoolean();
     private volatile int debugExit = -1;
@@ -46,6 +49,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         this.choice = choice;
         hypervisor = choice.open(config.hypervisor());
         SerialConsoles opened = null;
+        Devices made = null;
         try {
             if (config.cpus().count() > hypervisor.maxVcpus()) {
                 throw new VmmException(config.cpus().count() + " vCPUs: " + hypervisor.name() + " on this host allows "
@@ -53,8 +57,13 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
             }
             opened = new SerialConsoles(config.serial());
             consoles = opened;
-            machine = new Machine(config, hypervisor, consoles, speed(), new Events(), config.start());
+            made = new Devices(config);
+            devices = made;
+            machine = new Machine(config, hypervisor, consoles, devices, speed(), new Events(), config.start());
         } catch (RuntimeException | Error e) {
+            if (made != null) {
+                made.close();
+            }
             if (opened != null) {
                 opened.close();
             }
@@ -149,7 +158,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         }
         StartState state = machine.startState();
         try {
-            machine = new Machine(config, hypervisor, consoles, speed(), new Events(), state);
+            machine = new Machine(config, hypervisor, consoles, devices, speed(), new Events(), state);
             machine.start();
         } catch (RuntimeException | Error e) {
             end(VmExit.CRASH); // for whoever else waits
@@ -192,6 +201,14 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         machine.resume(full);
     }
 
+    @Override
+    public synchronized CompletionStage<String> perform(String verb, Value body) {
+        if (closed) {
+            throw new OsException(verb, Errno.ENODEV);
+        }
+        return devices.perform(verb, body);
+    }
+
     /** Stops the VM if it runs, and gives back all that it holds. */
     @Override
     public synchronized void close() {
@@ -201,6 +218,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         closed = true;
         end(VmExit.STOP);
         machine.close();
+        devices.close();
         consoles.close();
         hypervisor.close();
     }

@@ -1,5 +1,8 @@
 package jcrosvm.vmm;
 
+import java.util.concurrent.CompletionStage;
+import jcrosvm.config.Value;
+
 /**
  * What can be asked of a running VM from outside: by the control socket, by signals, by an embedding program. Any
  * thread may call; calls return when the effect has begun, except where said. While the guest is being reset they wait
@@ -34,4 +37,14 @@ public interface VmControl {
      * @throws jcrosvm.base.OsException EINVAL when only vCPUs are asked for while devices are suspended
      */
     void resume(boolean full);
+
+    /**
+     * Asks something of the virtio devices, as {@link jcrosvm.virtio.ControlVerb} says.
+     *
+     * @param verb name of the request
+     * @param body what stands under it
+     * @return the reply as JSON, when there is one
+     * @throws jcrosvm.base.OsException ENOTSUP when no device knows the request, or what the device says
+     */
+    CompletionStage<String> perform(String verb, Value body);
 }

@@ -9,7 +9,7 @@ import jcrosvm.virtio.VirtioDevice;
 
 /** The entropy device of every VM. */
 public final class RngModule implements DeviceModule<RngConfig> {
-    private static final Option<Boolean> NO_RNG = Option.flag("no-rng", "Leave out the virtio entropy device.");
+    private static final Option<Boolean> NO_RNG = Option.flag("no-rng", "Without entropy device.");
 
     @Override
     public String name() {

@@ -1,6 +1,7 @@
 package jcrosvm.virtio.transport;
 
 import jcrosvm.base.io.EventFd;
+import jcrosvm.bus.MessageInterrupt;
 import jcrosvm.memory.GuestMemory;
 
 /** What a transport needs of its machine. Thread-safe. */

@@ -22,13 +22,11 @@ public final class PlatformOptions {
     private static final Option<Boolean> BREAK_LINUX_PCI_CONFIG_IO = Option.flag(
             "break-linux-pci-config-io",
             "Make Linux's probe of the PCI configuration ports fail, so that it uses the memory-mapped space.");
-    private static final Option<Boolean> NO_RNG =
-            Option.flag("no-rng", "Without entropy device, which this machine does not have yet.");
     private static final Option<Boolean> NO_USB =
             Option.flag("no-usb", "Without USB controller, which this machine does not have yet.");
 
-    public static final Option.Group GROUP = new Option.Group(
-            "Platform", List.of(NO_I8042, NO_RTC, PCI, PCI_START, BREAK_LINUX_PCI_CONFIG_IO, NO_RNG, NO_USB));
+    public static final Option.Group GROUP =
+            new Option.Group("Platform", List.of(NO_I8042, NO_RTC, PCI, PCI_START, BREAK_LINUX_PCI_CONFIG_IO, NO_USB));
 
     private PlatformOptions() {}
 

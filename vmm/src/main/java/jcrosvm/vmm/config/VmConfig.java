@@ -5,6 +5,7 @@ import java.util.List;
 import jcrosvm.boot.BootConfig;
 import jcrosvm.boot.PciConfig;
 import jcrosvm.platform.serial.SerialConfig;
+import jcrosvm.virtio.DeviceConfig;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param name for people: process and thread names
  * @param serial serial ports and consoles as given; what is missing is the machine's business
+ * @param devices virtio devices; those of one kind keep their order
  * @param socket control socket to listen on; a directory gets a socket named after the process
  * @param reboot what the guest's reset does
  * @param start whether vCPUs and devices run at once
@@ -25,6 +27,7 @@ public record VmConfig(
         HypervisorConfig hypervisor,
         BootConfig boot,
         List<SerialConfig> serial,
+        List<DeviceConfig> devices,
         PlatformConfig platform,
         PciConfig pci,
         @Nullable Path socket,
@@ -33,6 +36,7 @@ public record VmConfig(
         @Nullable DebugExitConfig debugExit) {
     public VmConfig {
         serial = List.copyOf(serial);
+        devices = List.copyOf(devices);
     }
 
     /** A builder with one vCPU, 256 MiB and nothing to boot. */

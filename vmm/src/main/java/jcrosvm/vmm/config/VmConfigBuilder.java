@@ -7,6 +7,7 @@ import jcrosvm.base.VmmException;
 import jcrosvm.boot.BootConfig;
 import jcrosvm.boot.PciConfig;
 import jcrosvm.platform.serial.SerialConfig;
+import jcrosvm.virtio.DeviceConfig;
 import org.jspecify.annotations.Nullable;
 
 /** Collects a {@link VmConfig}. Not thread-safe. */
@@ -17,6 +18,7 @@ public final class VmConfigBuilder {
     private HypervisorConfig hypervisor = HypervisorConfig.defaults();
     private BootConfig boot = BootConfig.defaults();
     private final List<SerialConfig> serial = new ArrayList<>();
+    private final List<DeviceConfig> devices = new ArrayList<>();
     private PlatformConfig platform = PlatformConfig.defaults();
     private PciConfig pci = PciConfig.defaults();
     private @Nullable Path socket;
@@ -83,6 +85,12 @@ public final class VmConfigBuilder {
         return this;
     }
 
+    /** Adds a virtio device. */
+    public VmConfigBuilder device(DeviceConfig config) {
+        devices.add(config);
+        return this;
+    }
+
     public VmConfigBuilder platform(PlatformConfig config) {
         platform = config;
         return this;
@@ -120,7 +128,7 @@ public final class VmConfigBuilder {
      */
     public VmConfig build() {
         VmConfig config = new VmConfig(
-                name, cpus, memory, hypervisor, boot, serial, platform, pci, socket, reboot, start, debugExit);
+                name, cpus, memory, hypervisor, boot, serial, devices, platform, pci, socket, reboot, start, debugExit);
         config.validate();
         return config;
     }

@@ -7,6 +7,7 @@ import java.util.Set;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.UnixSocket;
 import jcrosvm.config.CpuSet;
+import jcrosvm.devices.DeviceModules;
 import jcrosvm.platform.serial.SerialConfig;
 import jcrosvm.platform.serial.SerialSetup;
 
@@ -29,6 +30,7 @@ final class VmConfigRules {
         config.pci().validate();
         config.serial().forEach(SerialConfig::validate);
         SerialSetup.of(config.serial());
+        DeviceModules.validate(config.devices());
         socket(config);
         DebugExitConfig debugExit = config.debugExit();
         if (debugExit != null && (debugExit.port() < 1 || debugExit.port() > 0xffff)) {

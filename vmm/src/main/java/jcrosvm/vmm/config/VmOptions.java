@@ -1,6 +1,7 @@
 package jcrosvm.vmm.config;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import jcrosvm.base.VmmException;
 import jcrosvm.boot.BootOptions;
@@ -8,6 +9,7 @@ import jcrosvm.config.Arguments;
 import jcrosvm.config.ConfigFile;
 import jcrosvm.config.Option;
 import jcrosvm.config.Syntax;
+import jcrosvm.devices.DeviceModules;
 import jcrosvm.platform.serial.SerialOptions;
 import org.jspecify.annotations.Nullable;
 
@@ -58,14 +60,16 @@ public final class VmOptions {
 
     /** The tables, in the order of the help. */
     public static List<Option.Group> groups() {
-        return List.of(
+        List<Option.Group> groups = new ArrayList<>(List.of(
                 VM,
                 CpuOptions.GROUP,
                 MemoryOptions.GROUP,
                 HypervisorOptions.GROUP,
                 BootOptions.GROUP,
-                SerialOptions.GROUP,
-                PlatformOptions.GROUP);
+                SerialOptions.GROUP));
+        DeviceModules.ALL.forEach(module -> groups.add(module.options()));
+        groups.add(PlatformOptions.GROUP);
+        return groups;
     }
 
     /**
@@ -109,6 +113,7 @@ public final class VmOptions {
                 .start(start(arguments))
                 .debugExit(arguments.value(DEBUG_EXIT));
         SerialOptions.read(arguments).forEach(builder::serial);
+        DeviceModules.ALL.forEach(module -> module.read(arguments).forEach(builder::device));
         arguments.refuseUnsupported();
         return builder.build();
     }

@@ -1,4 +1,4 @@
-package jcrosvm.virtio.transport;
+package jcrosvm.bus;
 
 import jcrosvm.base.io.EventFd;
 import org.jspecify.annotations.Nullable;

@@ -1,0 +1,90 @@
+package jcrosvm.vmm;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletionStage;
+import jcrosvm.base.Errno;
+import jcrosvm.base.OsException;
+import jcrosvm.config.Value;
+import jcrosvm.devices.DeviceModules;
+import jcrosvm.virtio.ControlVerb;
+import jcrosvm.virtio.DeviceConfig;
+import jcrosvm.virtio.DeviceHost;
+import jcrosvm.virtio.DeviceModule;
+import jcrosvm.virtio.VirtioDevice;
+import jcrosvm.vmm.config.VmConfig;
+
+/** The virtio devices of a VM, which outlive its resets: their files, taps and connections stay open. */
+final class Devices implements AutoCloseable {
+    /**
+     * A device in the order of the bus.
+     *
+     * @param pciAddress as the user asked, or empty
+     */
+    record Placed(String name, VirtioDevice device, String pciAddress) {}
+
+    private final List<Placed> placed = new ArrayList<>();
+    private final List<String> kernelParameters = new ArrayList<>();
+
+    /** Opens what the devices need of the host. */
+    Devices(VmConfig config) {
+        DeviceHost host = new DeviceHost() {
+            @Override
+            public int vcpus() {
+                return config.cpus().count();
+            }
+
+            @Override
+            public long memorySize() {
+                return config.memory().sizeBytes();
+            }
+        };
+        try {
+            for (DeviceModule<?> module : DeviceModules.ALL) {
+                create(module, config.devices(), host);
+            }
+        } catch (RuntimeException | Error e) {
+            close();
+            throw e;
+        }
+    }
+
+    private <C extends DeviceConfig> void create(DeviceModule<C> module, List<DeviceConfig> all, DeviceHost host) {
+        List<C> configs = DeviceModules.of(module, all);
+        kernelParameters.addAll(module.kernelParameters(configs));
+        for (int i = 0; i < configs.size(); i++) {
+            C config = configs.get(i);
+            placed.add(new Placed(module.name(), module.create(config, i, host), module.pciAddress(config)));
+        }
+    }
+
+    List<Placed> all() {
+        return placed;
+    }
+
+    List<String> kernelParameters() {
+        return kernelParameters;
+    }
+
+    /** Carries out a request of the control socket. */
+    CompletionStage<String> perform(String verb, Value body) {
+        for (DeviceModule<?> module : DeviceModules.ALL) {
+            for (ControlVerb known : module.verbs()) {
+                if (known.name().equals(verb)) {
+                    List<VirtioDevice> devices = placed.stream()
+                            .filter(p -> p.name.equals(module.name()))
+                            .map(Placed::device)
+                            .toList();
+                    return known.action().perform(body, devices);
+                }
+            }
+        }
+        throw new OsException(verb, Errno.ENOTSUP);
+    }
+
+    @Override
+    public void close() {
+        placed.forEach(p -> p.device.close());
+        placed.clear();
+    }
+}
