@@ -55,6 +55,7 @@ final class Machine implements AutoCloseable {
     private final Interrupts interrupts;
     private final SerialConsoles consoles;
     private final SerialPorts serial;
+    private final VirtioTransports virtio;
     private final AcpiPm pm;
     private final @Nullable Cmos cmos;
     private final List<VcpuThread> vcpus = new ArrayList<>();
@@ -97,6 +98,7 @@ final class Machine implements AutoCloseable {
                 new GuestMemory.Options(
                         config.memory().hugepages(), config.memory().locked()));
         Vm made = null;
+        VirtioTransports attached = null;
         List<Vcpu> processors = new ArrayList<>();
         try {
             made = hypervisor.createVm(memory, irqChipMode(hypervisor));
@@ -132,6 +134,10 @@ final class Machine implements AutoCloseable {
             consoles.connect(interrupts.line(COM1_COM3_IRQ), interrupts.line(COM2_COM4_IRQ));
             serial.attach(ports);
             PciBus pci = pci(layout, ports, mmio, power);
+            virtio = new VirtioTransports(devices, pci, vm, memory, interrupts);
+            attached = virtio;
+            pci.allocate();
+            publish(pci, layout, ports, mmio, power);
             if (config.debugExit() != null) {
                 ports.insert(
                         new DebugExit(events::debugExit), config.debugExit().port(), DebugExit.PORTS);
@@ -140,7 +146,8 @@ final class Machine implements AutoCloseable {
                 }
             }
 
-            LoadedGuest guest = Boot.load(memory, layout, hardware(processors, pci, consoles), config.boot(), speed);
+            LoadedGuest guest =
+                    Boot.load(memory, layout, hardware(processors, pci, parameters(devices)), config.boot(), speed);
             LOG.log(System.Logger.Level.DEBUG, guest.description());
             guest.rom().ifPresent(rom -> mapRom(rom, hypervisor));
             prepare(
@@ -162,6 +169,9 @@ final class Machine implements AutoCloseable {
                 suspendDevices();
             }
         } catch (RuntimeException | Error e) {
+            if (attached != null) {
+                attached.close();
+            }
             clock.close();
             consoles.disconnect();
             processors.forEach(Vcpu::close); // each holds the VM alive in the kernel
@@ -192,14 +202,22 @@ final class Machine implements AutoCloseable {
         if (config.platform().pvpanic()) {
             pci.add(new PvPanic(power), null);
         }
-        pci.allocate();
-        new PciConfigPorts(pci, power::reset, config.platform().pciPortAccess()).attach(ports);
-        pci.publishEcam(layout.ecam().start(), layout.ecam().size());
-        mmio.insert(new PciEcam(pci), layout.ecam().start(), layout.ecam().size());
         return pci;
     }
 
-    private Hardware hardware(List<Vcpu> processors, PciBus pci, SerialConsoles consoles) {
+    private void publish(PciBus pci, MemoryLayout layout, Bus ports, Bus mmio, PowerControl power) {
+        new PciConfigPorts(pci, power::reset, config.platform().pciPortAccess()).attach(ports);
+        pci.publishEcam(layout.ecam().start(), layout.ecam().size());
+        mmio.insert(new PciEcam(pci), layout.ecam().start(), layout.ecam().size());
+    }
+
+    private List<String> parameters(Devices devices) {
+        List<String> all = new ArrayList<>(consoles.kernelParameters());
+        all.addAll(devices.kernelParameters());
+        return all;
+    }
+
+    private Hardware hardware(List<Vcpu> processors, PciBus pci, List<String> parameters) {
         return new Hardware(
                 processors.stream().map(Vcpu::id).toList(),
                 0,
@@ -212,7 +230,7 @@ final class Machine implements AutoCloseable {
                 pci.intxRoutes().stream()
                         .map(r -> new Hardware.PciInterrupt(r.device(), r.pin(), r.gsi()))
                         .toList(),
-                consoles.kernelParameters(),
+                parameters,
                 List.of());
     }
 
@@ -364,6 +382,7 @@ final class Machine implements AutoCloseable {
     private void suspendDevices() {
         devicesSuspended = true;
         serial.suspend();
+        virtio.suspend();
         if (cmos != null) {
             cmos.suspend();
         }
@@ -388,6 +407,7 @@ final class Machine implements AutoCloseable {
             if (cmos != null) {
                 cmos.resume();
             }
+            virtio.resume();
             serial.resume();
         }
         resumeVcpus();
@@ -425,6 +445,7 @@ final class Machine implements AutoCloseable {
                 }
             }
         }
+        virtio.close();
         consoles.disconnect();
         clock.close();
         vcpus.forEach(vcpu -> vcpu.vcpu().close());

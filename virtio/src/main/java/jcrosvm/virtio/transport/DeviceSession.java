@@ -47,7 +47,7 @@ public final class DeviceSession implements AutoCloseable {
     private boolean closed;
 
     /**
-     * @param device belongs to the session from now on
+     * @param device belongs to the session until it is closed
      * @param interrupt how the transport reaches the driver. Its {@code signalFailed} is called after the status has
      *     DEVICE_NEEDS_RESET, and has only to send a configuration interrupt; nothing is called before DRIVER_OK
      */
@@ -432,7 +432,7 @@ public final class DeviceSession implements AutoCloseable {
         }
     }
 
-    /** Stops everything and closes the device. */
+    /** Resets the device, which another session may use then. */
     @Override
     public void close() {
         synchronized (lock) {
@@ -441,7 +441,6 @@ public final class DeviceSession implements AutoCloseable {
             }
             reset();
             closed = true;
-            attempt("close", device::close);
             for (QueueRegisters queue : queues) {
                 queue.kick.close();
             }

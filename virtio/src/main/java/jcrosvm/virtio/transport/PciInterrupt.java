@@ -14,8 +14,6 @@ import org.jspecify.annotations.Nullable;
 final class PciInterrupt implements Interrupt {
     private final TransportHost host;
     private final Msix msix;
-    private final Runnable failed;
-    private final Runnable configChanged;
     /** Vectors of the queues and, last, of the configuration. */
     private final AtomicIntegerArray vectors;
 
@@ -24,15 +22,9 @@ final class PciInterrupt implements Interrupt {
     private IrqLine line = level -> {};
     private int isr; // guarded by this, as the arrays of events are
 
-    /**
-     * @param failed notes that the device needs a reset
-     * @param configChanged notes that the configuration has another generation
-     */
-    PciInterrupt(TransportHost host, Msix msix, int queues, Runnable failed, Runnable configChanged) {
+    PciInterrupt(TransportHost host, Msix msix, int queues) {
         this.host = host;
         this.msix = msix;
-        this.failed = failed;
-        this.configChanged = configChanged;
         vectors = new AtomicIntegerArray(queues + 1);
         calls = new EventFd[queues];
         connected = new int[queues];
@@ -59,22 +51,16 @@ final class PciInterrupt implements Interrupt {
 
     @Override
     public void signalConfig() {
-        configChanged.run();
-        raiseConfig();
-    }
-
-    @Override
-    public void signalFailed() {
-        failed.run();
-        raiseConfig();
-    }
-
-    private void raiseConfig() {
         if (msix.enabled()) {
             msix.signal(vectors.get(config()));
         } else {
             raise(PciSpec.ISR_CONFIG);
         }
+    }
+
+    @Override
+    public void signalFailed() {
+        signalConfig(); // the driver finds the status that the session has set
     }
 
     private synchronized void raise(int bit) {
