@@ -1,6 +1,7 @@
 package jcrosvm.virtio.transport;
 
-import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.Map;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.virtio.QueueLayout;
 import jcrosvm.virtio.QueueState;
@@ -10,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 final class QueueRegisters {
     final int maxSize;
     final EventFd kick = new EventFd();
-    private final long[] addresses = new long[QueueArea.values().length];
+    private final Map<QueueArea, Long> addresses = new EnumMap<>(QueueArea.class);
     int size;
     boolean enabled;
     boolean running;
@@ -24,11 +25,11 @@ final class QueueRegisters {
     }
 
     long address(QueueArea area) {
-        return addresses[area.ordinal()];
+        return addresses.getOrDefault(area, 0L);
     }
 
     void address(QueueArea area, long value) {
-        addresses[area.ordinal()] = value;
+        addresses.put(area, value);
     }
 
     QueueLayout layout() {
@@ -39,7 +40,7 @@ final class QueueRegisters {
     /** As after a reset; it is not running. */
     void clear() {
         size = maxSize;
-        Arrays.fill(addresses, 0);
+        addresses.clear();
         enabled = false;
         state = null;
     }
