@@ -4,4 +4,5 @@ module jcrosvm.disk {
     requires transitive jcrosvm.base;
 
     exports jcrosvm.disk;
+    exports jcrosvm.disk.raw;
 }

@@ -56,6 +56,7 @@ public enum Libc {
     SIGNAL_MASK("pthread_sigmask"),
     SOCKET("socket"),
     SOCKETPAIR("socketpair"),
+    STATX("statx"),
     STRERROR("strerror"),
     TCGETATTR("tcgetattr"),
     TCSETATTR("tcsetattr"),

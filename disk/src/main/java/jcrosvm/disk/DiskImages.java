@@ -1,20 +1,48 @@
 package jcrosvm.disk;
 
 import java.nio.file.Path;
+import jcrosvm.disk.raw.ImageFile;
+import jcrosvm.disk.raw.RawDisk;
 
 /** Opens images of every format. */
 public final class DiskImages {
+    /** Most files that may hang on one another: overlays over backing files, lists of parts. */
+    public static final int MAX_DEPTH = 10;
+
     private DiskImages() {}
 
     /**
-     * Opens an image; its format follows from its first bytes.
+     * Opens an image; its format follows from its first bytes unless the options say it.
      *
      * @throws jcrosvm.base.VmmException when it is missing, in use, or cannot be used
      */
     public static DiskFile open(Path path, DiskOptions options) {
-        if (options.direct() || !path.isAbsolute()) {
-            throw new DiskException("cannot open " + path);
-        }
-        throw new DiskException("cannot open " + path + ": no format is there yet");
+        return opener(MAX_DEPTH).open(path, options);
+    }
+
+    private static ImageOpener opener(int depth) {
+        return (path, options) -> {
+            if (depth == 0) {
+                throw new DiskException("cannot open " + path + ": more than " + MAX_DEPTH
+                        + " images hang on one another, or one on itself");
+            }
+            ImageFile file = ImageFile.open(path, options);
+            try {
+                DiskFormat given = options.format();
+                DiskFormat format = given == null ? FormatProbe.of(file) : given;
+                return open(file, format);
+            } catch (RuntimeException e) {
+                file.close();
+                throw e;
+            }
+        };
+    }
+
+    private static DiskFile open(ImageFile file, DiskFormat format) {
+        return switch (format) {
+            case RAW -> new RawDisk(file);
+            case QCOW2, COMPOSITE, ANDROID_SPARSE, ZSTD ->
+                throw new DiskException("cannot open " + file + ": the format " + format + " is not supported yet");
+        };
     }
 }

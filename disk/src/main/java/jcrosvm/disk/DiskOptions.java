@@ -1,14 +1,39 @@
 package jcrosvm.disk;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * How an image is opened.
  *
  * @param readOnly nothing is written, not even to headers
  * @param direct bypasses the host's page cache (O_DIRECT)
  * @param lock takes a lock on every file of the image: shared to read, exclusive to write
- * @param sparse whether discards give space back
+ * @param sparse whether discards give space back, and new space of a longer disk is left to be allocated when written
+ * @param format what the file is; null to tell from its first bytes, which a guest that owns a raw disk can choose
  */
-public record DiskOptions(boolean readOnly, boolean direct, boolean lock, boolean sparse) {
+public record DiskOptions(
+        boolean readOnly,
+        boolean direct,
+        boolean lock,
+        boolean sparse,
+        @Nullable DiskFormat format) {
     public static final DiskOptions DEFAULT = new DiskOptions(false, false, true, true);
     public static final DiskOptions READ_ONLY = new DiskOptions(true, false, true, true);
+
+    /** Tells the format from the first bytes. */
+    public DiskOptions(boolean readOnly, boolean direct, boolean lock, boolean sparse) {
+        this(readOnly, direct, lock, sparse, null);
+    }
+
+    public DiskOptions withFormat(@Nullable DiskFormat other) {
+        return new DiskOptions(readOnly, direct, lock, sparse, other);
+    }
+
+    public DiskOptions withReadOnly(boolean other) {
+        return new DiskOptions(other, direct, lock, sparse, format);
+    }
+
+    public DiskOptions withLock(boolean other) {
+        return new DiskOptions(readOnly, direct, other, sparse, format);
+    }
 }

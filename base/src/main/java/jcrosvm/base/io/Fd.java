@@ -23,9 +23,12 @@ public final class Fd implements AutoCloseable {
     public static final int O_APPEND = 0x400;
     public static final int O_NONBLOCK = 0x800;
     public static final int O_CLOEXEC = 0x80000;
+    /** Bypasses the page cache; one of the few flags whose value depends on the architecture. */
+    public static final int O_DIRECT = System.getProperty("os.arch").equals("aarch64") ? 0x10000 : 0x4000;
 
     public static final int FALLOC_FL_KEEP_SIZE = 1;
     public static final int FALLOC_FL_PUNCH_HOLE = 2;
+    public static final int FALLOC_FL_ZERO_RANGE = 16;
 
     private static final int F_DUPFD_CLOEXEC = 1030;
     private static final int F_GETFL = 3;
@@ -102,9 +105,18 @@ public final class Fd implements AutoCloseable {
 
     /** Sets or clears O_NONBLOCK, which all duplicates of the open file share. */
     public void nonBlocking(boolean on) {
-        int flags = Libc.check("fcntl F_GETFL", Libc.FCNTL.callInt(number(), F_GETFL, 0));
-        int wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
-        Libc.check("fcntl F_SETFL", Libc.FCNTL.callInt(number(), F_SETFL, wanted));
+        int flags = statusFlags();
+        statusFlags(on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK);
+    }
+
+    /** How the open file was opened: O_ constants, the access mode in the two lowest bits. */
+    public int statusFlags() {
+        return Libc.check("fcntl F_GETFL", Libc.FCNTL.callInt(number(), F_GETFL, 0));
+    }
+
+    /** Sets those of them that can change: O_APPEND, O_DIRECT, O_NONBLOCK. All duplicates share them. */
+    public void statusFlags(int flags) {
+        Libc.check("fcntl F_SETFL", Libc.FCNTL.callInt(number(), F_SETFL, flags));
     }
 
     /** Raw ioctl with an integer argument: the result, or the negated errno. For callers that expect failures. */
@@ -266,6 +278,19 @@ public final class Fd implements AutoCloseable {
     /** Frees or reserves a range without changing the file's size, as {@code flags} (FALLOC_FL_*) say. */
     public void allocate(int flags, long offset, long length) {
         Libc.check("fallocate", Libc.FALLOCATE.callInt(number(), flags, offset, length));
+    }
+
+    /** Like {@link #allocate}, for callers that expect failures: 0, or the negated errno. Allocates no memory. */
+    public int tryAllocate(int flags, long offset, long length) {
+        while (true) {
+            if (Libc.FALLOCATE.callInt(number(), flags, offset, length) == 0) {
+                return 0;
+            }
+            int errno = Libc.errno();
+            if (errno != Errno.EINTR) {
+                return -errno;
+            }
+        }
     }
 
     /** Size in bytes of a regular file or block device; the position moves to its end. */

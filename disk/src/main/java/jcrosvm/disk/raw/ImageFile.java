@@ -1,0 +1,352 @@
+package jcrosvm.disk.raw;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import jcrosvm.base.Errno;
+import jcrosvm.base.Libc;
+import jcrosvm.base.OsException;
+import jcrosvm.base.io.BlockDevice;
+import jcrosvm.base.io.Fd;
+import jcrosvm.base.io.FileStatus;
+import jcrosvm.base.io.IoVec;
+import jcrosvm.disk.DiskException;
+import jcrosvm.disk.DiskOptions;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The file or block device that an image is kept in: transfers of whole lists at any offset, which may make the file
+ * longer. Thread-safe like a {@link jcrosvm.disk.DiskFile}, and with its errors; transfers allocate nothing.
+ */
+public final class ImageFile implements AutoCloseable {
+    private final Path path;
+    private final Fd fd;
+    private final DiskOptions options;
+    private final @Nullable ImageLock lock;
+    private final boolean isDevice;
+    private final int deviceBlock;
+    private final int alignment;
+    private final Object partialBlocks = new Object();
+    private volatile boolean canDiscard;
+    private volatile boolean canZeroRange = true;
+    private volatile boolean canPunchHole = true;
+    private volatile long limit = Long.MAX_VALUE;
+
+    private ImageFile(Path path, Fd fd, DiskOptions options) {
+        this.path = path;
+        this.fd = fd;
+        this.options = options;
+        isDevice = FileStatus.of(fd).type() == FileStatus.Type.BLOCK_DEVICE;
+        deviceBlock = isDevice ? BlockDevice.logicalBlockSize(fd) : 1;
+        alignment = options.direct() ? DirectAlignment.of(fd, path) : 1;
+        canDiscard = options.sparse();
+        lock = options.lock() ? ImageLock.take(fd, path, options.readOnly()) : null;
+    }
+
+    /**
+     * Opens and locks it. A path {@code /proc/self/fd/N} takes the descriptor N of this process.
+     *
+     * @throws OsException when the operating system refuses
+     * @throws DiskException when it is in use, or no file and no block device
+     */
+    public static ImageFile open(Path path, DiskOptions options) {
+        Fd fd = ImageFiles.open(path, options.readOnly(), options.direct());
+        try {
+            return new ImageFile(path, fd, options);
+        } catch (RuntimeException e) {
+            fd.close();
+            throw e;
+        }
+    }
+
+    public Path path() {
+        return path;
+    }
+
+    public DiskOptions options() {
+        return options;
+    }
+
+    /** The descriptor, for transfers that bypass this class. */
+    public Fd fd() {
+        return fd;
+    }
+
+    public boolean isDevice() {
+        return isDevice;
+    }
+
+    /** Bytes in it now. */
+    public long size() {
+        return fd.size();
+    }
+
+    /** What transfers that bypass this class must be aligned to. */
+    public int alignment() {
+        return alignment;
+    }
+
+    /** No block that is written in part may make the file longer than this. */
+    void limit(long bytes) {
+        limit = bytes;
+    }
+
+    /**
+     * Fills the list as far as the file goes.
+     *
+     * @return bytes read; fewer than asked only at the end of the file, and the list keeps what is missing
+     */
+    public long read(long offset, IoVec into) {
+        long at = offset;
+        while (into.length() > 0) {
+            if (!isAligned(at, into)) {
+                return (at - offset) + readPartialBlocks(at, into);
+            }
+            long n = checked("read", at, fd.tryPreadv(into, at));
+            if (n == 0) {
+                break;
+            }
+            into.consume(n);
+            at += n;
+        }
+        return at - offset;
+    }
+
+    /**
+     * Bytes of a header or table.
+     *
+     * @throws DiskException when the file ends before
+     */
+    public byte[] bytes(long offset, int length) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment memory = arena.allocate(Math.max(1, length));
+            IoVec vec = new IoVec(1);
+            vec.add(memory, 0, length);
+            if (read(offset, vec) < length) {
+                throw new DiskException(path + " ends before byte " + (offset + length) + ": the image is cut off");
+            }
+            return memory.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE);
+        }
+    }
+
+    /** Writes the whole list. */
+    public void write(long offset, IoVec from) {
+        long at = offset;
+        while (from.length() > 0) {
+            if (!isAligned(at, from)) {
+                writePartialBlocks(at, from);
+                return;
+            }
+            long n = checked("write", at, fd.tryPwritev(from, at));
+            if (n == 0) {
+                throw failure("write", at, Errno.EIO);
+            }
+            from.consume(n);
+            at += n;
+        }
+    }
+
+    /** Returns when everything written so far survives a power failure. */
+    public void flush() {
+        if (!options.readOnly()) {
+            int result = Libc.FDATASYNC.callInt(fd.number());
+            if (result < 0) {
+                throw new OsException("cannot flush " + path, Libc.errno());
+            }
+        }
+    }
+
+    /** Gives the space of a range back if that is easy. */
+    public void discard(long offset, long length) {
+        if (!canDiscard || length == 0) {
+            return;
+        }
+        int result;
+        if (isDevice) {
+            long start = roundUp(offset, deviceBlock);
+            long end = (offset + length) / deviceBlock * deviceBlock;
+            result = end > start ? BlockDevice.tryDiscard(fd, start, end - start) : 0;
+        } else {
+            result = fd.tryAllocate(Fd.FALLOC_FL_PUNCH_HOLE | Fd.FALLOC_FL_KEEP_SIZE, offset, length);
+        }
+        if (isUnsupported(result)) {
+            canDiscard = false;
+        } else {
+            checked("discard", offset, result);
+        }
+    }
+
+    /** Makes a range read as zeros, the file no longer than it is. */
+    public void writeZeroes(long offset, long length, boolean mayUnmap) {
+        long end = Math.min(offset + length, size());
+        if (end <= offset) {
+            return;
+        }
+        boolean unmap = mayUnmap && options.sparse();
+        if (unmap && punch(offset, end - offset) || zeroRange(offset, end - offset)) {
+            return;
+        }
+        for (long at = offset; at < end; ) {
+            IoVec zeros = BounceBuffer.ofThread().zeros(end - at);
+            long n = zeros.length();
+            write(at, zeros);
+            at += n;
+        }
+    }
+
+    private boolean punch(long offset, long length) {
+        if (canPunchHole) {
+            int result = fd.tryAllocate(Fd.FALLOC_FL_PUNCH_HOLE | Fd.FALLOC_FL_KEEP_SIZE, offset, length);
+            if (result == 0) {
+                return true;
+            }
+            canPunchHole = !isUnsupported(result);
+        }
+        return false;
+    }
+
+    // A refusal of any kind is not the end: writing zeros says what is wrong, if anything is.
+    private boolean zeroRange(long offset, long length) {
+        if (canZeroRange) {
+            int result = fd.tryAllocate(Fd.FALLOC_FL_ZERO_RANGE | Fd.FALLOC_FL_KEEP_SIZE, offset, length);
+            if (result == 0) {
+                return true;
+            }
+            canZeroRange = !isUnsupported(result);
+        }
+        return false;
+    }
+
+    private static boolean isUnsupported(int result) {
+        return result == -Errno.ENOTSUP || result == -Errno.ENOSYS || result == -Errno.ENOTTY;
+    }
+
+    /** Makes a regular file longer or shorter; its new bytes are a hole, or are allocated unless the image is sparse. */
+    public void truncate(long size) {
+        long old = size();
+        if (Libc.FTRUNCATE.callInt(fd.number(), size) < 0) {
+            throw new OsException("cannot make " + path + " " + size + " bytes long", Libc.errno());
+        }
+        if (size > old && !options.sparse()) {
+            int result = fd.tryAllocate(0, old, size - old);
+            if (result < 0 && !isUnsupported(result)) {
+                Libc.FTRUNCATE.callInt(fd.number(), old);
+                throw new OsException("cannot make " + path + " " + size + " bytes long", -result);
+            }
+        }
+    }
+
+    private boolean isAligned(long offset, IoVec vec) {
+        return alignment == 1 || (offset & alignment - 1) == 0 && vec.isAligned(alignment);
+    }
+
+    private long checked(String what, long offset, long result) {
+        if (result < 0) {
+            throw failure(what, offset, (int) -result);
+        }
+        return result;
+    }
+
+    /** The exception for a transfer that failed. */
+    OsException failure(String what, long offset, int errno) {
+        return new OsException("cannot " + what + " " + path + " at byte " + offset, errno);
+    }
+
+    private static long roundUp(long value, long multiple) {
+        return (value + multiple - 1) / multiple * multiple;
+    }
+
+    // O_DIRECT, and the request is not as it wants it: whole blocks by way of a buffer.
+    private long readPartialBlocks(long offset, IoVec into) {
+        BounceBuffer bounce = BounceBuffer.ofThread();
+        long at = offset;
+        while (into.length() > 0) {
+            long start = at & -alignment;
+            long skip = at - start;
+            long wanted = Math.min(into.length(), BounceBuffer.SIZE - skip);
+            long have = readBlocks(bounce, start, 0, roundUp(skip + wanted, alignment)) - skip;
+            if (have <= 0) {
+                break;
+            }
+            long n = Math.min(have, wanted);
+            into.copyIn(0, bounce.memory, skip, n);
+            into.consume(n);
+            at += n;
+        }
+        return at - offset;
+    }
+
+    private void writePartialBlocks(long offset, IoVec from) {
+        if ((offset & alignment - 1) == 0 && (from.length() & alignment - 1) == 0) {
+            writeThroughBuffer(offset, from); // only the memory is not aligned
+            return;
+        }
+        synchronized (partialBlocks) {
+            writeThroughBuffer(offset, from);
+        }
+    }
+
+    private void writeThroughBuffer(long offset, IoVec from) {
+        BounceBuffer bounce = BounceBuffer.ofThread();
+        long at = offset;
+        while (from.length() > 0) {
+            long start = at & -alignment;
+            long skip = at - start;
+            long n = Math.min(from.length(), BounceBuffer.SIZE - skip);
+            long length = roundUp(skip + n, alignment);
+            long last = length - alignment;
+            if (skip != 0) {
+                completeBlock(bounce, start, 0);
+            }
+            if (skip + n < length && (last != 0 || skip == 0)) {
+                completeBlock(bounce, start, last);
+            }
+            from.copyOut(0, bounce.memory, skip, n);
+            for (long done = 0; done < length; ) {
+                long written = checked("write", start, fd.tryPwritev(bounce.part(done, length - done), start + done));
+                // Less than a block: the next would be refused, and what is wrong with the file is not known.
+                if (written < alignment) {
+                    throw failure("write", start + done, Errno.EIO);
+                }
+                done += written & -alignment;
+            }
+            if (start + length > limit) {
+                fd.truncate(limit);
+            }
+            from.consume(n);
+            at += n;
+        }
+    }
+
+    private void completeBlock(BounceBuffer bounce, long start, long block) {
+        long have = readBlocks(bounce, start + block, block, alignment);
+        bounce.memory.asSlice(block + have, alignment - have).fill((byte) 0);
+    }
+
+    private long readBlocks(BounceBuffer bounce, long offset, long at, long length) {
+        long done = 0;
+        while (done < length) {
+            long n = checked("read", offset, fd.tryPreadv(bounce.part(at + done, length - done), offset + done));
+            done += n;
+            if ((n & alignment - 1) != 0 || n == 0) {
+                break; // the end of the file
+            }
+        }
+        return done;
+    }
+
+    /** Unlocks and closes it; twice is harmless. */
+    @Override
+    public void close() {
+        if (lock != null) {
+            lock.close();
+        }
+        fd.close();
+    }
+
+    @Override
+    public String toString() {
+        return path.toString();
+    }
+}
