@@ -133,9 +133,12 @@ final class Machine implements AutoCloseable {
             }
             consoles.connect(interrupts.line(COM1_COM3_IRQ), interrupts.line(COM2_COM4_IRQ));
             serial.attach(ports);
-            PciBus pci = pci(layout, ports, mmio, power);
+            PciBus pci = pci(layout, ports, mmio);
             virtio = new VirtioTransports(devices, pci, vm, memory, interrupts);
             attached = virtio;
+            if (config.platform().pvpanic()) {
+                pci.add(new PvPanic(power), null);
+            }
             pci.allocate();
             publish(pci, layout, ports, mmio, power);
             if (config.debugExit() != null) {
@@ -191,18 +194,14 @@ final class Machine implements AutoCloseable {
         return hypervisor.supports(Hypervisor.Capability.KERNEL_IRQCHIP) ? IrqChipMode.KERNEL : IrqChipMode.SPLIT;
     }
 
-    private PciBus pci(MemoryLayout layout, Bus ports, Bus mmio, PowerControl power) {
+    private PciBus pci(MemoryLayout layout, Bus ports, Bus mmio) {
         PciWindows windows = new PciWindows(
                 PCI_PORTS,
                 new PciWindows.Window(
                         layout.pciMmio32().start(), layout.pciMmio32().size()),
                 new PciWindows.Window(
                         layout.pciMmio64().start(), layout.pciMmio64().size()));
-        PciBus pci = new PciBus(mmio, ports, windows, INTX_GSIS, interrupts::line);
-        if (config.platform().pvpanic()) {
-            pci.add(new PvPanic(power), null);
-        }
-        return pci;
+        return new PciBus(mmio, ports, windows, INTX_GSIS, interrupts::line);
     }
 
     private void publish(PciBus pci, MemoryLayout layout, Bus ports, Bus mmio, PowerControl power) {

@@ -129,6 +129,12 @@ class DirectionsTest {
     }
 
     @Test
+    void theVirtioCoreAndDiskImagesKnowNoDevice() {
+        forbid(List.of("virtio"), List.of("disk", "devices", "hypervisor", "platform", "boot", "vmm", "control"));
+        forbid(List.of("disk"), List.of("memory", "virtio", "devices", "bus", "vmm", "control"));
+    }
+
+    @Test
     void devicesKnowNoOtherDevice() {
         slices().matching("jcrosvm.devices.(*)..")
                 .should()

@@ -37,7 +37,7 @@ class VmOptionsTest {
 
     @Test
     void startsFromDefaults() {
-        VmConfig config = read("vmlinux");
+        VmConfig config = read("--no-rng --no-balloon vmlinux"); // an embedding program gets no device unasked
         assertThat(config)
                 .isEqualTo(VmConfig.builder().kernel(Path.of("vmlinux")).build());
         assertThat(config.memory().sizeMib()).isEqualTo(256);
