@@ -1,7 +1,7 @@
 /** Kernel loaders and the tables that a guest boots from. */
 module jcrosvm.boot {
     requires static org.jspecify;
-    requires org.tukaani.xz;
+    requires jcrosvm.unpack;
     requires transitive jcrosvm.config;
     requires transitive jcrosvm.hypervisor;
     requires transitive jcrosvm.memory;

@@ -1,6 +1,7 @@
 /** Disk images. */
 module jcrosvm.disk {
     requires static org.jspecify;
+    requires jcrosvm.unpack;
     requires transitive jcrosvm.base;
 
     exports jcrosvm.disk;

@@ -9,8 +9,8 @@ import jcrosvm.boot.Hardware;
 import jcrosvm.boot.KernelUnpack;
 import jcrosvm.boot.LoadedGuest;
 import jcrosvm.boot.MemoryLayout;
-import jcrosvm.boot.unpack.Compression;
 import jcrosvm.memory.GuestMemory;
+import jcrosvm.unpack.Compression;
 import org.jspecify.annotations.Nullable;
 
 /** Loads a bzImage, either as it is or with its payload decompressed here. */

@@ -1,4 +1,4 @@
-package jcrosvm.boot.unpack;
+package jcrosvm.unpack;
 
 import java.io.IOException;
 import java.util.Arrays;

@@ -1,4 +1,4 @@
-package jcrosvm.boot.unpack;
+package jcrosvm.unpack;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -14,9 +14,10 @@ final class ZstdHistory implements AutoCloseable {
     private static final int CAPACITY = 2 * KEPT;
 
     private final Arena arena = Arena.ofConfined();
+    private final long limit;
     private final MemorySegment all;
-    /** The end of the output; block by block it is copied to {@link #all}. */
-    final byte[] recent = new byte[CAPACITY];
+    /** The end of the output; block by block it is copied to {@link #all} unless all of it has room here. */
+    final byte[] recent;
 
     /** Index in {@link #recent} behind the last byte. */
     int end;
@@ -26,12 +27,15 @@ final class ZstdHistory implements AutoCloseable {
     private long before;
 
     ZstdHistory(long capacity) {
-        all = arena.allocate(Math.max(1, capacity));
+        limit = capacity;
+        boolean isSmall = capacity <= CAPACITY - ZstdInputStream.BLOCK_MAX;
+        recent = new byte[isSmall ? (int) capacity + ZstdInputStream.BLOCK_MAX : CAPACITY];
+        all = isSmall ? MemorySegment.NULL : arena.allocate(capacity);
     }
 
     /** Makes room for a block; returns the index of its first byte. */
     int begin() {
-        if (end > CAPACITY - ZstdInputStream.BLOCK_MAX) {
+        if (end > recent.length - ZstdInputStream.BLOCK_MAX) {
             System.arraycopy(recent, end - KEPT, recent, 0, KEPT);
             before += end - KEPT;
             end = KEPT;
@@ -43,8 +47,11 @@ final class ZstdHistory implements AutoCloseable {
     /** Keeps what was written since {@link #begin}. */
     void keep() throws IOException {
         int length = end - blockStart;
-        if (before + end > all.byteSize()) {
-            throw new IOException("more than the " + all.byteSize() + " bytes that are allowed come out");
+        if (before + end > limit) {
+            throw new IOException("more than the " + limit + " bytes that are allowed come out");
+        }
+        if (all.byteSize() == 0) {
+            return;
         }
         MemorySegment.copy(recent, blockStart, all, ValueLayout.JAVA_BYTE, before + blockStart, length);
     }

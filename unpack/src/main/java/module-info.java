@@ -1,0 +1,7 @@
+/** Decompression as a stream. */
+module jcrosvm.unpack {
+    requires static org.jspecify;
+    requires org.tukaani.xz;
+
+    exports jcrosvm.unpack;
+}
