@@ -52,11 +52,14 @@ abstract sealed class BufferCursor permits Reader, Writer {
     /**
      * Appends the next bytes to a list for the operating system, as guest memory, and goes behind them.
      *
-     * @throws DescriptorException when fewer bytes are left
+     * @throws DescriptorException when fewer bytes are left, or the list is full
      */
     public void collect(IoVec into, long bytes) {
         need(bytes);
         for (long left = bytes; left > 0; ) {
+            if (into.count() == into.capacity()) {
+                throw new DescriptorException("the request has more than " + into.capacity() + " pieces");
+            }
             long at = address();
             long n = take(left);
             chain.memory.addTo(into, at, n);
@@ -65,6 +68,9 @@ abstract sealed class BufferCursor permits Reader, Writer {
     }
 
     final void need(long bytes) {
+        if (bytes < 0) {
+            throw new IllegalArgumentException(bytes + " bytes");
+        }
         if (bytes > remaining) {
             throw new DescriptorException("the request is " + (bytes - remaining) + " bytes too short");
         }

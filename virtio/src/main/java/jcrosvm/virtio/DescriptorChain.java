@@ -10,16 +10,20 @@ import jcrosvm.memory.GuestMemory;
  * <p>Belongs to its {@link Virtqueue}, which uses it again after {@link Virtqueue#complete}.
  */
 public final class DescriptorChain {
+    /**
+     * Buffers of a request at most, which is as many as a system call takes. Drivers build chains no longer than the
+     * ring, or as a device's configuration allows.
+     */
+    public static final int MAX_BUFFERS = 1024;
+
     private static final int USUAL = 8;
 
     final GuestMemory memory;
     /** Head of a split ring's chain, buffer id of a packed ring's. */
     int id;
-    /** Slots of the ring that it takes. */
+    /** Slots of a packed ring that it takes. */
     int slots;
-    /** Where among the requests taken it stands. */
-    long sequence;
-
+    /** Popped and not given back. */
     boolean taken;
 
     long[] addresses = new long[USUAL];
@@ -38,6 +42,7 @@ public final class DescriptorChain {
 
     void begin() {
         count = 0;
+        slots = 1;
         readableCount = 0;
         taken = true;
     }
@@ -63,6 +68,9 @@ public final class DescriptorChain {
         if (!memory.contains(address, length & 0xffffffffL)) {
             throw new DescriptorException(
                     "descriptor at 0x%x of %d bytes is not in RAM".formatted(address, length & 0xffffffffL));
+        }
+        if (count == MAX_BUFFERS) {
+            throw new DescriptorException("a request of more than " + MAX_BUFFERS + " buffers");
         }
         if (count == addresses.length) {
             addresses = Arrays.copyOf(addresses, 2 * count);

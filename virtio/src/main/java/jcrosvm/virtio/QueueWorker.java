@@ -4,19 +4,33 @@ import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Poller;
+import jcrosvm.memory.GuestMemoryException;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A platform thread that works on queues of one device: the only loop that devices have. What handlers do runs on it,
  * so handlers of one worker need no locks among themselves.
+ *
+ * <p>Whatever a handler or a task throws, the thread goes on. A queue whose handler threw is not worked on any more, but
+ * can still be stopped; the other queues are not touched.
  */
 public final class QueueWorker implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(QueueWorker.class.getName());
 
-    private record Work(QueueResources resources, QueueHandler handler) {}
+    private static final class Work {
+        final QueueResources resources;
+        final QueueHandler handler;
+        boolean failed;
+
+        Work(QueueResources resources, QueueHandler handler) {
+            this.resources = resources;
+            this.handler = handler;
+        }
+    }
 
     private final Poller poller = new Poller();
     private final EventFd wake = new EventFd();
@@ -24,6 +38,7 @@ public final class QueueWorker implements AutoCloseable {
     private final ArrayDeque<Runnable> tasks = new ArrayDeque<>(); // guarded by itself
     private final Thread thread;
     private boolean closing; // of the thread
+    private boolean ended; // guarded by tasks
 
     /** @param name of the thread: {@code block0} */
     public QueueWorker(String name) {
@@ -36,11 +51,20 @@ public final class QueueWorker implements AutoCloseable {
 
     private void loop() {
         while (!closing) {
-            poller.poll(-1);
+            try {
+                poller.poll(-1);
+            } catch (RuntimeException | Error e) {
+                // Of a descriptor of the device's own, which the poller has removed: the device is not complete now.
+                LOG.log(System.Logger.Level.ERROR, thread.getName() + " has failed", e);
+                queues.values().forEach(work -> fail(work, e));
+            }
+        }
+        synchronized (tasks) {
+            ended = true;
+            wake.close();
         }
         runTasks(); // that came too late: nobody must wait for ever
         poller.close();
-        wake.close();
     }
 
     private void runTasks() {
@@ -52,61 +76,102 @@ public final class QueueWorker implements AutoCloseable {
             if (task == null) {
                 return;
             }
-            task.run();
+            try {
+                task.run();
+            } catch (RuntimeException | Error e) {
+                LOG.log(System.Logger.Level.ERROR, thread.getName() + ": a task failed", e);
+            }
         }
     }
 
-    /** Where descriptors of the device's own are watched: from this worker's thread only. */
+    /**
+     * Where descriptors of the device's own are watched: from this worker's thread only. A handler that throws takes all
+     * queues of the worker out of work.
+     */
     public Poller poller() {
         return poller;
     }
 
     /** Runs a task on the thread, soon. Dropped when the worker is closed. */
     public void execute(Runnable task) {
-        synchronized (tasks) {
-            tasks.add(task);
-        }
-        try {
-            wake.signal();
-        } catch (IllegalStateException closed) {
-            LOG.log(System.Logger.Level.DEBUG, "task for a closed worker");
+        if (!enqueue(task)) {
+            LOG.log(System.Logger.Level.DEBUG, "a task for a closed worker");
         }
     }
 
-    private <T> T call(Supplier<T> task) {
+    private boolean enqueue(Runnable task) {
+        synchronized (tasks) {
+            if (ended) {
+                return false;
+            }
+            tasks.add(task);
+            wake.signal();
+            return true;
+        }
+    }
+
+    /** Runs a task on the thread and waits for it; {@code otherwise} runs here when the worker is closed. */
+    private <T extends @Nullable Object> T call(Supplier<T> task, Supplier<T> otherwise) {
         if (Thread.currentThread() == thread) {
             return task.get();
         }
         CompletableFuture<T> result = new CompletableFuture<>();
-        execute(() -> {
+        boolean accepted = enqueue(() -> {
             try {
                 result.complete(task.get());
             } catch (RuntimeException | Error e) {
                 result.completeExceptionally(e);
             }
         });
-        return result.join();
+        if (!accepted) {
+            return otherwise.get();
+        }
+        try {
+            return result.join();
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
+        }
     }
 
-    /** Begins to work on a queue. */
+    /**
+     * Begins to work on a queue.
+     *
+     * @throws IllegalStateException when the queue was started already, or the worker is closed
+     */
     public void start(QueueResources resources, QueueHandler handler) {
-        call(() -> {
-            Work work = new Work(resources, handler);
-            queues.put(resources.queue().index(), work);
-            poller.add(resources.kick().fd(), Poller.READABLE, events -> {
-                resources.kick().drain();
-                process(work);
-            });
+        call(() -> startHere(resources, handler), this::refuse);
+    }
+
+    private boolean refuse() {
+        throw new IllegalStateException(thread.getName() + " is closed");
+    }
+
+    private boolean startHere(QueueResources resources, QueueHandler handler) {
+        int index = resources.queue().index();
+        if (closing) {
+            return refuse();
+        }
+        if (queues.containsKey(index)) {
+            throw new IllegalStateException(thread.getName() + ": queue " + index + " was started already");
+        }
+        Work work = new Work(resources, handler);
+        poller.add(resources.kick().fd(), Poller.READABLE, events -> {
+            resources.kick().drain();
             process(work);
-            return 0;
         });
+        queues.put(index, work);
+        process(work);
+        return true;
     }
 
     private void process(Work work) {
+        if (work.failed) {
+            return;
+        }
         try {
             work.handler.process(work.resources.queue());
-        } catch (RuntimeException e) {
-            fail(work.resources, e);
+        } catch (RuntimeException | Error e) {
+            fail(work, e);
         }
     }
 
@@ -118,41 +183,69 @@ public final class QueueWorker implements AutoCloseable {
         }
     }
 
-    /** Takes a queue out of work after an error of the driver, or of ours: the VM goes on, the device needs a reset. */
+    /**
+     * Takes a queue out of work after an error of the driver, or of ours: the VM goes on, the device needs a reset. For
+     * handlers, on the worker's thread; once is enough, but more do no harm.
+     */
     public void fail(QueueResources resources, RuntimeException error) {
-        System.Logger.Level level =
-                error instanceof DescriptorException ? System.Logger.Level.WARNING : System.Logger.Level.ERROR;
-        LOG.log(level, thread.getName() + " stops working until its driver resets it", error);
-        poller.remove(resources.kick().fd());
-        resources.interrupt().signalFailed();
+        Work work = queues.get(resources.queue().index());
+        if (work != null && work.resources.queue() == resources.queue()) {
+            fail(work, error);
+        }
+    }
+
+    private void fail(Work work, Throwable error) {
+        if (work.failed) {
+            return;
+        }
+        work.failed = true;
+        String message = thread.getName() + " stops working on queue "
+                + work.resources.queue().index() + " until its driver resets it: ";
+        if (error instanceof DescriptorException || error instanceof GuestMemoryException) {
+            LOG.log(System.Logger.Level.WARNING, message + error.getMessage());
+        } else {
+            LOG.log(System.Logger.Level.ERROR, message + error, error);
+        }
+        poller.remove(work.resources.kick().fd());
+        try {
+            work.resources.interrupt().signalFailed();
+        } catch (RuntimeException e) {
+            LOG.log(System.Logger.Level.ERROR, thread.getName() + " cannot reach its driver", e);
+        }
     }
 
     /**
      * Ends the work on a queue and waits until nothing of it is in flight.
      *
-     * @return where it stands, or null when it was not started
+     * @return where it stands, or null when it was not started, or the worker is closed
      */
     public @Nullable QueueState stop(int queue) {
-        return call(() -> {
-            Work work = queues.remove(queue);
-            if (work == null) {
-                return null;
-            }
-            poller.remove(work.resources.kick().fd());
-            try {
-                work.handler.drain(work.resources.queue());
-                work.resources.queue().flush();
-            } catch (RuntimeException e) {
-                fail(work.resources, e);
-            }
-            return work.resources.queue().state();
-        });
+        return this.<@Nullable QueueState>call(() -> stopHere(queue), () -> null);
     }
 
-    /** Ends the thread; its queues are stopped. */
+    private @Nullable QueueState stopHere(int queue) {
+        Work work = queues.get(queue);
+        if (work == null) {
+            return null;
+        }
+        poller.remove(work.resources.kick().fd());
+        try {
+            work.handler.drain(work.resources.queue());
+            work.resources.queue().flush();
+        } catch (RuntimeException | Error e) {
+            fail(work, e);
+        }
+        queues.remove(queue);
+        return work.resources.queue().state();
+    }
+
+    /** Ends the thread; its queues are stopped. On the worker's own thread it only begins to end. */
     @Override
     public void close() {
         execute(() -> closing = true);
+        if (Thread.currentThread() == thread) {
+            return;
+        }
         boolean interrupted = false;
         while (thread.isAlive()) {
             try {

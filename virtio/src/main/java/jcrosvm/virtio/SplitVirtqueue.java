@@ -8,10 +8,6 @@ import org.jspecify.annotations.Nullable;
 
 /** A split ring (virtio 1.3, 2.7): a descriptor table, the driver's available ring, the device's used ring. */
 final class SplitVirtqueue extends Virtqueue {
-    private static final int DESCRIPTOR = 16;
-    private static final int NEXT = 1;
-    private static final int WRITE = 2;
-    private static final int INDIRECT = 4;
     private static final short NO_INTERRUPT = 1;
     private static final short NO_NOTIFY = 1;
 
@@ -27,12 +23,14 @@ final class SplitVirtqueue extends Virtqueue {
     private int nextUsed;
     private int shownUsed;
     private boolean notifications = true;
+    /** Whoever had the queue before may have shown completions and not interrupted for them. */
+    private boolean interruptAnyway = true;
 
     SplitVirtqueue(
             GuestMemory memory, int index, QueueLayout layout, long features, QueueState state, Interrupt interrupt) {
         super(memory, index, layout, features, interrupt);
         if (Integer.bitCount(size) != 1 || size > 32768) {
-            throw new DescriptorException("queue " + index + ": size " + size + " is not a power of two up to 32768");
+            throw broken("size " + size + " is not a power of two up to 32768");
         }
         table = part("descriptor table", layout.descriptors(), DESCRIPTOR * size, 16);
         available = part("available ring", layout.driver(), 6 + 2 * size, 2);
@@ -43,14 +41,6 @@ final class SplitVirtqueue extends Virtqueue {
         shownUsed = nextUsed;
     }
 
-    private MemorySegment part(String what, long address, int length, int alignment) {
-        if ((address & alignment - 1) != 0 || !memory.contains(address, length)) {
-            throw new DescriptorException(
-                    "queue %d: %s at 0x%x is not in RAM or not aligned".formatted(index, what, address));
-        }
-        return memory.slice(address, length);
-    }
-
     @Override
     public @Nullable DescriptorChain pop() {
         int waiting = availableIndex() - nextAvailable & 0xffff;
@@ -58,14 +48,14 @@ final class SplitVirtqueue extends Virtqueue {
             return null;
         }
         if (waiting > size) {
-            throw new DescriptorException("queue " + index + ": " + waiting + " requests in a ring of " + size);
+            throw broken(waiting + " requests in a ring of " + size);
         }
         int head = (short) SHORT.get(available, 4 + 2L * (nextAvailable & size - 1)) & 0xffff;
         DescriptorChain chain = borrow();
         try {
             chain.id = head;
             walk(chain, head);
-        } catch (DescriptorException e) {
+        } catch (RuntimeException e) {
             giveBack(chain);
             throw e;
         }
@@ -82,14 +72,14 @@ final class SplitVirtqueue extends Virtqueue {
         int at = head;
         for (int seen = 0; ; ) {
             if (at >= size) {
-                throw new DescriptorException("queue " + index + ": no descriptor " + at);
+                throw broken("no descriptor " + at);
             }
             long address = (long) LONG.get(table, (long) DESCRIPTOR * at);
             long rest = (long) LONG.get(table, (long) DESCRIPTOR * at + 8);
             int flags = (int) (rest >>> 32);
             if ((flags & INDIRECT) != 0) {
                 if (!indirect || (flags & NEXT) != 0) {
-                    throw new DescriptorException("queue " + index + ": an indirect descriptor where none may be");
+                    throw broken("an indirect descriptor where none may be");
                 }
                 walkIndirect(chain, address, (int) rest);
                 return;
@@ -99,37 +89,33 @@ final class SplitVirtqueue extends Virtqueue {
                 return;
             }
             if (++seen == size) {
-                throw new DescriptorException("queue " + index + ": a chain without end");
+                throw broken("a chain without end");
             }
             at = (int) (rest >>> 48);
         }
     }
 
     private void walkIndirect(DescriptorChain chain, long start, int length) {
-        int entries = length >>> 4;
-        if (length == 0 || (length & DESCRIPTOR - 1) != 0 || !memory.contains(start, length & 0xffffffffL)) {
-            throw new DescriptorException(
-                    "queue %d: bad indirect table at 0x%x of %d bytes".formatted(index, start, length & 0xffffffffL));
-        }
+        int entries = indirectEntries(start, length);
         int at = 0;
         for (int seen = 0; ; ) {
             if (at >= entries) {
-                throw new DescriptorException("queue " + index + ": no indirect descriptor " + at);
+                throw broken("no indirect descriptor " + at);
             }
             long address = memory.getLong(start + (long) DESCRIPTOR * at);
             long rest = memory.getLong(start + (long) DESCRIPTOR * at + 8);
             int flags = (int) (rest >>> 32);
             if ((flags & INDIRECT) != 0) {
-                throw new DescriptorException("queue " + index + ": an indirect descriptor in an indirect table");
+                throw broken("an indirect descriptor in an indirect table");
             }
             chain.add(address, (int) rest, (flags & WRITE) != 0);
             if ((flags & NEXT) == 0) {
                 return;
             }
-            if (++seen == Math.min(entries, MAX_INDIRECT)) {
-                throw new DescriptorException("queue " + index + ": a chain without end");
+            if (++seen == Math.min(entries, DescriptorChain.MAX_BUFFERS)) {
+                throw broken("a chain without end");
             }
-            at = (int) (rest >>> 48) & 0xffff;
+            at = (int) (rest >>> 48);
         }
     }
 
@@ -163,7 +149,8 @@ final class SplitVirtqueue extends Virtqueue {
         boolean wanted;
         if (eventIdx) {
             int event = (short) SHORT.get(available, 4 + 2L * size) & 0xffff;
-            wanted = (nextUsed - event - 1 & 0xffff) < (nextUsed - before & 0xffff);
+            wanted = interruptAnyway || (nextUsed - event - 1 & 0xffff) < (nextUsed - before & 0xffff);
+            interruptAnyway = false;
         } else {
             wanted = ((short) SHORT.get(available, 0L) & NO_INTERRUPT) == 0;
         }

@@ -1,5 +1,6 @@
 package jcrosvm.virtio;
 
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import jcrosvm.memory.GuestMemory;
@@ -13,8 +14,10 @@ import org.jspecify.annotations.Nullable;
  * which the queue can only be stopped.
  */
 public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
-    /** Longest chain through an indirect table: as many pieces as a system call takes. */
-    static final int MAX_INDIRECT = 1024;
+    static final int DESCRIPTOR = 16;
+    static final int NEXT = 1;
+    static final int WRITE = 2;
+    static final int INDIRECT = 4;
 
     final GuestMemory memory;
     final int index;
@@ -70,13 +73,13 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
     /** Takes the next request, or null when there is none now. */
     public abstract @Nullable DescriptorChain pop();
 
-    /** Gives back the request taken last, untouched: the next {@link #pop} takes it again. */
+    /** Gives back the request popped last, before any other call: the next {@link #pop} takes it again, read anew. */
     public abstract void unpop(DescriptorChain chain);
 
     /**
      * Hands a request back. The driver sees it after {@link #flush}.
      *
-     * @param written bytes written to the front of its writable part
+     * @param written bytes written to the front of its writable part; beyond 2 GiB as an unsigned number
      */
     public abstract void complete(DescriptorChain chain, int written);
 
@@ -93,14 +96,38 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
     /** Tells the driver that kicks are not needed for now. */
     public abstract void disableNotifications();
 
-    /** Where the queue stands; only when nothing is in flight. */
+    /** Where the queue stands; only when nothing is in flight and all is flushed. */
     public abstract QueueState state();
 
     final void interruptDriver() {
         interrupt.signalUsed(index);
     }
 
+    /** A part of the ring in RAM. */
+    final MemorySegment part(String what, long address, int length, int alignment) {
+        if ((address & alignment - 1) != 0 || !memory.contains(address, length)) {
+            throw new DescriptorException(
+                    "queue %d: %s at 0x%x is not in RAM or not aligned".formatted(index, what, address));
+        }
+        return memory.slice(address, length);
+    }
+
+    /** Checks what a descriptor says of an indirect table (virtio 1.3, 2.7.5.3 and 2.8.7); its number of entries. */
+    final int indirectEntries(long start, int length) {
+        if (length == 0 || (length & DESCRIPTOR - 1) != 0 || !memory.contains(start, length & 0xffffffffL)) {
+            throw broken("bad indirect table at 0x%x of %d bytes".formatted(start, length & 0xffffffffL));
+        }
+        return length >>> 4;
+    }
+
+    final DescriptorException broken(String problem) {
+        return new DescriptorException("queue " + index + ": " + problem);
+    }
+
     final DescriptorChain borrow() {
+        if (inFlight == size) {
+            throw broken("more requests at a time than the ring has entries");
+        }
         inFlight++;
         DescriptorChain chain = free.isEmpty() ? new DescriptorChain(memory) : free.removeLast();
         chain.begin();

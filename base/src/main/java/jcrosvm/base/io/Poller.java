@@ -3,12 +3,11 @@ package jcrosvm.base.io;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.HashMap;
-import java.util.Map;
-import java.util.Objects;
+import java.util.Arrays;
 import jcrosvm.base.Errno;
 import jcrosvm.base.Libc;
 import jcrosvm.base.OsException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Level-triggered epoll(7): descriptors with the handler to run when they are ready. One thread waits; any thread may
@@ -33,13 +32,18 @@ public final class Poller implements AutoCloseable {
     /** Runs on the polling thread. */
     @FunctionalInterface
     public interface Handler {
-        /** @param events READABLE, WRITABLE and HANGUP bits that hold */
+        /**
+         * An exception removes the descriptor, which would be found ready for ever, and comes out of {@link #poll}.
+         *
+         * @param events READABLE, WRITABLE and HANGUP bits that hold
+         */
         void ready(int events);
     }
 
     private final Fd epoll;
     private final MemorySegment events = Arena.ofAuto().allocate((long) EVENT_SIZE * MAX_EVENTS, 8);
-    private final Map<Integer, Handler> handlers = new HashMap<>();
+    private final Object lock = new Object();
+    private @Nullable Handler[] handlers = new Handler[64]; // by descriptor number; guarded by the lock
 
     public Poller() {
         epoll = Fd.adopt(Libc.check("epoll_create1", Libc.EPOLL_CREATE1.callInt(EPOLL_CLOEXEC)));
@@ -50,30 +54,46 @@ public final class Poller implements AutoCloseable {
      * @throws OsException EPERM for regular files, which are always ready
      */
     public void add(Fd fd, int interest, Handler handler) {
-        synchronized (handlers) {
-            control("epoll add", EPOLL_CTL_ADD, fd, interest);
-            handlers.put(fd.number(), handler);
+        synchronized (lock) {
+            int number = fd.number();
+            control("epoll add", EPOLL_CTL_ADD, number, interest);
+            if (number >= handlers.length) {
+                handlers = Arrays.copyOf(handlers, Math.max(number + 1, 2 * handlers.length));
+            }
+            handlers[number] = handler;
         }
     }
 
     public void modify(Fd fd, int interest) {
-        control("epoll modify", EPOLL_CTL_MOD, fd, interest);
+        control("epoll modify", EPOLL_CTL_MOD, fd.number(), interest);
     }
 
     /** Removes a descriptor that is still open. Removing one that is not there is harmless. */
     public void remove(Fd fd) {
-        synchronized (handlers) {
-            if (fd.isOpen() && handlers.remove(fd.number()) != null) {
-                control("epoll remove", EPOLL_CTL_DEL, fd, 0);
+        synchronized (lock) {
+            if (fd.isOpen() && handler(fd.number()) != null) {
+                int number = fd.number();
+                handlers[number] = null;
+                control("epoll remove", EPOLL_CTL_DEL, number, 0);
             }
         }
     }
 
-    private void control(String call, int operation, Fd fd, int interest) {
+    private @Nullable Handler handler(int number) {
+        synchronized (lock) {
+            return number < handlers.length ? handlers[number] : null;
+        }
+    }
+
+    private void control(String call, int operation, int number, int interest) {
+        Libc.check(call, tryControl(operation, number, interest));
+    }
+
+    private int tryControl(int operation, int number, int interest) {
         MemorySegment event = Scratch.get();
         event.set(ValueLayout.JAVA_INT, 0, interest);
-        event.set(ValueLayout.JAVA_LONG_UNALIGNED, DATA, fd.number());
-        Libc.check(call, Libc.EPOLL_CTL.callInt(epoll.number(), operation, fd.number(), event.address()));
+        event.set(ValueLayout.JAVA_LONG_UNALIGNED, DATA, number);
+        return Libc.EPOLL_CTL.callInt(epoll.number(), operation, number, event.address());
     }
 
     /**
@@ -93,15 +113,29 @@ public final class Poller implements AutoCloseable {
         for (int i = 0; i < n; i++) {
             int ready = events.get(ValueLayout.JAVA_INT_UNALIGNED, (long) i * EVENT_SIZE);
             int number = (int) events.get(ValueLayout.JAVA_LONG_UNALIGNED, (long) i * EVENT_SIZE + DATA);
-            Handler handler;
-            synchronized (handlers) {
-                handler = handlers.get(number);
-            }
-            if (Objects.nonNull(handler)) {
-                handler.ready(ready);
+            Handler handler = handler(number);
+            if (handler != null) {
+                run(handler, number, ready);
             }
         }
         return n;
+    }
+
+    private void run(Handler handler, int number, int ready) {
+        boolean done = false;
+        try {
+            handler.ready(ready);
+            done = true;
+        } finally {
+            if (!done) {
+                synchronized (lock) {
+                    if (handler(number) == handler) {
+                        handlers[number] = null;
+                        tryControl(EPOLL_CTL_DEL, number, 0); // may be closed, and so gone, already
+                    }
+                }
+            }
+        }
     }
 
     /** Waits for one descriptor: the bits that hold, or 0 on time-out. Works for regular files too. */
