@@ -244,7 +244,7 @@ public final class RecordBinder {
         RecordShape shape = RecordShape.of(type);
         @Nullable Object[] values = shape.defaults();
         boolean[] seen = new boolean[values.length];
-        Value.Group group = fields(value);
+        Value.Group group = readFlat(shape, fields(value), values, seen);
         for (int i = 0; i < group.entries().size(); i++) {
             Value.Entry entry = group.entries().get(i);
             int index = entry.key() == null ? bare(shape, group, i) : named(shape, entry.key(), entry.position());
@@ -256,7 +256,7 @@ public final class RecordBinder {
             boolean isNull = entry.value() instanceof Value.Text text && text.form() == Value.Form.JSON_NULL;
             if (!isNull) {
                 values[index] = entry.key() == null && isFlag(component, entry)
-                        ? true
+                        ? bareValue(component, entry)
                         : read(entry.value(), component.type(), component.min(), component.max());
             }
         }
@@ -274,6 +274,33 @@ public final class RecordBinder {
         } catch (IllegalArgumentException e) {
             throw new ConfigException(String.valueOf(e.getMessage()), value.position());
         }
+    }
+
+    /** Reads the components whose keys stand among the record's own; the entries that are left. */
+    private static Value.Group readFlat(
+            RecordShape shape, Value.Group group, @Nullable Object[] values, boolean[] seen) {
+        Value.Group rest = group;
+        for (int i = 0; i < values.length; i++) {
+            RecordShape.Component component = shape.components.get(i);
+            if (!component.flat()) {
+                continue;
+            }
+            RecordShape inner = RecordShape.of(component.raw());
+            List<Value.Entry> own = new ArrayList<>();
+            List<Value.Entry> others = new ArrayList<>();
+            for (int at = 0; at < rest.entries().size(); at++) {
+                Value.Entry entry = rest.entries().get(at);
+                String name = entry.key() != null ? entry.key() : entry.value() instanceof Value.Text t ? t.text() : "";
+                boolean isOwn = inner.indexOf(name) >= 0 && shape.indexOf(name) < 0 && (entry.key() != null || at > 0);
+                (isOwn ? own : others).add(entry);
+            }
+            if (!own.isEmpty()) {
+                values[i] = record(rest.with(own), component.raw());
+                seen[i] = true;
+                rest = rest.with(others);
+            }
+        }
+        return rest;
     }
 
     private static Value.Group fields(Value value) {
@@ -326,7 +353,7 @@ public final class RecordBinder {
         }
         int named = named(shape, word, entry.position());
         RecordShape.Component component = shape.components.get(named);
-        if (component.raw() != boolean.class && component.raw() != Boolean.class) {
+        if (!canBeBare(component)) {
             throw new ConfigException(
                     "key '" + word + "' needs a value: expected '='", entry.position() + word.length());
         }
@@ -334,9 +361,25 @@ public final class RecordBinder {
     }
 
     private static boolean isFlag(RecordShape.Component component, Value.Entry entry) {
-        return (component.raw() == boolean.class || component.raw() == Boolean.class)
+        return canBeBare(component)
                 && entry.value() instanceof Value.Text text
                 && text.form() == Value.Form.WORD
                 && component.isNamed(text.text());
+    }
+
+    private static boolean isBoolean(RecordShape.Component component) {
+        return component.raw() == boolean.class || component.raw() == Boolean.class;
+    }
+
+    /** A boolean's name means true, a record's the record as it is when nothing is written in it. */
+    private static boolean canBeBare(RecordShape.Component component) {
+        return isBoolean(component) || component.raw().isRecord() && component.raw() != CpuSet.class;
+    }
+
+    private static Object bareValue(RecordShape.Component component, Value.Entry entry) {
+        int at = entry.position();
+        return isBoolean(component)
+                ? true
+                : record(new Value.Group(null, at, Value.Brackets.SQUARE, List.of(), at), component.raw());
     }
 }

@@ -13,9 +13,17 @@ import org.jspecify.annotations.Nullable;
 /** A record type as the binder sees it: keys, types, defaults, constructor. Made once for each type that is used. */
 final class RecordShape {
     /** One component and what may be written for it. */
-    record Component(String key, List<String> aliases, Class<?> raw, Type type, boolean required, long min, long max) {
+    record Component(
+            String key,
+            List<String> aliases,
+            Class<?> raw,
+            Type type,
+            boolean required,
+            boolean flat,
+            long min,
+            long max) {
         boolean isNamed(String name) {
-            return key.equals(name) || aliases.contains(name);
+            return !flat && (key.equals(name) || aliases.contains(name));
         }
     }
 
@@ -44,6 +52,7 @@ final class RecordShape {
                     c.getType(),
                     c.getGenericType(),
                     c.isAnnotationPresent(Required.class),
+                    c.isAnnotationPresent(Flat.class),
                     range == null ? 0 : range.min(),
                     range == null ? Long.MAX_VALUE : range.max()));
         }
@@ -128,8 +137,15 @@ final class RecordShape {
     List<String> keys() {
         List<String> keys = new ArrayList<>();
         for (Component c : components) {
-            keys.add(c.key());
-            keys.addAll(c.aliases());
+            if (!c.flat()) {
+                keys.add(c.key());
+                keys.addAll(c.aliases());
+            }
+        }
+        for (Component c : components) {
+            if (c.flat()) {
+                of(c.raw()).keys().stream().filter(key -> !keys.contains(key)).forEach(keys::add);
+            }
         }
         return keys;
     }

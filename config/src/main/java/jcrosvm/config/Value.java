@@ -61,6 +61,10 @@ public sealed interface Value {
             entries = List.copyOf(entries);
         }
 
+        Group with(List<Entry> others) {
+            return new Group(tag, position, brackets, others, closing);
+        }
+
         @Override
         public String describe() {
             return switch (brackets) {

@@ -252,7 +252,7 @@ class VmOptionsTest {
                         .isTrue();
             }
         }
-        assertThat(names).hasSize(130);
+        assertThat(names).hasSizeLessThanOrEqualTo(130); // fewer as more of them become ours
         Set<Object> ours = new HashSet<>();
         for (Option.Group group : VmOptions.groups()) {
             for (Option<?> option : group.options()) {

@@ -1,0 +1,125 @@
+package jcrosvm.devices.net;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.regex.Pattern;
+import jcrosvm.base.VmmException;
+import jcrosvm.config.Range;
+import jcrosvm.virtio.DeviceConfig;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@code --net}: a network device and where its cable leads. Exactly one of tapName, tapFd and hostIp (with
+ * netmask and mac) is there.
+ *
+ * @param tapName a tap interface that exists
+ * @param tapFd descriptor of a tap that this process was started with
+ * @param hostIp IPv4 address of the host on a tap that is made
+ * @param netmask of it
+ * @param mac the guest's Ethernet address; absent: made up
+ * @param vhostNet have the host's kernel move the packets
+ * @param vqPairs pairs of queues
+ * @param packedQueue offer the packed ring layout
+ * @param pciAddress where on the bus; absent: the next free one
+ * @param mrgRxbuf whether to offer mergeable receive buffers; absent: yes
+ * @param mtu to tell the guest; absent: the interface's
+ */
+public record NetConfig(
+        @Nullable String tapName,
+        @Nullable Integer tapFd,
+        @Nullable String hostIp,
+        @Nullable String netmask,
+        @Nullable String mac,
+        @Nullable VhostNetConfig vhostNet,
+        @Range(min = 1, max = 128) int vqPairs,
+        boolean packedQueue,
+        @Nullable String pciAddress,
+        @Nullable Boolean mrgRxbuf,
+        @Nullable Integer mtu)
+        implements DeviceConfig {
+    private static final Pattern DOTTED = Pattern.compile("(\\d{1,3})\\.(\\d{1,3})\\.(\\d{1,3})\\.(\\d{1,3})");
+    private static final Pattern INTERFACE = Pattern.compile("[^\\s/%:]{1,15}");
+
+    public static NetConfig defaults() {
+        return new NetConfig(null, null, null, null, null, null, 1, false, null, null, null);
+    }
+
+    /** A tap interface that exists. */
+    public static NetConfig tap(String name) {
+        return new NetConfig(name, null, null, null, null, null, 1, false, null, null, null);
+    }
+
+    @Override
+    public void validate() {
+        List<String> sources = new ArrayList<>();
+        add(sources, "tap-name", tapName);
+        add(sources, "tap-fd", tapFd);
+        add(sources, "host-ip", hostIp);
+        if (sources.isEmpty()) {
+            throw new VmmException("net: one of tap-name, tap-fd and host-ip is needed");
+        }
+        if (sources.size() > 1) {
+            throw new VmmException("net: " + String.join(" and ", sources) + " exclude each other");
+        }
+        if (hostIp != null && (netmask == null || mac == null)) {
+            throw new VmmException("net: host-ip needs netmask and mac too");
+        }
+        if (hostIp == null && netmask != null) {
+            throw new VmmException("net: netmask needs host-ip");
+        }
+        if (tapName != null && !INTERFACE.matcher(tapName).matches()) {
+            throw new VmmException(
+                    "net: tap-name '" + tapName + "' is no interface name: at most 15 characters, none of / : %");
+        }
+        if (mtu != null && (mtu < NetSpec.MIN_MTU || mtu > NetSpec.MAX_MTU)) {
+            throw new VmmException("net: mtu " + mtu + " is not within " + NetSpec.MIN_MTU + " to " + NetSpec.MAX_MTU);
+        }
+        if (packedQueue && Boolean.TRUE.equals(mrgRxbuf)) {
+            throw new VmmException("net: packed-queue and mrg-rxbuf exclude each other");
+        }
+        if (packedQueue && vhostNet != null) {
+            throw new VmmException("net: packed-queue and vhost-net exclude each other");
+        }
+        if (mac != null) {
+            MacAddress.parse(mac);
+        }
+        if (hostIp != null) {
+            source();
+        }
+    }
+
+    private static void add(List<String> sources, String name, @Nullable Object value) {
+        if (value != null) {
+            sources.add(name);
+        }
+    }
+
+    /** Where the tap comes from; the configuration is valid. */
+    TapSource source() {
+        if (tapName != null) {
+            return new TapSource.Named(tapName);
+        }
+        if (tapFd != null) {
+            return new TapSource.Inherited(tapFd);
+        }
+        int mask = dotted("netmask", Objects.requireNonNull(netmask));
+        if (mask == 0 || (~mask & ~mask + 1) != 0) {
+            throw new VmmException("net: netmask " + netmask + " is none: expected one such as 255.255.255.0");
+        }
+        return new TapSource.Made(dotted("host-ip", Objects.requireNonNull(hostIp)), mask);
+    }
+
+    private static int dotted(String key, String text) {
+        var match = DOTTED.matcher(text);
+        int address = 0;
+        for (int i = 1; i <= 4; i++) {
+            int part = match.matches() ? Integer.parseInt(match.group(i)) : 256;
+            if (part > 255) {
+                throw new VmmException("net: " + key + " '" + text + "' is no IPv4 address such as 192.168.10.1");
+            }
+            address = address << 8 | part;
+        }
+        return address;
+    }
+}

@@ -1,0 +1,182 @@
+package jcrosvm.devices.net;
+
+import static jcrosvm.devices.net.NetSpec.*;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import jcrosvm.virtio.DeviceTraits;
+import jcrosvm.virtio.QueueResources;
+import jcrosvm.virtio.QueueState;
+import jcrosvm.virtio.VirtioDevice;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The network device in front of {@link NetBackend}s, one for each pair of queues; all of them lead to the same cable.
+ * Each pair has its worker; the control queue is served by the first one's.
+ */
+final class NetDevice implements VirtioDevice, ControlQueue.Settings {
+    private static final int STATE_LENGTH = 18;
+
+    private final List<QueuePair> pairs = new ArrayList<>();
+    private final LinkStatus link = new LinkStatus();
+    private final DeviceTraits traits;
+    private final MacAddress givenMac;
+    private final int mtu;
+    private final Runnable controlAgain;
+    private volatile MacAddress mac;
+    private volatile int usedPairs = 1;
+    private volatile long offloads;
+    private volatile long features;
+
+    /**
+     * @param name of the device, for its threads: {@code net0}
+     * @param backends one for each pair; theirs is the device's from now on
+     * @param options features to offer beside those that the backends and this device have: VIRTIO_NET_F_MRG_RXBUF,
+     *     VIRTIO_F_RING_PACKED
+     */
+    NetDevice(String name, List<? extends NetBackend> backends, MacAddress mac, int mtu, long options) {
+        for (int i = 0; i < backends.size(); i++) {
+            pairs.add(new QueuePair(backends.size() == 1 ? name : name + "/q" + i, i, backends.get(i), link));
+        }
+        givenMac = mac;
+        this.mac = mac;
+        this.mtu = mtu;
+        controlAgain = () -> pairs.getFirst().again(control());
+        long offered = backends.getFirst().features() & (GUEST_OFFLOADS | HOST_OFFLOADS)
+                | VIRTIO_NET_F_MAC
+                | VIRTIO_NET_F_MTU
+                | VIRTIO_NET_F_STATUS
+                | VIRTIO_NET_F_CTRL_VQ
+                | VIRTIO_NET_F_CTRL_GUEST_OFFLOADS
+                | VIRTIO_NET_F_CTRL_MAC_ADDR
+                | VIRTIO_NET_F_CTRL_RX
+                | options;
+        if (backends.size() > 1) {
+            offered |= VIRTIO_NET_F_MQ;
+        }
+        traits = new DeviceTraits(
+                DEVICE_TYPE, offered, Collections.nCopies(2 * backends.size() + 1, QUEUE_SIZE), CONFIG_LENGTH);
+    }
+
+    @Override
+    public DeviceTraits traits() {
+        return traits;
+    }
+
+    @Override
+    public void negotiated(long accepted) {
+        features = accepted;
+        guestOffloads(accepted & GUEST_OFFLOADS);
+    }
+
+    /** The last queue of those that the driver knows of (5.1.2). */
+    private int control() {
+        return (features & VIRTIO_NET_F_MQ) != 0 ? 2 * pairs.size() : 2;
+    }
+
+    @Override
+    public void readConfig(int offset, byte[] into) {
+        ByteBuffer space = ByteBuffer.allocate(CONFIG_LENGTH).order(ByteOrder.LITTLE_ENDIAN);
+        MacAddress now = mac;
+        for (int i = 0; i < MacAddress.LENGTH; i++) {
+            space.put(i, now.at(i));
+        }
+        space.putShort(CONFIG_STATUS, (short) (link.up() ? VIRTIO_NET_S_LINK_UP : 0));
+        space.putShort(CONFIG_PAIRS, (short) pairs.size());
+        space.putShort(CONFIG_MTU, (short) mtu);
+        for (int i = 0; i < into.length && offset + i < CONFIG_LENGTH; i++) {
+            into[i] = space.get(offset + i);
+        }
+    }
+
+    @Override
+    public void startQueue(int index, QueueResources resources) {
+        link.tell(resources.interrupt());
+        if (index == control()) {
+            pairs.getFirst().start(resources, new ControlQueue(this, controlAgain));
+        } else if (index < control()) {
+            QueuePair pair = pairs.get(index / 2);
+            boolean mergeable = (features & VIRTIO_NET_F_MRG_RXBUF) != 0;
+            boolean checksums = (features & VIRTIO_NET_F_GUEST_CSUM) != 0;
+            pair.start(
+                    resources,
+                    index % 2 == 0
+                            ? new Receiver(pair, resources.queue().size(), mergeable, checksums)
+                            : new Transmitter(pair));
+        }
+    }
+
+    @Override
+    public @Nullable QueueState stopQueue(int index) {
+        if (index > control()) {
+            return null;
+        }
+        QueuePair pair = index == control() ? pairs.getFirst() : pairs.get(index / 2);
+        return pair.stop(index);
+    }
+
+    @Override
+    public void reset() {
+        link.tell(null);
+        mac = givenMac;
+        pairs(1);
+        guestOffloads(0);
+        features = 0;
+    }
+
+    @Override
+    public boolean guestOffloads(long wanted) {
+        if ((wanted & ~(features & GUEST_OFFLOADS)) != 0) {
+            return false;
+        }
+        offloads = wanted;
+        pairs.getFirst().backend().guestOffloads(wanted);
+        return true;
+    }
+
+    @Override
+    public boolean pairs(int count) {
+        if (count < 1 || count > pairs.size() || count > VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MAX) {
+            return false;
+        }
+        usedPairs = count;
+        for (int i = 1; i < pairs.size(); i++) {
+            pairs.get(i).attach(i < count);
+        }
+        return true;
+    }
+
+    @Override
+    public boolean mac(MacAddress address) {
+        mac = address;
+        return true;
+    }
+
+    /** Plugs the cable in or out; the driver is told. */
+    void plug(boolean in) {
+        link.plug(in);
+    }
+
+    @Override
+    public byte[] saveState() {
+        ByteBuffer state = ByteBuffer.allocate(STATE_LENGTH);
+        state.putLong(mac.bits()).putShort((short) usedPairs).putLong(offloads);
+        return state.array();
+    }
+
+    @Override
+    public void restoreState(byte[] state) {
+        ByteBuffer in = ByteBuffer.wrap(state);
+        mac = new MacAddress(in.getLong());
+        pairs(in.getShort());
+        guestOffloads(in.getLong());
+    }
+
+    @Override
+    public void close() {
+        pairs.forEach(QueuePair::close);
+    }
+}

@@ -1,0 +1,71 @@
+package jcrosvm.devices.net;
+
+import static jcrosvm.devices.net.NetSpec.VIRTIO_NET_F_MRG_RXBUF;
+import static jcrosvm.virtio.VirtioFeatures.VIRTIO_F_RING_PACKED;
+
+import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
+import jcrosvm.config.Arguments;
+import jcrosvm.config.Option;
+import jcrosvm.virtio.DeviceHost;
+import jcrosvm.virtio.DeviceModule;
+import jcrosvm.virtio.VirtioDevice;
+
+/** Network devices. */
+public final class NetModule implements DeviceModule<NetConfig> {
+    private static final System.Logger LOG = System.getLogger(NetModule.class.getName());
+
+    @Override
+    public String name() {
+        return "net";
+    }
+
+    @Override
+    public Class<NetConfig> configType() {
+        return NetConfig.class;
+    }
+
+    @Override
+    public Option.Group options() {
+        return NetOptions.GROUP;
+    }
+
+    @Override
+    public List<NetConfig> read(Arguments arguments) {
+        return NetOptions.read(arguments);
+    }
+
+    @Override
+    public String pciAddress(NetConfig config) {
+        return config.pciAddress() == null ? "" : config.pciAddress();
+    }
+
+    @Override
+    public VirtioDevice create(NetConfig config, int index, DeviceHost host) {
+        int pairs = pairs(config, index, host);
+        MacAddress mac = config.mac() == null
+                ? MacAddress.local(ThreadLocalRandom.current().nextLong())
+                : MacAddress.parse(config.mac());
+        TapPort port = TapPort.open(config.source(), pairs, config.mtu());
+        List<TapBackend> backends = TapBackend.of(port);
+        return new NetDevice("net" + index, backends, mac, port.mtu(), options(config));
+    }
+
+    private static long options(NetConfig config) {
+        boolean mergeable = !Boolean.FALSE.equals(config.mrgRxbuf());
+        return (mergeable ? VIRTIO_NET_F_MRG_RXBUF : 0) | (config.packedQueue() ? VIRTIO_F_RING_PACKED : 0);
+    }
+
+    private static int pairs(NetConfig config, int index, DeviceHost host) {
+        if (config.vqPairs() > host.vcpus()) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "net{0}: vq-pairs={1} is more than the {2} vCPUs: using 1",
+                    index,
+                    config.vqPairs(),
+                    host.vcpus());
+            return 1;
+        }
+        return config.vqPairs();
+    }
+}

@@ -1,0 +1,190 @@
+package jcrosvm.devices.net;
+
+import jcrosvm.base.io.Poller;
+import jcrosvm.virtio.QueueHandler;
+import jcrosvm.virtio.QueueResources;
+import jcrosvm.virtio.QueueState;
+import jcrosvm.virtio.QueueWorker;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A receive queue, a transmit queue, their backend and the worker that serves all three. The constructor, {@link #start},
+ * {@link #stop} and {@link #close} are for the device's host; the rest is the worker's.
+ */
+final class QueuePair implements AutoCloseable {
+    private final String name;
+    private final NetBackend backend;
+    private final int receiveQueue;
+    private final LinkStatus link;
+    private final Poller.Handler ready = this::ready;
+    private final Runnable receiveAgain;
+    private final Runnable transmitAgain;
+    private volatile @Nullable QueueWorker worker;
+    private int running;
+    private boolean attached;
+    private boolean watching;
+    private int interest;
+    private boolean cut;
+
+    /** @param number of the pair; the first is attached from the beginning */
+    QueuePair(String name, int number, NetBackend backend, LinkStatus link) {
+        this.name = name;
+        this.backend = backend;
+        this.link = link;
+        receiveQueue = 2 * number;
+        receiveAgain = () -> process(receiveQueue);
+        transmitAgain = () -> process(receiveQueue + 1);
+        attached = number == 0;
+    }
+
+    NetBackend backend() {
+        return backend;
+    }
+
+    /** Starts a queue on the pair's worker; also the control queue, on the first pair's. */
+    void start(QueueResources resources, QueueHandler handler) {
+        QueueWorker on = worker;
+        if (on == null) {
+            on = new QueueWorker(name);
+            worker = on;
+        }
+        on.start(resources, handler);
+    }
+
+    @Nullable
+    QueueState stop(int index) {
+        QueueWorker on = worker;
+        return on == null ? null : on.stop(index);
+    }
+
+    /** Takes the pair into use or out of it; from any thread, in order with starts and stops. */
+    void attach(boolean on) {
+        QueueWorker runs = worker;
+        if (runs == null) {
+            attachNow(on);
+        } else {
+            runs.execute(() -> attachNow(on));
+        }
+    }
+
+    private void attachNow(boolean on) {
+        if (attached == on) {
+            return;
+        }
+        attached = on;
+        if (on) {
+            backend.attach(true);
+            process(receiveQueue);
+        } else {
+            forget(); // or the poller reports a queue without device for ever
+            backend.attach(false);
+        }
+    }
+
+    /** Whether packets can come and go at all. */
+    boolean connected() {
+        return attached && !cut;
+    }
+
+    boolean linkUp() {
+        return link.up() && !cut;
+    }
+
+    /** One of the two queues begins. */
+    void enter() {
+        running++;
+    }
+
+    /** One of the two queues ends. */
+    void leave(int event) {
+        watch(event, false);
+        if (--running == 0) {
+            forget();
+        }
+    }
+
+    private void forget() {
+        if (watching) {
+            poller().remove(backend.descriptor());
+            watching = false;
+        }
+        interest = 0;
+    }
+
+    private Poller poller() {
+        QueueWorker on = worker;
+        if (on == null) {
+            throw new IllegalStateException("no worker");
+        }
+        return on.poller();
+    }
+
+    /** Begins or ends to wait for the backend: for a packet, or for room for one. */
+    void watch(int event, boolean on) {
+        int wanted = on ? interest | event : interest & ~event;
+        if (wanted == interest || !connected()) {
+            return;
+        }
+        interest = wanted;
+        if (watching) {
+            poller().modify(backend.descriptor(), wanted);
+        } else {
+            poller().add(backend.descriptor(), wanted, ready);
+            watching = true;
+        }
+    }
+
+    private void ready(int events) {
+        if ((events & Poller.HANGUP) != 0) {
+            forget();
+            cut = true;
+            link.cut();
+            process(receiveQueue);
+            process(receiveQueue + 1); // gives back what waits
+            return;
+        }
+        if ((events & Poller.READABLE) != 0) {
+            process(receiveQueue);
+        }
+        if ((events & Poller.WRITABLE) != 0) {
+            process(receiveQueue + 1);
+        }
+    }
+
+    private void process(int queue) {
+        QueueWorker on = worker;
+        if (on != null) {
+            on.process(queue);
+        }
+    }
+
+    /** Lets others have the worker before the queue goes on. */
+    void yieldReceive() {
+        later(receiveAgain);
+    }
+
+    void yieldTransmit() {
+        later(transmitAgain);
+    }
+
+    /** As those, for the control queue. */
+    void again(int queue) {
+        later(() -> process(queue));
+    }
+
+    private void later(Runnable task) {
+        QueueWorker on = worker;
+        if (on != null) {
+            on.execute(task);
+        }
+    }
+
+    @Override
+    public void close() {
+        QueueWorker on = worker;
+        if (on != null) {
+            on.close();
+        }
+        backend.close();
+    }
+}
