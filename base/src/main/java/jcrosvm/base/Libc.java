@@ -64,6 +64,7 @@ public enum Libc {
     TIMERFD_CREATE("timerfd_create"),
     TIMERFD_SETTIME("timerfd_settime"),
     UNLINK("unlink"),
+    UNSHARE("unshare"),
     WRITE("write"),
     WRITEV("writev");
 
