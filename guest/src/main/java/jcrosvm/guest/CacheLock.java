@@ -22,12 +22,24 @@ final class CacheLock implements AutoCloseable {
 
     /** Waits until no one else holds the directory; it is made if it is missing. */
     static CacheLock of(Path directory) {
+        return of(directory, () -> {});
+    }
+
+    /**
+     * As {@link #of(Path)}.
+     *
+     * @param onWait runs before another process is waited for
+     */
+    static CacheLock of(Path directory, Runnable onWait) {
         THREADS.lock();
         try {
             Files.createDirectories(directory);
             FileChannel channel =
                     FileChannel.open(directory.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-            channel.lock();
+            if (channel.tryLock() == null) {
+                onWait.run();
+                channel.lock();
+            }
             return new CacheLock(channel);
         } catch (IOException e) {
             THREADS.unlock();

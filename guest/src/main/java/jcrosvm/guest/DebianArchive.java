@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
@@ -95,17 +96,38 @@ public final class DebianArchive {
      * @param root directory that then holds a tree from which the packages' programs can run
      */
     public void unpackWithDependencies(String release, String architecture, List<String> names, Path root) {
+        withDependencies(release, architecture, names, String.join(", ", names), packages -> {
+            for (DebianPackage each : packages) {
+                each.extract(root, path -> true);
+            }
+        });
+    }
+
+    /**
+     * Fetches packages and everything that they depend on; their files are not kept.
+     *
+     * @param what they are, for people
+     * @param use gets the packages
+     */
+    void withDependencies(
+            String release,
+            String architecture,
+            List<String> names,
+            String what,
+            AtomicFiles.Filler<List<DebianPackage>> use) {
         try (CacheLock _ = CacheLock.of(directory)) {
             Apt apt = apt(release, architecture);
             List<AptPackage> closure = apt.closure(names);
             long size = closure.stream().mapToLong(AptPackage::size).sum();
-            progress.accept("fetching " + String.join(", ", names) + " and what is needed (" + closure.size()
-                    + " packages, " + AptPackage.megabytes(size) + ")...");
+            progress.accept("fetching " + what + " and what is needed (" + closure.size() + " packages, "
+                    + AptPackage.megabytes(size) + ")...");
             AtomicFiles.inTemporary(directory.resolve(release), temporary -> {
                 apt.download(closure, temporary);
+                List<DebianPackage> packages = new ArrayList<>();
                 for (AptPackage each : closure) {
-                    DebianPackage.open(temporary.resolve(each.fileName())).extract(root, path -> true);
+                    packages.add(DebianPackage.open(temporary.resolve(each.fileName())));
                 }
+                use.fill(packages);
             });
         }
     }

@@ -15,6 +15,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.function.Predicate;
 import jcrosvm.base.VmmException;
 
@@ -35,12 +36,17 @@ public final class DebianPackage {
      *
      * @param path relative to the root, without a leading "./"
      * @param permissions the lower 12 bits of {@code st_mode}
+     * @param uid number of the owner
+     * @param gid number of the group
+     * @param modified seconds since 1970
      * @param size bytes of a file, else 0
      * @param link target of a symbolic link as it stands there, or path of the member that a hard link equals
      */
-    public record Member(String path, Type type, int permissions, long size, String link) {}
+    public record Member(
+            String path, Type type, int permissions, int uid, int gid, long modified, long size, String link) {}
 
-    private interface Visitor {
+    /** Gets the members of an archive, one after the other; content can be read until it returns. */
+    interface Visitor {
         void visit(Member member, InputStream content) throws IOException;
     }
 
@@ -87,6 +93,25 @@ public final class DebianPackage {
     /** The control fields, such as "Depends"; of a field of several lines, the first. */
     public Map<String, String> control() {
         return control;
+    }
+
+    /** The files beside the control fields and these as they stand: "control", "postinst", "conffiles" and so on. */
+    Map<String, byte[]> controlFiles() {
+        Map<String, byte[]> files = new TreeMap<>();
+        walk(file, "control.tar", (member, content) -> {
+            if (member.type() == Type.FILE) {
+                if (member.size() > MAX_CONTROL_BYTES) {
+                    throw new IOException("its file " + member.path() + " has " + member.size() + " bytes");
+                }
+                files.put(member.path(), content.readAllBytes());
+            }
+        });
+        return files;
+    }
+
+    /** Goes through what the package would install; the root itself is the empty path. */
+    void visit(Visitor visitor) {
+        walk(file, "data.tar", visitor);
     }
 
     /** What the package would install, in the order of the archive, without the root itself. */
@@ -212,6 +237,9 @@ public final class DebianPackage {
                                 relative(member.path()),
                                 member.type(),
                                 member.permissions(),
+                                member.uid(),
+                                member.gid(),
+                                member.modified(),
                                 member.size(),
                                 member.type() == Type.HARD_LINK ? relative(member.link()) : member.link()),
                         member.content());

@@ -1,11 +1,6 @@
 package jcrosvm.guest;
 
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
-import jcrosvm.base.VmmException;
 
 /** The guest of {@code jcrosvm demo}: a Debian cloud kernel and busybox, on COM1. */
 public final class DemoGuest {
@@ -45,17 +40,7 @@ public final class DemoGuest {
                 .file("/etc/shellrc", 0644, GuestScripts.text("shellrc.sh"))
                 .file("/etc/passwd", 0644, "root::0:0:root:/root:/bin/sh\n")
                 .directory("/root", 0700);
-        Path file = guests.directory().resolve("demo.cpio");
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream((int) content.size());
-        try {
-            content.write(bytes);
-            // It is small: comparing is simpler than to know when it is stale.
-            if (!Files.exists(file) || !Arrays.equals(Files.readAllBytes(file), bytes.toByteArray())) {
-                content.write(file);
-            }
-        } catch (IOException e) {
-            throw new VmmException("cannot make the demo's initramfs: " + AtomicFiles.reason(e), e);
-        }
+        Path file = content.writeIfChanged(guests.directory().resolve("demo.cpio"));
         return new GuestImage(kernel.image(), file, PARAMETERS + " " + mode);
     }
 }

@@ -1,6 +1,7 @@
 package jcrosvm.guest;
 
 import java.io.BufferedOutputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.lang.foreign.MemorySegment;
@@ -8,6 +9,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -132,6 +134,25 @@ public final class Initramfs {
     /** Writes the archive to a file, which appears whole or not at all. */
     public void write(Path file) {
         AtomicFiles.write(file, out -> write(out));
+    }
+
+    /**
+     * As {@link #write(Path)}, unless the file has this content already.
+     *
+     * @return the file
+     */
+    Path writeIfChanged(Path file) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream((int) size());
+        try {
+            write(bytes);
+            // It is small: comparing is simpler than to know when it is stale.
+            if (!Files.exists(file) || !Arrays.equals(Files.readAllBytes(file), bytes.toByteArray())) {
+                AtomicFiles.write(file, bytes::writeTo);
+            }
+            return file;
+        } catch (IOException e) {
+            throw new VmmException("cannot make " + file + ": " + AtomicFiles.reason(e), e);
+        }
     }
 
     /** As {@link #write(Path)}, compressed. */

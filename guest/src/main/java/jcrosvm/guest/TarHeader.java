@@ -7,15 +7,18 @@ import java.nio.charset.StandardCharsets;
 
 /**
  * One header block of a tar archive: the fields of POSIX ustar, of GNU tar, or of the seventh edition's tar, that say
- * what follows. Owners and times are left alone.
+ * what follows.
  *
  * @param name path of the member, with the prefix of ustar
  * @param mode permissions, and whatever else the writer put there
+ * @param uid number of the owner; names of owners are left alone
+ * @param gid number of the group
  * @param size bytes of content that follow, 0 to {@link #MAX_SIZE}
+ * @param modified seconds since 1970
  * @param type the type flag
  * @param link target of a link, else most often empty
  */
-record TarHeader(String name, int mode, long size, char type, String link) {
+record TarHeader(String name, int mode, int uid, int gid, long size, long modified, char type, String link) {
     static final int BLOCK = 512;
 
     /** The most that 11 octal digits say: 8 GiB. A larger file is in no package, and only extensions can claim one. */
@@ -27,6 +30,7 @@ record TarHeader(String name, int mode, long size, char type, String link) {
     private static final int NAME = 0;
     private static final int MODE = 100;
     private static final int UID = 108;
+    private static final int GID = 116;
     private static final int SIZE = 124;
     private static final int MTIME = 136;
     private static final int CHECKSUM = 148;
@@ -60,7 +64,10 @@ record TarHeader(String name, int mode, long size, char type, String link) {
         return new TarHeader(
                 name,
                 (int) number(block, MODE, UID, "mode"),
+                (int) number(block, UID, GID, "owner"),
+                (int) number(block, GID, SIZE, "group"),
                 number(block, SIZE, MTIME, "size"),
+                number(block, MTIME, CHECKSUM, "time"),
                 (char) (block[TYPE] & 0xff),
                 utf8(block, LINK, MAGIC));
     }

@@ -18,12 +18,23 @@ final class TarReader {
      *
      * @param path not empty, without NUL, at most {@link TarHeader#MAX_NAME_BYTES} long
      * @param permissions the lower 12 bits of {@code st_mode}
+     * @param uid number of the owner
+     * @param gid number of the group
+     * @param modified seconds since 1970
      * @param size bytes of a file, else 0
      * @param link target of a link, else empty
      * @param content can be read until the next member is asked for
      */
     record Member(
-            String path, DebianPackage.Type type, int permissions, long size, String link, MemberContent content) {}
+            String path,
+            DebianPackage.Type type,
+            int permissions,
+            int uid,
+            int gid,
+            long modified,
+            long size,
+            String link,
+            MemberContent content) {}
 
     /** Far more than any package has; a small archive of good compression could hold millions. */
     static final int MAX_MEMBERS = 1 << 20;
@@ -114,7 +125,15 @@ final class TarReader {
             throw new IOException("'" + path + "' in its tar archive is no file, but has " + size + " bytes");
         }
         return new Member(
-                path, type, header.mode() & 07777, size, linked ? link : "", new MemberContent(in, path, size));
+                path,
+                type,
+                header.mode() & 07777,
+                header.uid(),
+                header.gid(),
+                header.modified(),
+                size,
+                linked ? link : "",
+                new MemberContent(in, path, size));
     }
 
     private static DebianPackage.Type type(char flag, String path) throws IOException {
