@@ -121,6 +121,7 @@ public final class Poller implements AutoCloseable {
         return n;
     }
 
+    @SuppressWarnings("ReferenceEquality") // this very handler, not one that was added instead
     private void run(Handler handler, int number, int ready) {
         boolean done = false;
         try {

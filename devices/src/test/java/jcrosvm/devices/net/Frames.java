@@ -23,7 +23,11 @@ final class Frames {
 
     static byte[] arpRequest(byte[] mac, int ip, int wanted) {
         ByteBuffer frame = frame(BROADCAST, mac, 0x806, 28);
-        frame.putShort((short) 1).putShort((short) 0x800).put((byte) 6).put((byte) 4).putShort((short) 1);
+        frame.putShort((short) 1)
+                .putShort((short) 0x800)
+                .put((byte) 6)
+                .put((byte) 4)
+                .putShort((short) 1);
         frame.put(mac).putInt(ip).put(new byte[6]).putInt(wanted);
         return frame.array();
     }
@@ -44,7 +48,10 @@ final class Frames {
     static byte[] udp(
             byte[] to, byte[] from, int fromIp, int toIp, int fromPort, int toPort, byte[] data, int segment) {
         ByteBuffer frame = frame(to, from, 0x800, 28 + data.length);
-        frame.put((byte) 0x45).put((byte) 0).putShort((short) (28 + data.length)).putInt(0x4000);
+        frame.put((byte) 0x45)
+                .put((byte) 0)
+                .putShort((short) (28 + data.length))
+                .putInt(0x4000);
         frame.put((byte) 64).put((byte) 17).putShort((short) 0).putInt(fromIp).putInt(toIp);
         frame.putShort(IP + 10, (short) ~sum(frame, IP, 20, 0));
         int length = 8 + data.length;

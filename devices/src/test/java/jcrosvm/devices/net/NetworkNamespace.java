@@ -47,7 +47,8 @@ final class NetworkNamespace {
             there |= Files.isExecutable(Path.of(folder + program));
         }
         assumeTrue(there, "there is no program " + program);
-        Process process = new ProcessBuilder(line.split(" ")).redirectErrorStream(true).start();
+        Process process =
+                new ProcessBuilder(line.split(" ")).redirectErrorStream(true).start();
         String output = new String(process.getInputStream().readAllBytes());
         assertThat(process.waitFor()).as(line + ": " + output).isZero();
     }

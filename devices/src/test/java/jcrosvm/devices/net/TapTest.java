@@ -86,8 +86,7 @@ class TapTest {
             while (true) {
                 byte[] found = null;
                 for (Completion done : rx.await()) {
-                    byte[] frame =
-                            Arrays.copyOf(rx.content(done.buffers().getFirst()), done.written());
+                    byte[] frame = Arrays.copyOf(rx.content(done.buffers().getFirst()), done.written());
                     rx.submit(done.buffers().getFirst());
                     if (found == null && wanted.test(frame)) {
                         found = frame;
@@ -112,8 +111,8 @@ class TapTest {
     }
 
     private static DatagramSocket socket() throws Exception {
-        DatagramSocket socket = new DatagramSocket(
-                new InetSocketAddress(InetAddress.getByAddress(new byte[] {10, 99, 0, 1}), 5000));
+        DatagramSocket socket =
+                new DatagramSocket(new InetSocketAddress(InetAddress.getByAddress(new byte[] {10, 99, 0, 1}), 5000));
         socket.setSoTimeout(TIMEOUT_MILLIS);
         return socket;
     }
@@ -218,8 +217,8 @@ class TapTest {
                 MockQueue rx = guest.driver.start(2, 16);
                 MockQueue tx = guest.driver.start(3, 16);
                 for (int pairs : new int[] {3, 1, 2}) {
-                    Completion done = control.perform(
-                            control.readable(new byte[] {4, 0, (byte) pairs, 0}), control.writable(1));
+                    Completion done =
+                            control.perform(control.readable(new byte[] {4, 0, (byte) pairs, 0}), control.writable(1));
                     assertThat(control.content(done.buffers().getLast())).containsExactly(0);
                 }
                 rx.submit(rx.writable(2000));
@@ -243,8 +242,7 @@ class TapTest {
             TapPort port = TapPort.open(new TapSource.Named("jtap1"), 1, null);
             int number = port.queues().getFirst().duplicate().number();
             port.queues().getFirst().close();
-            NetConfig config =
-                    new NetConfig(null, number, null, null, null, null, 1, false, null, null, null);
+            NetConfig config = new NetConfig(null, number, null, null, null, null, 1, false, null, null, null);
             try (Guest guest = new Guest(create(config), RINGS)) {
                 guest.resolve();
             }

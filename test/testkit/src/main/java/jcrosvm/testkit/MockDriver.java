@@ -1,8 +1,8 @@
 package jcrosvm.testkit;
 
-import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
 import jcrosvm.base.io.EventFd;
@@ -16,16 +16,25 @@ public final class MockDriver implements AutoCloseable {
 
     private final VirtioDevice device;
     private final long features;
-    private final GuestMemory memory = GuestMemory.ofSize(MEMORY);
-    private final Map<Integer, MockQueue> queues = new HashMap<>();
+    private final GuestMemory memory;
+    private final Allocator allocator;
+    private final Map<Integer, MockQueue> queues = new ConcurrentHashMap<>();
     private final Semaphore configChanges = new Semaphore(0);
     private final AtomicBoolean failed = new AtomicBoolean();
-    private long nextFree = 0x1000;
 
     /** @param features to negotiate, device's and common ones */
     public MockDriver(VirtioDevice device, long features) {
+        this(device, features, GuestMemory.ofSize(MEMORY));
+    }
+
+    /** @param memory its first region is the driver's; closed with it */
+    public MockDriver(VirtioDevice device, long features, GuestMemory memory) {
         this.device = device;
         this.features = features;
+        this.memory = memory;
+        allocator = new Allocator(
+                memory.regions().getFirst().address() + 0x1000,
+                memory.regions().getFirst().end());
         device.negotiated(features);
     }
 
@@ -41,20 +50,29 @@ public final class MockDriver implements AutoCloseable {
         return device;
     }
 
-    /** Guest memory that nobody else uses. */
+    /** Guest memory that nobody else uses. Its content is whatever was there. */
     public long allocate(long length, long alignment) {
-        long at = nextFree + alignment - 1 & -alignment;
-        nextFree = at + length;
-        if (nextFree > MEMORY) {
-            throw new IllegalStateException("the mock driver's memory is used up");
-        }
+        return allocator.allocate(length, alignment);
+    }
+
+    long allocateZeroed(long length, long alignment) {
+        long at = allocate(length, alignment);
+        memory.fill(at, length, (byte) 0);
         return at;
+    }
+
+    /** Gives back what {@link #allocate} gave. */
+    public void free(long address) {
+        allocator.free(address);
     }
 
     /** Sets a queue up and starts it. */
     public MockQueue start(int index, int size) {
         MockQueue queue = new MockQueue(this, index, size);
-        queues.put(index, queue);
+        MockQueue before = queues.put(index, queue);
+        if (before != null) {
+            before.close();
+        }
         queue.start();
         return queue;
     }
@@ -84,7 +102,7 @@ public final class MockDriver implements AutoCloseable {
         return new Interrupt() {
             @Override
             public void signalUsed(int queue) {
-                queue(queue).interrupts().release();
+                queue(queue).interrupt();
             }
 
             @Override
@@ -95,7 +113,7 @@ public final class MockDriver implements AutoCloseable {
             @Override
             public void signalFailed() {
                 failed.set(true);
-                queues.values().forEach(queue -> queue.interrupts().release());
+                queues.values().forEach(queue -> queue.callEvent().signal());
             }
 
             @Override
@@ -105,12 +123,23 @@ public final class MockDriver implements AutoCloseable {
         };
     }
 
+    /** Stops all queues and resets the device, as a driver that begins anew; what was in flight is lost. */
+    public void reset() {
+        queues.values().forEach(MockQueue::stop);
+        device.reset();
+        queues.values().forEach(MockQueue::close);
+        queues.clear();
+        failed.set(false);
+        device.negotiated(features);
+    }
+
     /** Stops all queues, resets the device and closes it. */
     @Override
     public void close() {
         queues.values().forEach(MockQueue::stop);
         device.reset();
         device.close();
+        queues.values().forEach(MockQueue::close);
         memory.close();
     }
 }

@@ -4,9 +4,11 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Semaphore;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import jcrosvm.base.io.EventFd;
+import jcrosvm.base.io.Poller;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.virtio.QueueLayout;
 import jcrosvm.virtio.QueueResources;
@@ -14,28 +16,25 @@ import jcrosvm.virtio.QueueState;
 import jcrosvm.virtio.VirtioFeatures;
 import jcrosvm.virtio.Virtqueue;
 
-/** The driver's side of one split queue. Not thread-safe. */
+/** The driver's side of one queue, split or packed as the features say. Not thread-safe. */
 public final class MockQueue {
     private static final int TIMEOUT_SECONDS = 20;
 
     private final MockDriver driver;
     private final GuestMemory memory;
     private final int index;
-    private final int size;
     private final QueueLayout layout;
+    private final DriverRing ring;
     private final EventFd kick = new EventFd();
     private final EventFd call = new EventFd();
-    private final Semaphore interrupts = new Semaphore(0);
-    private final List<Integer> free = new ArrayList<>();
+    private final AtomicLong interrupts = new AtomicLong();
     private final Map<Integer, Request> pending = new HashMap<>();
-    private QueueState state = QueueState.SPLIT;
-    private int nextAvailable;
-    private int nextUsed;
+    private QueueState state;
 
     /** A buffer of a request. */
     public record Buffer(long address, int length, boolean writable) {}
 
-    private record Request(List<Integer> descriptors, List<Buffer> buffers) {}
+    private record Request(List<Buffer> buffers, long table) {}
 
     /**
      * A request that came back.
@@ -48,24 +47,50 @@ public final class MockQueue {
     MockQueue(MockDriver driver, int index, int size) {
         this.driver = driver;
         this.index = index;
-        this.size = size;
         memory = driver.memory();
+        boolean packed = has(VirtioFeatures.VIRTIO_F_RING_PACKED);
         layout = new QueueLayout(
                 size,
-                driver.allocate(16L * size, 16),
-                driver.allocate(6 + 2L * size, 2),
-                driver.allocate(6 + 8L * size, 4));
-        for (int i = size; i-- > 0; ) {
-            free.add(i);
-        }
+                driver.allocateZeroed(16L * size, 16),
+                driver.allocateZeroed(packed ? 4 : 6 + 2L * size, 4),
+                driver.allocateZeroed(packed ? 4 : 6 + 8L * size, 4));
+        boolean eventIdx = has(VirtioFeatures.VIRTIO_F_EVENT_IDX);
+        ring = packed ? new PackedDriverRing(memory, layout, eventIdx) : new SplitDriverRing(memory, layout, eventIdx);
+        state = ring.initialState();
+        ring.enableInterrupts();
+    }
+
+    private boolean has(long feature) {
+        return (driver.features() & feature) != 0;
     }
 
     public QueueLayout layout() {
         return layout;
     }
 
-    Semaphore interrupts() {
-        return interrupts;
+    /** Where the queue stood when it was stopped last. */
+    public QueueState state() {
+        return state;
+    }
+
+    /** Descriptors that can be used now. */
+    public int room() {
+        return ring.room();
+    }
+
+    /** Requests that have not come back. */
+    public int inFlight() {
+        return pending.size();
+    }
+
+    /** How many interrupts the device has sent through {@code Interrupt.signalUsed}. */
+    public long interrupts() {
+        return interrupts.get();
+    }
+
+    void interrupt() {
+        interrupts.incrementAndGet();
+        call.signal();
     }
 
     EventFd callEvent() {
@@ -104,65 +129,98 @@ public final class MockQueue {
         return new Buffer(driver.allocate(Math.max(1, length), 16), length, true);
     }
 
-    /** Makes a request available, without a kick; its id. */
+    /** Gives back the memory of buffers made by this queue; nothing may use it any more. */
+    public void free(Buffer... buffers) {
+        for (Buffer buffer : buffers) {
+            driver.free(buffer.address);
+        }
+    }
+
+    /** Gives back the memory of a request's buffers. */
+    public void free(Completion completion) {
+        free(completion.buffers.toArray(Buffer[]::new));
+    }
+
+    /** Makes a request available, without a kick; its id. Needs {@link #room} for every buffer. */
     public int submit(Buffer... buffers) {
-        List<Integer> taken = new ArrayList<>();
-        for (int i = 0; i < buffers.length; i++) {
-            taken.add(free.removeLast());
-        }
-        for (int i = 0; i < buffers.length; i++) {
-            boolean last = i == buffers.length - 1;
-            int flags = (last ? 0 : 1) | (buffers[i].writable ? 2 : 0);
-            descriptor(taken.get(i), buffers[i].address, buffers[i].length, flags, last ? 0 : taken.get(i + 1));
-        }
-        int head = taken.getFirst();
-        pending.put(head, new Request(taken, List.of(buffers)));
-        available(head);
-        return head;
+        List<Buffer> all = List.of(buffers);
+        needRoom(all.size());
+        int id = ring.submit(all, 0);
+        pending.put(id, new Request(all, 0));
+        return id;
     }
 
-    /** Writes an entry of the descriptor table, whatever it says. */
+    /** As {@link #submit} with one descriptor of the ring and an indirect table. */
+    public int submitIndirect(Buffer... buffers) {
+        if (!has(VirtioFeatures.VIRTIO_F_INDIRECT_DESC)) {
+            throw new IllegalStateException("VIRTIO_F_INDIRECT_DESC was not negotiated");
+        }
+        needRoom(1);
+        List<Buffer> all = List.of(buffers);
+        long table = driver.allocate(16L * all.size(), 16);
+        int length = ring.writeTable(table, all);
+        int id = ring.submit(List.of(new Buffer(table, length, false)), DriverRing.INDIRECT);
+        pending.put(id, new Request(all, table));
+        return id;
+    }
+
+    private void needRoom(int descriptors) {
+        if (descriptors == 0 || descriptors > ring.room()) {
+            throw new IllegalStateException(descriptors + " descriptors where " + ring.room() + " are free");
+        }
+    }
+
+    /** Writes an entry of the descriptor table, or of the packed ring where {@code next} is the id, whatever it says. */
     public void descriptor(int at, long address, int length, int flags, int next) {
-        long entry = layout.descriptors() + 16L * at;
-        memory.putLong(entry, address);
-        memory.putInt(entry + 8, length);
-        memory.putShort(entry + 12, (short) flags);
-        memory.putShort(entry + 14, (short) next);
+        ring.descriptor(layout.descriptors() + 16L * at, address, length, flags, next);
     }
 
-    /** Puts a head into the available ring, whatever it is. */
+    /** Puts a head into the available ring of a split queue, whatever it is. */
     public void available(int head) {
-        memory.putShort(layout.driver() + 4 + 2L * (nextAvailable & size - 1), (short) head);
-        nextAvailable = nextAvailable + 1 & 0xffff;
-        memory.storeReleaseShort(layout.driver() + 2, (short) nextAvailable);
+        if (!(ring instanceof SplitDriverRing split)) {
+            throw new IllegalStateException("a packed ring has no available ring");
+        }
+        split.available(head);
     }
 
+    /** Kicks, wanted or not. */
     public void kick() {
         kick.signal();
     }
 
-    /** What has come back, in order; empty when nothing has. */
+    /** Kicks if the device asked for it, as a driver does; whether it did. */
+    public boolean kickIfWanted() {
+        boolean wanted = ring.kickWanted();
+        if (wanted) {
+            kick();
+        }
+        return wanted;
+    }
+
+    /** Tells the device that interrupts are not wanted, until the next {@link #poll} or {@link #await}. */
+    public void disableInterrupts() {
+        ring.disableInterrupts();
+    }
+
+    /** What has come back, in order; empty when nothing has. The device interrupts for what comes after. */
     public List<Completion> poll() {
         List<Completion> done = new ArrayList<>();
-        int used = memory.loadAcquireShort(layout.device() + 2) & 0xffff;
-        while (nextUsed != used) {
-            long entry = layout.device() + 4 + 8L * (nextUsed & size - 1);
-            int id = memory.getInt(entry);
-            Request request = pending.remove(id);
-            if (request == null) {
-                throw new AssertionError("the device completed " + id + ", which it was not given");
+        int before;
+        do {
+            before = done.size();
+            for (DriverRing.Used used = ring.take(); used != null; used = ring.take()) {
+                Request request = Objects.requireNonNull(pending.remove(used.id()));
+                if (request.table != 0) {
+                    driver.free(request.table);
+                }
+                done.add(new Completion(used.id(), used.written(), request.buffers));
             }
-            free.addAll(request.descriptors.reversed());
-            done.add(new Completion(id, memory.getInt(entry + 4), request.buffers));
-            nextUsed = nextUsed + 1 & 0xffff;
-        }
-        if ((driver.features() & VirtioFeatures.VIRTIO_F_EVENT_IDX) != 0) {
-            memory.putShort(layout.driver() + 4 + 2L * size, (short) nextUsed); // interrupt me for the next one
-        }
+            ring.enableInterrupts();
+        } while (done.size() > before); // something may have come before the device saw that we want interrupts
         return done;
     }
 
-    /** Waits for something to come back. */
+    /** Waits for something to come back. Fails when it does without an interrupt. */
     public List<Completion> await() {
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_SECONDS);
         while (true) {
@@ -170,14 +228,14 @@ public final class MockQueue {
             if (!done.isEmpty()) {
                 return done;
             }
-            try {
-                // An interrupt may have come between our look and the event index: so look again now and then.
-                boolean ignored = interrupts.tryAcquire(10, TimeUnit.MILLISECONDS);
-            } catch (InterruptedException e) {
-                throw new AssertionError(e);
-            }
-            if (System.nanoTime() > deadline || driver.failed()) {
+            long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+            if (driver.failed() || left <= 0) {
                 throw new AssertionError("nothing came back" + (driver.failed() ? ": the device failed" : ""));
+            }
+            if (Poller.await(call.fd(), Poller.READABLE, (int) left) != 0) {
+                call.drain();
+            } else if (System.nanoTime() >= deadline && !poll().isEmpty()) {
+                throw new AssertionError("something came back without an interrupt");
             }
         }
     }
@@ -192,5 +250,10 @@ public final class MockQueue {
     /** Content of a buffer. */
     public byte[] content(Buffer buffer) {
         return memory.read(buffer.address, buffer.length);
+    }
+
+    void close() {
+        kick.close();
+        call.close();
     }
 }
