@@ -5,5 +5,6 @@ module jcrosvm.disk {
     requires transitive jcrosvm.base;
 
     exports jcrosvm.disk;
+    exports jcrosvm.disk.composite;
     exports jcrosvm.disk.raw;
 }

@@ -57,14 +57,6 @@ public interface DiskFile extends AutoCloseable {
         return 1;
     }
 
-    /** @throws IllegalArgumentException when a range is not within the disk */
-    default void requireRange(long offset, long count) {
-        if (offset < 0 || count < 0 || offset > length() - count) {
-            throw new IllegalArgumentException(
-                    count + " bytes at " + offset + " are not within a disk of " + length() + " bytes");
-        }
-    }
-
     /** Gives back the files, and their locks. Nothing is flushed that the guest did not ask for. */
     @Override
     void close();

@@ -1,8 +1,11 @@
 package jcrosvm.disk;
 
 import java.nio.file.Path;
+import jcrosvm.disk.composite.CompositeDisk;
 import jcrosvm.disk.raw.ImageFile;
 import jcrosvm.disk.raw.RawDisk;
+import jcrosvm.disk.sparse.SparseDisk;
+import jcrosvm.disk.zstd.ZstdDisk;
 
 /** Opens images of every format. */
 public final class DiskImages {
@@ -30,7 +33,7 @@ public final class DiskImages {
             try {
                 DiskFormat given = options.format();
                 DiskFormat format = given == null ? FormatProbe.of(file) : given;
-                return open(file, format);
+                return open(file, format, opener(depth - 1));
             } catch (RuntimeException e) {
                 file.close();
                 throw e;
@@ -38,11 +41,20 @@ public final class DiskImages {
         };
     }
 
-    private static DiskFile open(ImageFile file, DiskFormat format) {
+    private static DiskFile open(ImageFile file, DiskFormat format, ImageOpener inner) {
         return switch (format) {
             case RAW -> new RawDisk(file);
-            case QCOW2, COMPOSITE, ANDROID_SPARSE, ZSTD ->
-                throw new DiskException("cannot open " + file + ": the format " + format + " is not supported yet");
+            case COMPOSITE -> CompositeDisk.open(file, inner);
+            case ANDROID_SPARSE -> new SparseDisk(readOnly(file));
+            case ZSTD -> new ZstdDisk(readOnly(file));
+            case QCOW2 -> throw new DiskException("cannot open " + file + ": qcow2 is not supported yet");
         };
+    }
+
+    private static ImageFile readOnly(ImageFile file) {
+        if (!file.options().readOnly()) {
+            throw new DiskException("cannot open " + file + " to write it: its format can only be read; use ro=true");
+        }
+        return file;
     }
 }

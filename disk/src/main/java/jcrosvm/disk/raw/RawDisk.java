@@ -10,6 +10,7 @@ import jcrosvm.base.io.IoVec;
 import jcrosvm.disk.DiskException;
 import jcrosvm.disk.DiskFile;
 import jcrosvm.disk.DiskOptions;
+import jcrosvm.disk.DiskRange;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -70,7 +71,7 @@ public final class RawDisk implements DiskFile {
 
     @Override
     public void read(long offset, IoVec into) {
-        requireRange(offset, into.length());
+        DiskRange.require(this, offset, into.length());
         long end = offset + file.read(offset, into);
         if (into.length() > 0) {
             if (end < stored) {
@@ -83,7 +84,7 @@ public final class RawDisk implements DiskFile {
 
     @Override
     public void write(long offset, IoVec from) {
-        requireRange(offset, from.length());
+        DiskRange.require(this, offset, from.length());
         file.write(offset, from);
     }
 
@@ -94,13 +95,13 @@ public final class RawDisk implements DiskFile {
 
     @Override
     public void discard(long offset, long count) {
-        requireRange(offset, count);
+        DiskRange.require(this, offset, count);
         file.discard(offset, count);
     }
 
     @Override
     public void writeZeroes(long offset, long count, boolean mayUnmap) {
-        requireRange(offset, count);
+        DiskRange.require(this, offset, count);
         file.writeZeroes(offset, count, mayUnmap);
     }
 

@@ -1,0 +1,152 @@
+package jcrosvm.disk.composite;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import jcrosvm.disk.DiskException;
+import jcrosvm.disk.DiskFile;
+import jcrosvm.disk.DiskImages;
+import jcrosvm.disk.DiskOptions;
+
+/** Makes composite disks of partitions. */
+public final class CompositeImages {
+    private static final int PARTITION_ALIGNMENT = 4096;
+    private static final int DISK_ALIGNMENT = 64 << 10;
+
+    private CompositeImages() {}
+
+    /**
+     * A partition to be.
+     *
+     * @param label its name in the partition table, at most 36 UTF-16 units
+     * @param image its content
+     * @param guid its unique identity
+     */
+    public record Partition(String label, Path image, boolean writable, UUID guid) {}
+
+    /**
+     * Writes {@code path} and the files that it needs beside it: {@code path.header} and {@code path.footer}, the
+     * partition table and its backup, and {@code path.filler}, zeros. Files that are there are replaced.
+     *
+     * @throws jcrosvm.base.VmmException when a partition cannot be opened or used
+     */
+    public static void create(Path path, UUID disk, List<Partition> partitions) {
+        check(partitions);
+        try {
+            create(path.toAbsolutePath(), disk, partitions, lengths(partitions));
+        } catch (IOException | UncheckedIOException e) {
+            throw new DiskException("cannot create " + path + ": " + e.getMessage());
+        }
+    }
+
+    private static void check(List<Partition> partitions) {
+        if (partitions.isEmpty() || partitions.size() > GuidPartitionTable.MAX_PARTITIONS) {
+            throw new DiskException(
+                    "a disk needs 1 to " + GuidPartitionTable.MAX_PARTITIONS + " partitions, not " + partitions.size());
+        }
+        Set<String> labels = new HashSet<>();
+        Set<UUID> guids = new HashSet<>();
+        for (Partition partition : partitions) {
+            String label = partition.label();
+            if (label.isEmpty() || label.length() > GuidPartitionTable.MAX_LABEL) {
+                throw new DiskException("partition label '" + label + "' must have 1 to " + GuidPartitionTable.MAX_LABEL
+                        + " characters");
+            }
+            if (!labels.add(label)) {
+                throw new DiskException("two partitions have the label '" + label + "'");
+            }
+            if (!guids.add(partition.guid())) {
+                throw new DiskException("two partitions have the GUID " + partition.guid());
+            }
+        }
+    }
+
+    private static long[] lengths(List<Partition> partitions) {
+        long[] lengths = new long[partitions.size()];
+        for (int i = 0; i < lengths.length; i++) {
+            Partition partition = partitions.get(i);
+            try (DiskFile image = DiskImages.open(partition.image(), DiskOptions.READ_ONLY.withLock(false))) {
+                lengths[i] = image.length();
+            }
+            if (lengths[i] == 0) {
+                throw new DiskException("partition image " + partition.image() + " is empty");
+            }
+            if (partition.writable() && lengths[i] % PARTITION_ALIGNMENT != 0) {
+                throw new DiskException("partition image " + partition.image() + " has " + lengths[i]
+                        + " bytes; a writable one must have a multiple of " + PARTITION_ALIGNMENT);
+            }
+        }
+        return lengths;
+    }
+
+    private static void create(Path path, UUID disk, List<Partition> partitions, long[] lengths) throws IOException {
+        Path header = suffixed(path, ".header");
+        Path footer = suffixed(path, ".footer");
+        Path filler = suffixed(path, ".filler");
+        List<CompositeSpec.Part> parts = new ArrayList<>();
+        List<GuidPartitionTable.Partition> table = new ArrayList<>();
+        parts.add(new CompositeSpec.Part(name(header), 0, false, 0));
+        long at = (long) GuidPartitionTable.FIRST_SECTORS * GuidPartitionTable.SECTOR;
+        for (int i = 0; i < lengths.length; i++) {
+            Partition partition = partitions.get(i);
+            parts.add(new CompositeSpec.Part(relative(path, partition.image()), at, partition.writable(), 0));
+            long end = roundUp(at + lengths[i], PARTITION_ALIGNMENT);
+            if (end > at + lengths[i]) {
+                parts.add(new CompositeSpec.Part(name(filler), at + lengths[i], false, 0));
+            }
+            table.add(new GuidPartitionTable.Partition(partition.label(), partition.guid(), at, end));
+            at = end;
+        }
+        parts.add(new CompositeSpec.Part(name(footer), at, false, 0));
+        long backup = (long) GuidPartitionTable.LAST_SECTORS * GuidPartitionTable.SECTOR;
+        long length = roundUp(at + backup, DISK_ALIGNMENT);
+        GuidPartitionTable gpt = new GuidPartitionTable(length, disk, table);
+        byte[] last = new byte[(int) (length - at)];
+        System.arraycopy(gpt.last(), 0, last, (int) (last.length - backup), (int) backup);
+        Files.write(header, gpt.first());
+        Files.write(footer, last);
+        Files.write(filler, new byte[PARTITION_ALIGNMENT]);
+        Files.write(path, new CompositeSpec(CompositeSpec.VERSION, parts, length).toBytes());
+    }
+
+    private static long roundUp(long value, int multiple) {
+        return (value + multiple - 1) / multiple * multiple;
+    }
+
+    private static Path suffixed(Path path, String suffix) {
+        return path.resolveSibling(name(path) + suffix);
+    }
+
+    private static String name(Path path) {
+        return String.valueOf(path.getFileName());
+    }
+
+    // So that a folder with the list and its images can be moved. The real paths: ".." behind a link leads elsewhere.
+    private static String relative(Path list, Path image) throws IOException {
+        if (image.isAbsolute()) {
+            return checked(image);
+        }
+        Path parent = list.getParent();
+        Path folder = (parent == null ? Path.of("/") : parent).toRealPath();
+        Path absolute = image.toAbsolutePath();
+        Path imageParent = absolute.getParent();
+        Path imageFolder = (imageParent == null ? Path.of("/") : imageParent).toRealPath();
+        return checked(folder.relativize(imageFolder).resolve(name(absolute)));
+    }
+
+    // The list holds UTF-8, a path may hold any bytes.
+    private static String checked(Path path) {
+        String text = path.toString();
+        if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
+            throw new DiskException("path " + text + " is not UTF-8");
+        }
+        return text;
+    }
+}
