@@ -19,7 +19,7 @@ import jcrosvm.boot.Hardware.PciInterrupt;
 import jcrosvm.boot.MemoryLayout;
 import jcrosvm.boot.PciConfig;
 import jcrosvm.boot.Tool;
-import jcrosvm.boot.acpi.aml.Aml;
+import jcrosvm.boot.VirtioMmio;
 import jcrosvm.memory.GuestMemory;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -102,8 +102,7 @@ class AcpiTablesTest {
     @Test
     void compilerFindsNothingWrong() throws IOException {
         String iasl = Tool.require("iasl");
-        byte[] extra = Aml.scope(
-                "_SB", Aml.device("VR00", Aml.name("_HID", Aml.string("LNRO0005")), Aml.name("_UID", Aml.integer(0))));
+        byte[] extra = VirtioMmio.aml(20);
         AcpiTables.write(memory, layout, hardware(64, List.of(extra)), List.of());
         Map<String, byte[]> tables = tables();
         assertThat(tables).containsKey("SSDT");

@@ -21,6 +21,10 @@ final class KvmIrqChip implements IrqChip {
     private static final int CHIP_SIZE = 520;
     private static final int PIT_SIZE = 112;
 
+    /** Of each thread that sends messages: devices do so all the time. */
+    private static final ThreadLocal<MemorySegment> MESSAGE =
+            ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(32, 8));
+
     private final Fd vm;
     private final IrqChipMode mode;
 
@@ -144,12 +148,10 @@ final class KvmIrqChip implements IrqChip {
 
     @Override
     public void signal(Msi msi) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment request = arena.allocate(32, 4);
-            message(request, 0, msi);
-            // A guest may address a processor that is not there; the message is lost, as on hardware.
-            vm.tryIoctl(KvmSpec.KVM_SIGNAL_MSI, request);
-        }
+        MemorySegment request = MESSAGE.get();
+        message(request, 0, msi);
+        // A guest may address a processor that is not there; the message is lost, as on hardware.
+        vm.tryIoctl(KvmSpec.KVM_SIGNAL_MSI, request);
     }
 
     @Override

@@ -7,9 +7,10 @@ package jcrosvm.vmm.config;
  * @param rtc real-time clock
  * @param pvpanic PCI device through which a guest reports its panic
  * @param pciPortAccess whether Linux's probe of PCI configuration ports 0xCF8 and 0xCFC succeeds
+ * @param virtio how the virtio devices are reached
  */
-public record PlatformConfig(boolean i8042, boolean rtc, boolean pvpanic, boolean pciPortAccess) {
+public record PlatformConfig(boolean i8042, boolean rtc, boolean pvpanic, boolean pciPortAccess, VirtioBus virtio) {
     public static PlatformConfig defaults() {
-        return new PlatformConfig(true, true, true, true);
+        return new PlatformConfig(true, true, true, true, VirtioBus.PCI);
     }
 }

@@ -22,20 +22,27 @@ public final class PlatformOptions {
     private static final Option<Boolean> BREAK_LINUX_PCI_CONFIG_IO = Option.flag(
             "break-linux-pci-config-io",
             "Make Linux's probe of the PCI configuration ports fail, so that it uses the memory-mapped space.");
+    private static final Option<VirtioBus> VIRTIO_BUS = Option.structured(
+            "virtio-bus",
+            VirtioBus.class,
+            "pci|mmio",
+            "Where the guest finds virtio devices: on the PCI bus (default), or at addresses of their own, as ACPI says.");
     private static final Option<Boolean> NO_USB =
             Option.flag("no-usb", "Without USB controller, which this machine does not have yet.");
 
-    public static final Option.Group GROUP =
-            new Option.Group("Platform", List.of(NO_I8042, NO_RTC, PCI, PCI_START, BREAK_LINUX_PCI_CONFIG_IO, NO_USB));
+    public static final Option.Group GROUP = new Option.Group(
+            "Platform", List.of(NO_I8042, NO_RTC, PCI, PCI_START, BREAK_LINUX_PCI_CONFIG_IO, VIRTIO_BUS, NO_USB));
 
     private PlatformOptions() {}
 
     static PlatformConfig read(Arguments arguments) {
+        VirtioBus bus = arguments.value(VIRTIO_BUS);
         return new PlatformConfig(
                 !arguments.has(NO_I8042),
                 !arguments.has(NO_RTC),
                 PlatformConfig.defaults().pvpanic(),
-                !arguments.has(BREAK_LINUX_PCI_CONFIG_IO));
+                !arguments.has(BREAK_LINUX_PCI_CONFIG_IO),
+                bus == null ? VirtioBus.PCI : bus);
     }
 
     static PciConfig readPci(Arguments arguments) {

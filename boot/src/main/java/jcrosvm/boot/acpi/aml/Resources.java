@@ -35,6 +35,16 @@ public final class Resources {
         return start(3).put((byte) 0x22).putShort((short) (1 << number)).array();
     }
 
+    /** A level-triggered, active-high, shared interrupt of any number (ACPI 6.5, 6.4.3.6). */
+    public static byte[] levelInterrupt(int gsi) {
+        return start(9).put((byte) 0x89)
+                .putShort((short) 6)
+                .put((byte) 0x09)
+                .put((byte) 1)
+                .putInt(gsi)
+                .array();
+    }
+
     /** Memory at a fixed place. */
     public static byte[] memory(long address, long size) {
         return start(12)
