@@ -6,5 +6,6 @@ module jcrosvm.disk {
 
     exports jcrosvm.disk;
     exports jcrosvm.disk.composite;
+    exports jcrosvm.disk.qcow2;
     exports jcrosvm.disk.raw;
 }

@@ -2,6 +2,7 @@ package jcrosvm.disk;
 
 import java.nio.file.Path;
 import jcrosvm.disk.composite.CompositeDisk;
+import jcrosvm.disk.qcow2.Qcow2Disk;
 import jcrosvm.disk.raw.ImageFile;
 import jcrosvm.disk.raw.RawDisk;
 import jcrosvm.disk.sparse.SparseDisk;
@@ -47,7 +48,7 @@ public final class DiskImages {
             case COMPOSITE -> CompositeDisk.open(file, inner);
             case ANDROID_SPARSE -> new SparseDisk(readOnly(file));
             case ZSTD -> new ZstdDisk(readOnly(file));
-            case QCOW2 -> throw new DiskException("cannot open " + file + ": qcow2 is not supported yet");
+            case QCOW2 -> Qcow2Disk.open(file, inner);
         };
     }
 
