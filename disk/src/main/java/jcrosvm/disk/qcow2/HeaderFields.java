@@ -3,6 +3,7 @@ package jcrosvm.disk.qcow2;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.util.function.Consumer;
 
 /**
  * The fields of the header that change while an image is in use. Fields that belong together lie together, within one
@@ -61,32 +62,30 @@ final class HeaderFields {
 
     private void writeIncompatible(long bits) {
         incompatible = bits;
-        write(Qcow2Spec.INCOMPATIBLE, ByteBuffer.allocate(8).putLong(bits));
+        write(Qcow2Spec.INCOMPATIBLE, 8, b -> b.putLong(bits));
     }
 
     /** What the bits vouch for (bitmaps) is not maintained here. */
     void clearAutoclear() {
-        write(Qcow2Spec.AUTOCLEAR, ByteBuffer.allocate(8));
+        write(Qcow2Spec.AUTOCLEAR, 8, b -> {});
     }
 
     void size(long size) {
-        write(Qcow2Spec.SIZE, ByteBuffer.allocate(8).putLong(size));
+        write(Qcow2Spec.SIZE, 8, b -> b.putLong(size));
     }
 
     void l1Table(int entries, long offset) {
-        write(
-                Qcow2Spec.L1_SIZE_AND_OFFSET,
-                ByteBuffer.allocate(12).putInt(entries).putLong(offset));
+        write(Qcow2Spec.L1_SIZE_AND_OFFSET, 12, b -> b.putInt(entries).putLong(offset));
     }
 
     void refcountTable(long offset, int clusters) {
-        write(
-                Qcow2Spec.REFCOUNT_TABLE_OFFSET,
-                ByteBuffer.allocate(12).putLong(offset).putInt(clusters));
+        write(Qcow2Spec.REFCOUNT_TABLE_OFFSET, 12, b -> b.putLong(offset).putInt(clusters));
     }
 
-    private void write(int position, ByteBuffer bytes) {
-        file.write(bytes.array(), position);
+    private void write(int position, int length, Consumer<ByteBuffer> content) {
+        byte[] bytes = new byte[length];
+        content.accept(ByteBuffer.wrap(bytes));
+        file.write(bytes, position);
     }
 
     /** Writes a table of numbers, big endian. */

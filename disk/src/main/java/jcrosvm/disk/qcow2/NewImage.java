@@ -2,7 +2,6 @@ package jcrosvm.disk.qcow2;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
 import jcrosvm.disk.DiskException;
 
 /** Lays out an empty image: header, refcount table, refcount blocks, L1 table, in this order. */
@@ -46,7 +45,7 @@ final class NewImage {
                     perBlock)));
         }
         long l1Offset = (1 + table + blocks) * cluster;
-        put(file, (int) (l1Clusters * cluster), l1Offset, ByteBuffer.allocate(0));
+        put(file, (int) (l1Clusters * cluster), l1Offset, ByteBuffer.allocate(1));
         file.sync();
         put(file, (int) cluster, 0, header(table, l1Entries, l1Offset));
         file.sync();
@@ -118,6 +117,8 @@ final class NewImage {
     }
 
     private static void put(Qcow2File file, int length, long position, ByteBuffer content) {
-        file.write(Arrays.copyOf(content.array(), length), position);
+        byte[] bytes = new byte[length];
+        content.get(0, bytes, 0, Math.min(length, content.capacity()));
+        file.write(bytes, position);
     }
 }
