@@ -8,6 +8,8 @@ module jcrosvm.devices {
     // The option language binds values to configuration records.
     exports jcrosvm.devices.net to
             jcrosvm.config;
+    exports jcrosvm.devices.net.user to
+            jcrosvm.config;
     exports jcrosvm.devices.rng to
             jcrosvm.config;
 }
