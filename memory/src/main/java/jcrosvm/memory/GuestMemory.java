@@ -122,6 +122,14 @@ public final class GuestMemory implements AutoCloseable {
         return all.asSlice(address, length);
     }
 
+    /**
+     * Where a range inside one region lies in this process, for the kernel: it is good for as long as this object is
+     * reachable.
+     */
+    public long hostAddress(long address, long length) {
+        return slice(address, length).address();
+    }
+
     /** Appends a range inside one region to a list for the operating system. Writes to it are the caller's to report. */
     public void addTo(IoVec vec, long address, long length) {
         check(address, length);

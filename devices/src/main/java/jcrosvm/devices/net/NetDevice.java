@@ -3,7 +3,6 @@ package jcrosvm.devices.net;
 import static jcrosvm.devices.net.NetSpec.*;
 
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -79,17 +78,7 @@ final class NetDevice implements VirtioDevice, ControlQueue.Settings {
 
     @Override
     public void readConfig(int offset, byte[] into) {
-        ByteBuffer space = ByteBuffer.allocate(CONFIG_LENGTH).order(ByteOrder.LITTLE_ENDIAN);
-        MacAddress now = mac;
-        for (int i = 0; i < MacAddress.LENGTH; i++) {
-            space.put(i, now.at(i));
-        }
-        space.putShort(CONFIG_STATUS, (short) (link.up() ? VIRTIO_NET_S_LINK_UP : 0));
-        space.putShort(CONFIG_PAIRS, (short) pairs.size());
-        space.putShort(CONFIG_MTU, (short) mtu);
-        for (int i = 0; i < into.length && offset + i < CONFIG_LENGTH; i++) {
-            into[i] = space.get(offset + i);
-        }
+        ConfigSpace.read(offset, into, mac, link.up(), pairs.size(), mtu);
     }
 
     @Override

@@ -4,9 +4,16 @@ import static jcrosvm.devices.net.NetSpec.VIRTIO_NET_F_MRG_RXBUF;
 import static jcrosvm.virtio.VirtioFeatures.VIRTIO_F_RING_PACKED;
 
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ThreadLocalRandom;
+import jcrosvm.base.Errno;
+import jcrosvm.base.OsException;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
+import jcrosvm.config.RecordBinder;
+import jcrosvm.config.Value;
+import jcrosvm.virtio.ControlVerb;
 import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.VirtioDevice;
@@ -48,7 +55,46 @@ public final class NetModule implements DeviceModule<NetConfig> {
                 : MacAddress.parse(config.mac());
         TapPort port = TapPort.open(config.source(), pairs, config.mtu());
         List<TapBackend> backends = TapBackend.of(port);
+        if (config.vhostNet() != null) {
+            return vhost(config, config.vhostNet(), backends.getFirst(), index, mac);
+        }
         return new NetDevice("net" + index, backends, mac, port.mtu(), options(config));
+    }
+
+    @Override
+    public List<ControlVerb> verbs() {
+        return List.of(new ControlVerb("NetCommand", NetModule::perform));
+    }
+
+    private static CompletionStage<String> perform(Value body, List<? extends VirtioDevice> devices) {
+        switch (RecordBinder.bind(body, NetCommand.class)) {
+            case NetCommand.Link(int index, boolean up) -> {
+                if (index >= devices.size()) {
+                    throw new OsException("there is no network device " + index, Errno.ENODEV);
+                }
+                if (!(devices.get(index) instanceof NetDevice device)) {
+                    throw new OsException("vhost-net has no link status", Errno.ENOTSUP);
+                }
+                device.plug(up);
+            }
+        }
+        return CompletableFuture.completedFuture("\"Ok\"");
+    }
+
+    private static VirtioDevice vhost(
+            NetConfig config, VhostNetConfig kernel, TapBackend tap, int index, MacAddress mac) {
+        boolean mergeable = !Boolean.FALSE.equals(config.mrgRxbuf());
+        Vhost vhost = null;
+        try {
+            vhost = Vhost.open(kernel.device());
+            return new VhostNetDevice("net" + index, vhost, tap, mac, tap.mtu(), mergeable);
+        } catch (RuntimeException e) {
+            if (vhost != null) {
+                vhost.close();
+            }
+            tap.close();
+            throw e;
+        }
     }
 
     private static long options(NetConfig config) {
@@ -64,6 +110,10 @@ public final class NetModule implements DeviceModule<NetConfig> {
                     index,
                     config.vqPairs(),
                     host.vcpus());
+            return 1;
+        }
+        if (config.vqPairs() > 1 && config.vhostNet() != null) {
+            LOG.log(System.Logger.Level.WARNING, "net{0}: vhost-net has one pair of queues: using 1", index);
             return 1;
         }
         return config.vqPairs();

@@ -4,6 +4,7 @@ import static jcrosvm.devices.net.NetSpec.*;
 import static jcrosvm.virtio.VirtioFeatures.RINGS;
 import static jcrosvm.virtio.VirtioFeatures.VIRTIO_F_EVENT_IDX;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -13,10 +14,14 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
+import jcrosvm.base.OsException;
+import jcrosvm.config.ConfigException;
+import jcrosvm.config.JsonReader;
 import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
 import jcrosvm.testkit.MockQueue.Buffer;
 import jcrosvm.testkit.MockQueue.Completion;
+import jcrosvm.virtio.ControlVerb;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -494,6 +499,26 @@ class NetDeviceTest {
             device.plug(true);
             assertThat(driver.config()[CONFIG_STATUS]).as("cut for ever").isZero();
             assertThat(driver.failed()).isFalse();
+        }
+    }
+
+    @Test
+    void linkIsACommand() throws Exception {
+        ControlVerb verb = new NetModule().verbs().getFirst();
+        assertThat(verb.name()).isEqualTo("NetCommand");
+        NetDevice device = device(new Wire(0));
+        try (MockDriver driver = new MockDriver(device, RINGS)) {
+            assertThat(verb.action()
+                            .perform(JsonReader.parse("{\"Link\":{\"index\":0,\"up\":false}}"), List.of(device))
+                            .toCompletableFuture()
+                            .join())
+                    .isEqualTo("\"Ok\"");
+            assertThat(driver.config()[CONFIG_STATUS]).isZero();
+            assertThatThrownBy(() -> verb.action()
+                            .perform(JsonReader.parse("{\"Link\":{\"index\":1,\"up\":false}}"), List.of(device)))
+                    .isInstanceOf(OsException.class);
+            assertThatThrownBy(() -> verb.action().perform(JsonReader.parse("{\"Link\":{}}"), List.of(device)))
+                    .isInstanceOf(ConfigException.class);
         }
     }
 

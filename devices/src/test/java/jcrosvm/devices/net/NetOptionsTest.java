@@ -1,0 +1,104 @@
+package jcrosvm.devices.net;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Path;
+import java.util.List;
+import jcrosvm.base.VmmException;
+import jcrosvm.config.ArgumentReader;
+import jcrosvm.config.Arguments;
+import jcrosvm.config.Syntax;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class NetOptionsTest {
+    private static final Syntax SYNTAX = new Syntax("test", "", List.of(NetOptions.GROUP), List.of());
+
+    private static Arguments arguments(String line) {
+        return ArgumentReader.read(SYNTAX, List.of(line.split(" ")));
+    }
+
+    private static List<NetConfig> read(String line) {
+        List<NetConfig> all = NetOptions.read(arguments(line));
+        all.forEach(NetConfig::validate);
+        return all;
+    }
+
+    @Test
+    void readsAllKeys() {
+        NetConfig config =
+                read("--net tap-name=t,mac=02:00:00:00:00:0a,vq-pairs=3,packed-queue,pci-address=0:5.0,mtu=9000")
+                        .getFirst();
+        assertThat(config.source()).isEqualTo(new TapSource.Named("t"));
+        assertThat(MacAddress.parse(config.mac()).toString()).isEqualTo("02:00:00:00:00:0a");
+        assertThat(config.vqPairs()).isEqualTo(3);
+        assertThat(config.packedQueue()).isTrue();
+        assertThat(config.pciAddress()).isEqualTo("0:5.0");
+        assertThat(new NetModule().pciAddress(config)).isEqualTo("0:5.0");
+        assertThat(config.mtu()).isEqualTo(9000);
+        assertThat(config.mrgRxbuf()).isNull();
+        assertThat(read("--net tap-fd=7,mrg-rxbuf=false").getFirst().mrgRxbuf()).isFalse();
+        assertThat(read("--net tap-fd=7,mrg-rxbuf").getFirst().mrgRxbuf()).isTrue();
+        assertThat(read("--net tap-fd=7").getFirst().source()).isEqualTo(new TapSource.Inherited(7));
+        assertThat(read("--net host-ip=10.1.2.3,netmask=255.255.254.0,mac=02:00:00:00:00:01")
+                        .getFirst()
+                        .source())
+                .isEqualTo(new TapSource.Made(0x0a010203, 0xfffffe00));
+        assertThat(read("--net tap-name=a --net tap-name=b")).hasSize(2);
+    }
+
+    @Test
+    void vhostNetWithAndWithoutDevice() {
+        assertThat(read("--net tap-fd=7").getFirst().vhostNet()).isNull();
+        assertThat(read("--net tap-fd=7,vhost-net").getFirst().vhostNet()).isEqualTo(VhostNetConfig.defaults());
+        assertThat(read("--net vhost-net,tap-fd=7").getFirst().vhostNet()).isEqualTo(VhostNetConfig.defaults());
+        assertThat(read("--net tap-fd=7,vhost-net=[device=/dev/v]").getFirst().vhostNet())
+                .isEqualTo(new VhostNetConfig(Path.of("/dev/v")));
+    }
+
+    @Test
+    void olderOptions() {
+        List<NetConfig> all = read("--tap-name a --tap-fd 5 --tap-fd 6 --host-ip 10.0.0.1 --netmask 255.0.0.0"
+                + " --mac 02:00:00:00:00:01 --net-vq-pairs 2 --vhost-net");
+        assertThat(all)
+                .extracting(NetConfig::source)
+                .containsExactly(
+                        new TapSource.Made(0x0a000001, 0xff000000),
+                        new TapSource.Inherited(5),
+                        new TapSource.Inherited(6),
+                        new TapSource.Named("a"));
+        assertThat(all).allMatch(config -> config.vqPairs() == 2 && config.vhostNet() != null);
+        assertThat(arguments("--tap-name a --vhost-net").deprecated()).hasSize(2);
+        assertThat(read("--tap-fd 5 --vhost-net-device /v").getFirst().vhostNet())
+                .isEqualTo(new VhostNetConfig(Path.of("/v")));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            --net mtu=1500                        | net: one of tap-name, tap-fd
+            --net tap-name=a,tap-fd=3             | net: tap-name and tap-fd exclude each other
+            --net host-ip=1.2.3.4,mac=2:0:0:0:0:1 | net: host-ip needs netmask and mac too
+            --net tap-fd=3,netmask=255.0.0.0      | net: netmask needs host-ip
+            --net host-ip=1.2.3,netmask=255.0.0.0,mac=2:0:0:0:0:1 | net: host-ip '1.2.3' is no IPv4 address
+            --net host-ip=1.2.3.256,netmask=255.0.0.0,mac=2:0:0:0:0:1 | net: host-ip '1.2.3.256' is no IPv4
+            --net host-ip=1.2.3.4,netmask=255.0.1.0,mac=2:0:0:0:0:1 | net: netmask 255.0.1.0 is none
+            --net tap-name=abcdefghijklmnop       | is no interface name
+            --net tap-name=a/b                    | is no interface name
+            --net tap-fd=3,mac=02:00:00:00:00     | mac '02:00:00:00:00': expected six bytes
+            --net tap-fd=3,mac=01:00:00:00:00:00  | is no address of one station
+            --net tap-fd=3,mac=0:0:0:0:0:0        | is no address of one station
+            --net tap-fd=3,mtu=67                 | net: mtu 67 is not within 68 to 65535
+            --net tap-fd=3,mtu=65536              | net: mtu 65536 is not within
+            --net tap-fd=3,vq-pairs=0             | vq-pairs
+            --net tap-fd=3,packed-queue,mrg-rxbuf | net: packed-queue and mrg-rxbuf exclude each other
+            --net tap-fd=3,packed-queue,vhost-net | net: packed-queue and vhost-net exclude each other
+            --net tap-fd=3,mrg-rxbu               | unknown key 'mrg-rxbu' (did you mean 'mrg-rxbuf'?)
+            --host-ip 1.2.3.4                     | --host-ip, --netmask and --mac must be given together
+            --tap-fd 3 --net-vq-pairs 0           | --net-vq-pairs 0
+            """)
+    void saysWhatCannotBe(String line, String message) {
+        assertThatThrownBy(() -> read(line)).isInstanceOf(VmmException.class).hasMessageContaining(message);
+    }
+}
