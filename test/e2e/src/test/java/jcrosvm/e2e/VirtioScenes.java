@@ -1,0 +1,95 @@
+package jcrosvm.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import java.util.function.UnaryOperator;
+import jcrosvm.config.KeyValueParser;
+import jcrosvm.config.RecordBinder;
+import jcrosvm.devices.block.BlockConfig;
+import jcrosvm.guest.DebianKernel;
+import jcrosvm.guest.Guests;
+import jcrosvm.virtio.DeviceConfig;
+import jcrosvm.vmm.config.VmConfigBuilder;
+
+/** What the tests of virtio devices share: guests with Linux's drivers and programs, and disk images. */
+final class VirtioScenes {
+    /** In the guest: {@code in PROGRAM ARGUMENTS...} runs a program of Debian. */
+    static final String PROGRAMS = """
+            mkdir -p /srv/proc /srv/dev /srv/sys /srv/tmp /srv/mnt /srv/run
+            mount -t proc proc /srv/proc
+            mount --bind /dev /srv/dev
+            mount --bind /sys /srv/sys
+            mount -t tmpfs tmp /srv/tmp
+            in() { PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot /srv "$@"; }
+            """;
+
+    private static final Guests GUESTS = Guests.ofUser(line -> {});
+
+    private VirtioScenes() {}
+
+    static Path programs() {
+        return GUESTS.programs("virtio", "bookworm", "amd64", List.of("fio", "e2fsprogs", "xfsprogs", "btrfs-progs"));
+    }
+
+    /** A guest whose script has the programs. */
+    static GuestSession withPrograms(
+            Path directory, String script, List<String> modules, UnaryOperator<VmConfigBuilder> machine) {
+        return new GuestSession(
+                directory,
+                DebianKernel.CLOUD_6_12,
+                PROGRAMS + script,
+                image -> image.modules(modules.toArray(String[]::new)).tree("/srv", programs()),
+                machine);
+    }
+
+    /** A guest with busybox alone, which starts faster. */
+    static GuestSession plain(
+            Path directory, String script, List<String> modules, UnaryOperator<VmConfigBuilder> machine) {
+        return new GuestSession(
+                directory,
+                DebianKernel.CLOUD_6_12,
+                script,
+                image -> image.modules(modules.toArray(String[]::new)),
+                machine);
+    }
+
+    static <T extends DeviceConfig> T device(Class<T> type, String options) {
+        return RecordBinder.bind(KeyValueParser.parse(options), type);
+    }
+
+    static BlockConfig block(String options) {
+        return device(BlockConfig.class, options);
+    }
+
+    /** Bytes that do not repeat. */
+    static byte[] noise(long seed, int length) {
+        byte[] bytes = new byte[length];
+        new Random(seed).nextBytes(bytes);
+        return bytes;
+    }
+
+    static String sha256(byte[] content) throws Exception {
+        return HexFormat.of().formatHex(java.security.MessageDigest.getInstance("SHA-256").digest(content));
+    }
+
+    /** Runs qemu-img; what it prints. Skips the test where there is none. */
+    static String qemuImg(String... arguments) throws IOException, InterruptedException {
+        assumeTrue(
+                Files.isExecutable(Path.of("/usr/bin/qemu-img")), "qemu-img is not installed: it comes with qemu-utils");
+        List<String> command = new java.util.ArrayList<>(List.of("qemu-img"));
+        command.addAll(List.of(arguments));
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        String output = new String(process.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
+        assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+        assertThat(process.exitValue()).as(output).isZero();
+        return output;
+    }
+}
