@@ -134,7 +134,8 @@ final class Machine implements AutoCloseable {
             consoles.connect(interrupts.line(COM1_COM3_IRQ), interrupts.line(COM2_COM4_IRQ));
             serial.attach(ports);
             PciBus pci = pci(layout, ports, mmio);
-            virtio = new VirtioTransports(devices, pci, vm, memory, interrupts);
+            virtio = new VirtioTransports(
+                    devices, pci, vm, memory, interrupts, config.platform().virtioIntx());
             attached = virtio;
             if (config.platform().pvpanic()) {
                 pci.add(new PvPanic(power), null);

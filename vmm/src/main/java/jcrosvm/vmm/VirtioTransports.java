@@ -21,17 +21,17 @@ final class VirtioTransports implements Suspendable, AutoCloseable {
     private final List<VirtioPciTransport> transports = new ArrayList<>();
 
     /** Puts the devices on the bus: those with an address of their own first, the others in order behind them. */
-    VirtioTransports(Devices devices, PciBus pci, Vm vm, GuestMemory memory, Interrupts interrupts) {
+    VirtioTransports(Devices devices, PciBus pci, Vm vm, GuestMemory memory, Interrupts interrupts, boolean intx) {
         TransportHost host = host(vm, memory, interrupts);
         try {
             for (Devices.Placed placed : devices.all()) {
                 if (!placed.pciAddress().isEmpty()) {
-                    add(placed, pci, PciAddress.parse(placed.pciAddress()), host);
+                    add(placed, pci, PciAddress.parse(placed.pciAddress()), host, intx);
                 }
             }
             for (Devices.Placed placed : devices.all()) {
                 if (placed.pciAddress().isEmpty()) {
-                    add(placed, pci, null, host);
+                    add(placed, pci, null, host, intx);
                 }
             }
         } catch (RuntimeException | Error e) {
@@ -40,8 +40,9 @@ final class VirtioTransports implements Suspendable, AutoCloseable {
         }
     }
 
-    private void add(Devices.Placed placed, PciBus pci, @Nullable PciAddress address, TransportHost host) {
-        VirtioPciTransport transport = new VirtioPciTransport(placed.name(), placed.device(), host);
+    private void add(
+            Devices.Placed placed, PciBus pci, @Nullable PciAddress address, TransportHost host, boolean intx) {
+        VirtioPciTransport transport = new VirtioPciTransport(placed.name(), placed.device(), host, intx);
         transports.add(transport);
         pci.add(transport, address);
     }

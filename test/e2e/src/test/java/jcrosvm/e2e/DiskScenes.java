@@ -49,7 +49,13 @@ abstract class DiskScenes {
     }
 
     @ParameterizedTest
-    @CsvSource({"raw, ''", "raw, ',packed-queue'", "raw, ',multiple-workers'", "raw, ',async-executor=uring'", "qcow2, ''"})
+    @CsvSource({
+        "raw, ''",
+        "raw, ',packed-queue'",
+        "raw, ',multiple-workers'",
+        "raw, ',async-executor=uring'",
+        "qcow2, ''"
+    })
     void fioFindsWhatItWrote(String format, String options) throws Exception {
         Path disk = image(format, 96 * MIB);
         String script = """

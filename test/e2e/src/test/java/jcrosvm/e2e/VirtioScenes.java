@@ -77,13 +77,15 @@ final class VirtioScenes {
     }
 
     static String sha256(byte[] content) throws Exception {
-        return HexFormat.of().formatHex(java.security.MessageDigest.getInstance("SHA-256").digest(content));
+        return HexFormat.of()
+                .formatHex(java.security.MessageDigest.getInstance("SHA-256").digest(content));
     }
 
     /** Runs qemu-img; what it prints. Skips the test where there is none. */
     static String qemuImg(String... arguments) throws IOException, InterruptedException {
         assumeTrue(
-                Files.isExecutable(Path.of("/usr/bin/qemu-img")), "qemu-img is not installed: it comes with qemu-utils");
+                Files.isExecutable(Path.of("/usr/bin/qemu-img")),
+                "qemu-img is not installed: it comes with qemu-utils");
         List<String> command = new java.util.ArrayList<>(List.of("qemu-img"));
         command.addAll(List.of(arguments));
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();

@@ -35,6 +35,7 @@ public final class VirtioPciTransport implements PciFunction, AutoCloseable {
     private static final int KICK_SIZE = 2;
 
     private final String name;
+    private final boolean intx;
     private final TransportHost host;
     private final DeviceSession session;
     private final PciInterrupt interrupt;
@@ -45,8 +46,12 @@ public final class VirtioPciTransport implements PciFunction, AutoCloseable {
     private final int window; // offset of the capability that leads to the BAR through configuration space
     private long kicksAt = -1;
 
-    /** @param name for messages: {@code block0} */
-    public VirtioPciTransport(String name, VirtioDevice device, TransportHost host) {
+    /**
+     * @param name for messages: {@code block0}
+     * @param intx whether it has an interrupt pin, for drivers that do not use MSI-X
+     */
+    public VirtioPciTransport(String name, VirtioDevice device, TransportHost host, boolean intx) {
+        this.intx = intx;
         this.name = name;
         this.host = host;
         DeviceTraits traits = device.traits();
@@ -144,7 +149,7 @@ public final class VirtioPciTransport implements PciFunction, AutoCloseable {
 
     @Override
     public boolean usesIntx() {
-        return true;
+        return intx;
     }
 
     @Override

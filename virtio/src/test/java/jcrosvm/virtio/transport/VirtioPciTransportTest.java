@@ -22,7 +22,7 @@ class VirtioPciTransportTest {
 
     private final FakeHost host = new FakeHost();
     private final FakeDevice device = new FakeDevice();
-    private final VirtioPciTransport function = new VirtioPciTransport("fake0", device, host);
+    private final VirtioPciTransport function = new VirtioPciTransport("fake0", device, host, true);
     private final BusDevice bar = function.bars().getFirst().device();
     private final List<Boolean> pin = new ArrayList<>();
 

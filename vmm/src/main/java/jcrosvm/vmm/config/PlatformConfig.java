@@ -8,9 +8,11 @@ package jcrosvm.vmm.config;
  * @param pvpanic PCI device through which a guest reports its panic
  * @param pciPortAccess whether Linux's probe of PCI configuration ports 0xCF8 and 0xCFC succeeds
  * @param virtio how the virtio devices are reached
+ * @param virtioIntx whether virtio devices on the PCI bus have interrupt pins beside MSI-X
  */
-public record PlatformConfig(boolean i8042, boolean rtc, boolean pvpanic, boolean pciPortAccess, VirtioBus virtio) {
+public record PlatformConfig(
+        boolean i8042, boolean rtc, boolean pvpanic, boolean pciPortAccess, VirtioBus virtio, boolean virtioIntx) {
     public static PlatformConfig defaults() {
-        return new PlatformConfig(true, true, true, true, VirtioBus.PCI);
+        return new PlatformConfig(true, true, true, true, VirtioBus.PCI, true);
     }
 }

@@ -27,11 +27,22 @@ public final class PlatformOptions {
             VirtioBus.class,
             "pci|mmio",
             "Where the guest finds virtio devices: on the PCI bus (default), or at addresses of their own, as ACPI says.");
+    private static final Option<Boolean> DISABLE_VIRTIO_INTX =
+            Option.flag("disable-virtio-intx", "Give virtio devices no interrupt pins: their drivers must use MSI-X.");
     private static final Option<Boolean> NO_USB =
             Option.flag("no-usb", "Without USB controller, which this machine does not have yet.");
 
     public static final Option.Group GROUP = new Option.Group(
-            "Platform", List.of(NO_I8042, NO_RTC, PCI, PCI_START, BREAK_LINUX_PCI_CONFIG_IO, VIRTIO_BUS, NO_USB));
+            "Platform",
+            List.of(
+                    NO_I8042,
+                    NO_RTC,
+                    PCI,
+                    PCI_START,
+                    BREAK_LINUX_PCI_CONFIG_IO,
+                    VIRTIO_BUS,
+                    DISABLE_VIRTIO_INTX,
+                    NO_USB));
 
     private PlatformOptions() {}
 
@@ -42,7 +53,8 @@ public final class PlatformOptions {
                 !arguments.has(NO_RTC),
                 PlatformConfig.defaults().pvpanic(),
                 !arguments.has(BREAK_LINUX_PCI_CONFIG_IO),
-                bus == null ? VirtioBus.PCI : bus);
+                bus == null ? VirtioBus.PCI : bus,
+                !arguments.has(DISABLE_VIRTIO_INTX));
     }
 
     static PciConfig readPci(Arguments arguments) {
