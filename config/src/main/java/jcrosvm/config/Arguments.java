@@ -87,14 +87,42 @@ public final class Arguments {
         List<T> values = new ArrayList<>();
         for (Given given : options) {
             if (given.is(option) && !isNull(given.value)) {
-                try {
-                    values.add(option.read(given.value));
-                } catch (ConfigException e) {
-                    throw new UsageException(given.source + ": " + e.getMessage(), e);
-                }
+                values.add(read(given, option));
             }
         }
         return values;
+    }
+
+    /**
+     * One of several options of one type.
+     *
+     * @param option which one it was
+     */
+    public record Choice<T>(Option<T> option, T value) {}
+
+    /**
+     * All values of several options, in the order in which they were given.
+     *
+     * @throws UsageException when a value does not fit
+     */
+    public <T> List<Choice<T>> inOrder(List<Option<T>> among) {
+        List<Choice<T>> choices = new ArrayList<>();
+        for (Given given : options) {
+            for (Option<T> option : among) {
+                if (given.is(option) && !isNull(given.value)) {
+                    choices.add(new Choice<>(option, read(given, option)));
+                }
+            }
+        }
+        return choices;
+    }
+
+    private static <T> T read(Given given, Option<T> option) {
+        try {
+            return option.read(given.value);
+        } catch (ConfigException e) {
+            throw new UsageException(given.source + ": " + e.getMessage(), e);
+        }
     }
 
     private static boolean isNull(Value value) {

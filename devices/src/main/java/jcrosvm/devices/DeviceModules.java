@@ -1,6 +1,7 @@
 package jcrosvm.devices;
 
 import java.util.List;
+import jcrosvm.devices.block.BlockModule;
 import jcrosvm.devices.net.NetModule;
 import jcrosvm.devices.rng.RngModule;
 import jcrosvm.virtio.DeviceConfig;
@@ -9,7 +10,7 @@ import jcrosvm.virtio.DeviceModule;
 /** The registry: the one place that a new kind of device is added to. */
 public final class DeviceModules {
     /** In the order in which they appear on the bus. */
-    public static final List<DeviceModule<?>> ALL = List.of(new NetModule(), new RngModule());
+    public static final List<DeviceModule<?>> ALL = List.of(new BlockModule(), new NetModule(), new RngModule());
 
     private DeviceModules() {}
 

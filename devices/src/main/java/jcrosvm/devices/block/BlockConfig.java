@@ -1,0 +1,132 @@
+package jcrosvm.devices.block;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import jcrosvm.base.VmmException;
+import jcrosvm.config.Alias;
+import jcrosvm.config.Required;
+import jcrosvm.virtio.DeviceConfig;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One disk, as {@code --block} describes it.
+ *
+ * @param path of the image
+ * @param ro the guest can only read
+ * @param root the guest's kernel gets it as {@code root=}
+ * @param sparse the guest may discard, which gives space back
+ * @param direct goes around the host's page cache
+ * @param lock takes a lock on every file of the image
+ * @param blockSize logical block size in bytes
+ * @param id what the guest sees as its serial number, at most 20 bytes
+ * @param multipleWorkers a thread for every queue, not one for all
+ * @param asyncExecutor how requests are carried out, or null for the VM's
+ * @param packedQueue offers packed rings
+ * @param bootindex place in the firmware's boot order
+ * @param pciAddress where on the bus
+ * @param dontcache drops pages from the host's cache as soon as they have been read or written
+ * @param throttle limits, or null for none
+ */
+public record BlockConfig(
+        @Required Path path,
+        boolean ro,
+        boolean root,
+        boolean sparse,
+        @Alias("o_direct") boolean direct,
+        boolean lock,
+        @Alias("block_size") int blockSize,
+        @Nullable String id,
+        boolean multipleWorkers,
+        @Nullable AsyncExecutor asyncExecutor,
+        boolean packedQueue,
+        @Nullable Integer bootindex,
+        @Nullable String pciAddress,
+        boolean dontcache,
+        @Nullable ThrottleConfig throttle)
+        implements DeviceConfig {
+    /** Bytes of a serial number (virtio 1.3, 5.2.6). */
+    static final int ID_LENGTH = 20;
+
+    private static final int MAX_BLOCK_SIZE = 4096;
+
+    /** What holds for keys that are not written. */
+    public static BlockConfig defaults() {
+        return of(Path.of(""));
+    }
+
+    /** A writable disk with nothing special about it. */
+    public static BlockConfig of(Path path) {
+        return new BlockConfig(
+                path, false, false, true, false, true, 512, null, false, null, false, null, null, false, null);
+    }
+
+    BlockConfig with(boolean readOnly, boolean asRoot) {
+        return new BlockConfig(
+                path,
+                readOnly,
+                asRoot,
+                sparse,
+                direct,
+                lock,
+                blockSize,
+                id,
+                multipleWorkers,
+                asyncExecutor,
+                packedQueue,
+                bootindex,
+                pciAddress,
+                dontcache,
+                throttle);
+    }
+
+    BlockConfig with(AsyncExecutor executor) {
+        return new BlockConfig(
+                path,
+                ro,
+                root,
+                sparse,
+                direct,
+                lock,
+                blockSize,
+                id,
+                multipleWorkers,
+                executor,
+                packedQueue,
+                bootindex,
+                pciAddress,
+                dontcache,
+                throttle);
+    }
+
+    @Override
+    public void validate() {
+        if (path.toString().isEmpty()) {
+            throw error("a path is needed");
+        }
+        // Linux takes no more than a page.
+        if (blockSize < 512 || blockSize > MAX_BLOCK_SIZE || Integer.bitCount(blockSize) != 1) {
+            throw error("block-size must be a power of two from 512 to " + MAX_BLOCK_SIZE + ", not " + blockSize);
+        }
+        if (id != null && id.getBytes(StandardCharsets.UTF_8).length > ID_LENGTH) {
+            throw error("id '" + id + "' is longer than " + ID_LENGTH + " bytes");
+        }
+        if (bootindex != null) {
+            throw error(
+                    "bootindex is not supported yet, since it needs fw_cfg: name the disk's device with root instead");
+        }
+        if (direct && dontcache) {
+            throw error("direct and dontcache exclude each other: direct does not use the cache");
+        }
+        if (throttle != null) {
+            try {
+                throttle.validate();
+            } catch (VmmException e) {
+                throw new VmmException("block " + path + ": " + e.getMessage(), e);
+            }
+        }
+    }
+
+    private VmmException error(String problem) {
+        return new VmmException("block " + path + ": " + problem);
+    }
+}

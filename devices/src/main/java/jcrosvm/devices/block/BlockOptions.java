@@ -1,0 +1,63 @@
+package jcrosvm.devices.block;
+
+import java.util.List;
+import jcrosvm.config.Arguments;
+import jcrosvm.config.Option;
+
+/** The options of {@code run} for disks. */
+final class BlockOptions {
+    private static final Option<BlockConfig> BLOCK = Option.structured(
+                    "block",
+                    BlockConfig.class,
+                    "PATH[,KEY=VALUE,...]",
+                    "Disk image. ro: read-only; root: the kernel's root= is this disk; sparse=BOOL: let the guest"
+                            + " discard (default true); direct: go around the host's page cache; lock=BOOL: lock the"
+                            + " files (default true); block-size=N (default 512); id=TEXT: serial number, up to 20"
+                            + " bytes; multiple-workers: a thread for each queue; async-executor=epoll|uring;"
+                            + " packed-queue; pci-address=ADDRESS; dontcache: do not keep pages in the host's cache;"
+                            + " throttle=[bps=N,iops=N,read-bps=N,write-bps=N,read-iops=N,write-iops=N,burst=MS]:"
+                            + " limits per second, of which unused ones can be saved up for burst milliseconds"
+                            + " (default 100).")
+            .withLetter('b')
+            .repeatable();
+    private static final Option<BlockConfig> DISK =
+            old("disk", "Read-only disk image.", "--block PATH,ro").withLetter('d');
+    private static final Option<BlockConfig> RWDISK = old("rwdisk", "Writable disk image.", "--block PATH");
+    private static final Option<BlockConfig> ROOT = old(
+                    "root", "Read-only disk image with the root file system.", "--block PATH,root,ro")
+            .withLetter('r');
+    private static final Option<BlockConfig> RWROOT =
+            old("rwroot", "Writable disk image with the root file system.", "--block PATH,root");
+    private static final Option<AsyncExecutor> ASYNC_EXECUTOR = Option.structured(
+            "async-executor",
+            AsyncExecutor.class,
+            "epoll|uring",
+            "How disks without async-executor of their own carry requests out (default epoll).");
+
+    static final Option.Group GROUP =
+            new Option.Group("Disks", List.of(BLOCK, DISK, RWDISK, ROOT, RWROOT, ASYNC_EXECUTOR));
+
+    private BlockOptions() {}
+
+    private static Option<BlockConfig> old(String name, String help, String replacement) {
+        return Option.structured(name, BlockConfig.class, "PATH[,KEY=VALUE,...]", help)
+                .repeatable()
+                .deprecated(replacement);
+    }
+
+    /** All disks in the order of the command line, which is the order of their letters. */
+    static List<BlockConfig> read(Arguments arguments) {
+        AsyncExecutor executor = arguments.value(ASYNC_EXECUTOR);
+        return arguments.inOrder(List.of(BLOCK, DISK, RWDISK, ROOT, RWROOT)).stream()
+                .map(choice -> read(choice.option(), choice.value()))
+                .map(config -> config.asyncExecutor() == null && executor != null ? config.with(executor) : config)
+                .toList();
+    }
+
+    private static BlockConfig read(Option<BlockConfig> option, BlockConfig config) {
+        if (option == BLOCK) {
+            return config;
+        }
+        return config.with(option == DISK || option == ROOT, option == ROOT || option == RWROOT);
+    }
+}

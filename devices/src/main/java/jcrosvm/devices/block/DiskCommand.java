@@ -1,0 +1,59 @@
+package jcrosvm.devices.block;
+
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import jcrosvm.base.Errno;
+import jcrosvm.base.OsException;
+import jcrosvm.config.Alias;
+import jcrosvm.config.RecordBinder;
+import jcrosvm.config.Required;
+import jcrosvm.config.Value;
+import jcrosvm.virtio.ControlVerb;
+import jcrosvm.virtio.VirtioDevice;
+
+/**
+ * The request {@code DiskCommand} of the control socket.
+ *
+ * @param diskIndex which disk, in the order of the options
+ */
+public record DiskCommand(
+        @Required @Alias("disk_index") long diskIndex,
+        @Required Action command) {
+    static final ControlVerb VERB = new ControlVerb("DiskCommand", DiskCommand::perform);
+
+    private static final System.Logger LOG = System.getLogger(DiskCommand.class.getName());
+
+    /** What to do with it. */
+    public sealed interface Action permits Resize {}
+
+    /**
+     * Another size.
+     *
+     * @param newSize bytes
+     */
+    @Alias("Resize")
+    public record Resize(@Required @Alias("new_size") long newSize) implements Action {}
+
+    private static CompletionStage<String> perform(Value body, List<? extends VirtioDevice> devices) {
+        DiskCommand request = RecordBinder.bind(body, DiskCommand.class);
+        if (request.diskIndex >= devices.size()
+                || !(devices.get((int) request.diskIndex) instanceof BlockDevice disk)) {
+            throw new OsException("there is no disk " + request.diskIndex, Errno.ENODEV);
+        }
+        switch (request.command) {
+            case Resize(long newSize) -> resize(disk, newSize);
+        }
+        return CompletableFuture.completedFuture("\"Ok\"");
+    }
+
+    // Clients know two reasons: a disk that cannot be written, and everything else.
+    private static void resize(BlockDevice disk, long newSize) {
+        try {
+            disk.resize(newSize);
+        } catch (OsException e) {
+            LOG.log(System.Logger.Level.WARNING, e.getMessage());
+            throw e.errno() == Errno.EROFS ? e : new OsException("cannot resize the disk", Errno.EIO);
+        }
+    }
+}
