@@ -20,13 +20,13 @@ final class Commands {
             new Entry("resume", "Let a suspended VM run"),
             new Entry("powerbtn", "Press a VM's power button"),
             new Entry("sleepbtn", "Press a VM's sleep button"),
+            new Entry("balloon", "Set the size of a VM's balloon"),
+            new Entry("balloon_stats", "Print a guest's memory statistics"),
             new Entry("version", "Print the version"),
             new Entry("help", "Print this, or the help of a command"));
 
     /** crosvm's other commands. */
     private static final List<String> REFUSED = List.of(
-            "balloon",
-            "balloon_stats",
             "balloon_ws",
             "battery",
             "create_composite",
@@ -66,6 +66,8 @@ final class Commands {
             case "resume" -> new ResumeCommand();
             case "powerbtn" -> new PowerButtonCommand();
             case "sleepbtn" -> new SleepButtonCommand();
+            case "balloon" -> new BalloonCommand();
+            case "balloon_stats" -> new BalloonStatsCommand();
             case "version" -> new VersionCommand();
             case "help" -> new HelpCommand();
             default -> throw unknown(name);

@@ -41,7 +41,7 @@ public final class ControlClient implements AutoCloseable {
      * @param timeoutMillis how long to wait, -1 for ever
      * @throws VmmException when the VM does not answer in time or goes away without an answer
      */
-    public Reply send(Request.Command request, int timeoutMillis) {
+    public Reply send(Request request, int timeoutMillis) {
         try {
             socket.send(RequestCodec.encode(request));
             if (Poller.await(socket.fd(), Poller.READABLE, timeoutMillis) == 0) {

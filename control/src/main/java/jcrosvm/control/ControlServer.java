@@ -3,10 +3,15 @@ package jcrosvm.control;
 import static java.lang.System.Logger.Level.DEBUG;
 import static java.lang.System.Logger.Level.ERROR;
 import static java.lang.System.Logger.Level.WARNING;
+import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.AtomicInteger;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
@@ -14,12 +19,15 @@ import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.Poller;
 import jcrosvm.base.io.UnixSocket;
+import jcrosvm.config.ConfigException;
+import jcrosvm.config.Value;
 import jcrosvm.vmm.VmControl;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The listening end of a control socket. Requests are carried out one at a time on the server's own thread; a client can
- * neither end it nor, by not reading its replies, hold it up.
+ * neither end it nor, by not reading its replies, hold it up. A reply that comes later holds up only what the same client
+ * is told after it: replies have the order of their requests.
  */
 public final class ControlServer implements AutoCloseable {
     /** Longest request in bytes. */
@@ -29,6 +37,9 @@ public final class ControlServer implements AutoCloseable {
     // Descriptors of clients come from what the whole VM needs: none left is no reason to stop serving the others.
     private static final int ACCEPT_PAUSE_MILLIS = 100;
 
+    /** Requests of one client without a reply; its next ones are not read before. */
+    private static final int MAX_OUTSTANDING = 16;
+
     private static final System.Logger LOG = System.getLogger("control");
 
     /** Bad requests of one client that are worth a line; a client must not be able to fill the log. */
@@ -37,22 +48,27 @@ public final class ControlServer implements AutoCloseable {
     /** One connection. */
     private static final class Client {
         final UnixSocket socket;
-        int complaints;
+        /** To requests in order; those in front are missing yet. */
+        final ArrayDeque<CompletableFuture<Reply>> replies = new ArrayDeque<>();
+
+        boolean paused;
+        final AtomicInteger complaints = new AtomicInteger();
 
         Client(UnixSocket socket) {
             this.socket = socket;
         }
 
         void complain(String message) {
-            LOG.log(complaints < MAX_COMPLAINTS ? WARNING : DEBUG, "control socket: " + message);
-            complaints++;
+            int earlier = complaints.getAndIncrement();
+            LOG.log(earlier < MAX_COMPLAINTS ? WARNING : DEBUG, "control socket: " + message);
         }
     }
 
     private final Path path;
     private final UnixSocket listener;
     private final Poller poller = new Poller();
-    private final EventFd quit = new EventFd();
+    private final EventFd wake = new EventFd(); // closed under the lock of ready
+    private final ArrayDeque<Client> ready = new ArrayDeque<>(); // clients with a late reply; guarded by itself
     private final List<Client> clients = new ArrayList<>();
     private @Nullable Thread thread;
     private volatile boolean stopping;
@@ -84,7 +100,10 @@ public final class ControlServer implements AutoCloseable {
     public void serve(VmControl vm) {
         listener.fd().nonBlocking(true);
         poller.add(listener.fd(), Poller.READABLE, events -> accept(vm));
-        poller.add(quit.fd(), Poller.READABLE, events -> quit.drain());
+        poller.add(wake.fd(), Poller.READABLE, events -> {
+            wake.drain();
+            sendLate();
+        });
         thread = Thread.ofPlatform().name("control").daemon().start(this::loop);
     }
 
@@ -102,7 +121,7 @@ public final class ControlServer implements AutoCloseable {
             if (e.errno() == Errno.EMFILE || e.errno() == Errno.ENFILE) {
                 LOG.log(WARNING, "control socket: no descriptor left for a client");
                 // The listener stays readable: without a pause this would be a busy loop.
-                Poller.await(quit.fd(), Poller.READABLE, ACCEPT_PAUSE_MILLIS);
+                Poller.await(wake.fd(), Poller.READABLE, ACCEPT_PAUSE_MILLIS);
             }
             // Anything else is a client that left before it was taken.
             return;
@@ -115,11 +134,17 @@ public final class ControlServer implements AutoCloseable {
         socket.fd().nonBlocking(true);
         Client client = new Client(socket);
         clients.add(client);
-        poller.add(socket.fd(), Poller.READABLE, events -> answer(client, vm));
+        poller.add(socket.fd(), Poller.READABLE, events -> answer(client, vm, events));
     }
 
-    private void answer(Client client, VmControl vm) {
+    private void answer(Client client, VmControl vm, int events) {
         if (!client.socket.fd().isOpen()) {
+            return;
+        }
+        if (client.paused) {
+            if ((events & Poller.HANGUP) != 0) {
+                drop(client); // nobody is there to read what is missing
+            }
             return;
         }
         try {
@@ -138,41 +163,112 @@ public final class ControlServer implements AutoCloseable {
                     : RequestCodec.decode(message.data());
             if (request == Request.Command.EXIT) {
                 // The client learns of it first: afterwards this process may be gone.
-                client.socket.send(new Reply.Ok().encode());
+                client.replies.forEach(reply -> reply.complete(new Reply.Err(Errno.ECANCELED)));
+                client.replies.add(CompletableFuture.completedFuture(new Reply.Ok()));
+                send(client);
                 vm.stop();
-            } else {
-                client.socket.send(carryOut(client, request, vm).encode());
+                return;
+            }
+            CompletableFuture<Reply> reply = carryOut(client, request, vm);
+            client.replies.add(reply);
+            send(client);
+            if (!reply.isDone()) {
+                reply.thenRun(() -> wake(client));
             }
         } catch (OsException e) {
             drop(client);
         }
     }
 
-    private static Reply carryOut(Client client, Request request, VmControl vm) {
+    /** From any thread. */
+    private void wake(Client client) {
+        synchronized (ready) {
+            if (wake.fd().isOpen()) {
+                ready.add(client);
+                wake.signal();
+            }
+        }
+    }
+
+    private void sendLate() {
+        while (true) {
+            Client client;
+            synchronized (ready) {
+                client = ready.poll();
+            }
+            if (client == null) {
+                return;
+            }
+            if (client.socket.fd().isOpen()) {
+                try {
+                    send(client);
+                } catch (OsException e) {
+                    drop(client);
+                }
+            }
+        }
+    }
+
+    /** Sends what is there, up to the first that is missing. */
+    private void send(Client client) {
+        while (!client.replies.isEmpty() && client.replies.getFirst().isDone()) {
+            client.socket.send(client.replies.removeFirst().join().encode());
+        }
+        boolean pause = client.replies.size() >= MAX_OUTSTANDING;
+        if (pause != client.paused) {
+            client.paused = pause;
+            poller.modify(client.socket.fd(), pause ? 0 : Poller.READABLE);
+        }
+    }
+
+    /** Never fails: errors are replies. */
+    private static CompletableFuture<Reply> carryOut(Client client, Request request, VmControl vm) {
         try {
             switch (request) {
                 case Request.Command command -> perform(command, vm);
+                case Request.Verb(String name, Value body) -> {
+                    CompletableFuture<Reply> reply = new CompletableFuture<>();
+                    vm.perform(name, body)
+                            .whenComplete((json, error) -> reply.complete(
+                                    error == null ? Reply.decode(json.getBytes(UTF_8)) : failure(client, error)));
+                    return reply;
+                }
                 case Request.Unsupported(String name) -> {
                     client.complain(name + " is not supported");
-                    return new Reply.Err(Errno.ENOTSUP);
+                    return CompletableFuture.completedFuture(new Reply.Err(Errno.ENOTSUP));
                 }
                 case Request.Malformed(String reason) -> {
                     client.complain("bad request: " + reason);
-                    return new Reply.Err(Errno.EINVAL);
+                    return CompletableFuture.completedFuture(new Reply.Err(Errno.EINVAL));
                 }
             }
-            return new Reply.Ok();
-        } catch (OsException e) {
-            client.complain(String.valueOf(e.getMessage()));
-            return new Reply.Err(e.errno());
-        } catch (VmmException e) {
-            client.complain(String.valueOf(e.getMessage()));
-            return new Reply.Err(Errno.EIO);
+            return CompletableFuture.completedFuture(new Reply.Ok());
         } catch (RuntimeException e) {
-            // A defect in one request must not take the others' way to the VM.
-            LOG.log(ERROR, "control socket: request failed", e);
-            return new Reply.Err(Errno.EIO);
+            return CompletableFuture.completedFuture(failure(client, e));
         }
+    }
+
+    private static Reply failure(Client client, Throwable error) {
+        Throwable cause = error instanceof CompletionException && error.getCause() != null ? error.getCause() : error;
+        return switch (cause) {
+            case OsException e -> {
+                client.complain(String.valueOf(e.getMessage()));
+                yield new Reply.Err(e.errno());
+            }
+            case ConfigException e -> {
+                client.complain("bad request: " + e.getMessage());
+                yield new Reply.Err(Errno.EINVAL);
+            }
+            case VmmException e -> {
+                client.complain(String.valueOf(e.getMessage()));
+                yield new Reply.Err(Errno.EIO);
+            }
+            default -> {
+                // A defect in one request must not take the others' way to the VM.
+                LOG.log(ERROR, "control socket: request failed", cause);
+                yield new Reply.Err(Errno.EIO);
+            }
+        };
     }
 
     private static void perform(Request.Command command, VmControl vm) {
@@ -201,7 +297,7 @@ public final class ControlServer implements AutoCloseable {
             return;
         }
         stopping = true;
-        quit.signal();
+        wake.signal();
         Thread server = thread;
         if (server != null && server != Thread.currentThread()) {
             boolean interrupted = false;
@@ -221,6 +317,8 @@ public final class ControlServer implements AutoCloseable {
         UnixSocket.unlink(path); // while nobody can take it for a stale one and put his own there
         listener.close();
         poller.close();
-        quit.close();
+        synchronized (ready) {
+            wake.close();
+        }
     }
 }

@@ -1,5 +1,8 @@
 package jcrosvm.control;
 
+import jcrosvm.config.JsonReader;
+import jcrosvm.config.Value;
+
 /** What a client asks. */
 public sealed interface Request {
     /** Requests without parameters; each has the name that stands in the JSON. */
@@ -28,6 +31,19 @@ public sealed interface Request {
         /** The name in the protocol. */
         public String json() {
             return json;
+        }
+    }
+
+    /**
+     * A request with fields, which a kind of device answers.
+     *
+     * @param name in the protocol, letters only: {@code DiskCommand}
+     * @param body what stands under it
+     */
+    record Verb(String name, Value body) implements Request {
+        /** With a body that is written as JSON. */
+        public static Verb of(String name, String json) {
+            return new Verb(name, JsonReader.parse(json));
         }
     }
 

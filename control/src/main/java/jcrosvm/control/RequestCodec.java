@@ -6,39 +6,26 @@ import java.nio.charset.StandardCharsets;
 import java.util.Set;
 import jcrosvm.config.ConfigException;
 import jcrosvm.config.JsonReader;
+import jcrosvm.config.JsonWriter;
 import jcrosvm.config.Value;
 
 /** Requests as packets: variants without fields are JSON strings, others are objects with the variant as only key. */
 final class RequestCodec {
-    /** Requests of the protocol that need parts this VM does not have. */
-    private static final Set<String> UNSUPPORTED = Set.of(
-            "Gpe",
-            "PciPme",
-            "Rtc",
-            "BalloonCommand",
-            "DiskCommand",
-            "UsbCommand",
-            "GpuCommand",
-            "BatCommand",
-            "SndCommand",
-            "HotPlugVfioCommand",
-            "HotPlugNetCommand",
-            "Snapshot",
-            "Swap",
-            "MakeRT",
-            "VcpuPidTid",
-            "Throttle",
-            "GetVmDescriptor",
-            "RegisterMemory",
-            "UnregisterMemory",
-            "RegisterListener",
-            "UnregisterListener",
-            "Unregister");
+    /** Requests of the protocol without fields that need parts this VM does not have. */
+    private static final Set<String> UNSUPPORTED = Set.of("MakeRT", "VcpuPidTid", "GetVmDescriptor", "Unregister");
+
+    private static final int MAX_NAME = 40;
 
     private RequestCodec() {}
 
-    static byte[] encode(Request.Command command) {
-        return ('"' + command.json() + '"').getBytes(StandardCharsets.UTF_8);
+    static byte[] encode(Request request) {
+        String json = switch (request) {
+            case Request.Command command -> '"' + command.json() + '"';
+            case Request.Verb(String name, Value body) -> "{\"" + name + "\":" + JsonWriter.compact(body) + "}";
+            case Request.Unsupported(String name) -> '"' + name + '"';
+            case Request.Malformed(String reason) -> throw new IllegalArgumentException(reason);
+        };
+        return json.getBytes(StandardCharsets.UTF_8);
     }
 
     /** Never throws: what cannot be read is {@link Request.Malformed}. */
@@ -64,6 +51,7 @@ final class RequestCodec {
 
     private static Request decode(Value value) {
         String name;
+        Value body = value;
         boolean isUnit = false;
         if (value instanceof Value.Text text && text.form() == Value.Form.JSON_STRING) {
             name = text.text();
@@ -73,7 +61,8 @@ final class RequestCodec {
                 && group.entries().size() == 1) {
             Value.Entry only = group.entries().getFirst();
             name = String.valueOf(only.key());
-            isUnit = only.value() instanceof Value.Text text && text.form() == Value.Form.JSON_NULL;
+            body = only.value();
+            isUnit = body instanceof Value.Text text && text.form() == Value.Form.JSON_NULL;
         } else {
             return new Request.Malformed("expected a string or an object with one key");
         }
@@ -82,9 +71,24 @@ final class RequestCodec {
                 return isUnit ? command : new Request.Malformed("'" + name + "' has no fields");
             }
         }
-        return UNSUPPORTED.contains(name)
-                ? new Request.Unsupported(name)
+        if (UNSUPPORTED.contains(name)) {
+            return new Request.Unsupported(name);
+        }
+        // Which requests with fields there are, the devices know.
+        return !isUnit && isName(name)
+                ? new Request.Verb(name, body)
                 : new Request.Malformed("unknown request '" + shortened(name) + "'");
+    }
+
+    // What may be repeated in a message as it is.
+    private static boolean isName(String name) {
+        for (int i = 0; i < name.length(); i++) {
+            char c = name.charAt(i);
+            if ((c < 'A' || c > 'Z') && (c < 'a' || c > 'z')) {
+                return false;
+            }
+        }
+        return !name.isEmpty() && name.length() <= MAX_NAME;
     }
 
     private static boolean isQuoted(byte[] packet, String name) {
@@ -103,10 +107,10 @@ final class RequestCodec {
     // A client must not be able to fill the log with one packet, or to write control characters there.
     private static String shortened(String name) {
         StringBuilder out = new StringBuilder();
-        for (int i = 0; i < Math.min(40, name.length()); i++) {
+        for (int i = 0; i < Math.min(MAX_NAME, name.length()); i++) {
             char c = name.charAt(i);
             out.append(Character.isISOControl(c) ? '?' : c);
         }
-        return out.append(name.length() > 40 ? "..." : "").toString();
+        return out.append(name.length() > MAX_NAME ? "..." : "").toString();
     }
 }

@@ -10,12 +10,19 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.UnixSocket;
+import jcrosvm.config.ConfigException;
+import jcrosvm.config.JsonWriter;
+import jcrosvm.config.Value;
 import jcrosvm.vmm.VmControl;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -25,9 +32,23 @@ import org.junit.jupiter.api.io.TempDir;
 class ControlSocketTest {
     /** Records what it is asked, and fails as it is told. */
     private static final class Recorder implements VmControl {
+        final BlockingQueue<CompletableFuture<String>> late = new LinkedBlockingQueue<>();
+
+        /** "Late" is answered when the test wants, "Echo" with its body. */
         @Override
-        public java.util.concurrent.CompletionStage<String> perform(String verb, jcrosvm.config.Value body) {
-            throw new jcrosvm.base.OsException(verb, jcrosvm.base.Errno.ENOTSUP);
+        public CompletionStage<String> perform(String verb, Value body) {
+            if (failure != null) {
+                throw failure;
+            }
+            return switch (verb) {
+                case "Echo" -> CompletableFuture.completedFuture("{\"Echo\":" + JsonWriter.compact(body) + "}");
+                case "Late" -> {
+                    CompletableFuture<String> reply = new CompletableFuture<>();
+                    late.add(reply);
+                    yield reply;
+                }
+                default -> throw new OsException(verb, Errno.ENOTSUP);
+            };
         }
 
         final List<String> calls = Collections.synchronizedList(new ArrayList<>());
@@ -162,6 +183,111 @@ class ControlSocketTest {
             assertThat(client.send(Request.Command.POWER_BUTTON, -1)).isEqualTo(new Reply.Err(Errno.EIO));
             vm.failure = null;
             assertThat(client.send(Request.Command.POWER_BUTTON, -1)).isEqualTo(new Reply.Ok());
+        }
+    }
+
+    private static String receive(UnixSocket client) {
+        return new String(client.receive(1 << 16).data(), StandardCharsets.UTF_8);
+    }
+
+    private static void send(UnixSocket client, String json) {
+        client.send(json.getBytes(StandardCharsets.UTF_8));
+    }
+
+    @Test
+    void handsRequestsWithFieldsToDevices() {
+        try (UnixSocket client = connect();
+                ControlClient typed = ControlClient.connect(server.path())) {
+            assertThat(ask(client, "{\"Echo\":{\"a\":[1,\"x\",null]}}")).isEqualTo("{\"Echo\":{\"a\":[1,\"x\",null]}}");
+            assertThat(typed.send(Request.Verb.of("Echo", "{\"b\": true}"), -1))
+                    .isEqualTo(new Reply.Other("{\"Echo\":{\"b\":true}}"));
+            assertThat(ask(client, "{\"Other\":1}")).isEqualTo("{\"Err\":95}");
+            assertThat(ask(client, "{\"No name\":1}")).isEqualTo("{\"Err\":22}");
+            vm.failure = new OsException("x", Errno.EROFS);
+            assertThat(ask(client, "{\"Echo\":1}")).isEqualTo("{\"Err\":30}");
+            vm.failure = new ConfigException("x", 0);
+            assertThat(ask(client, "{\"Echo\":1}")).isEqualTo("{\"Err\":22}");
+            vm.failure = new IllegalStateException("defect");
+            assertThat(ask(client, "{\"Echo\":1}")).isEqualTo("{\"Err\":5}");
+        }
+    }
+
+    @Test
+    void repliesThatComeLaterKeepTheirOrderAndHoldUpNobody() throws Exception {
+        try (UnixSocket waiting = connect();
+                UnixSocket other = connect()) {
+            send(waiting, "{\"Late\":1}");
+            send(waiting, "{\"Echo\":2}");
+            send(waiting, "{\"Late\":3}");
+            CompletableFuture<String> first = vm.late.take();
+            CompletableFuture<String> second = vm.late.take();
+            assertThat(ask(other, "\"Powerbtn\"")).isEqualTo("\"Ok\"");
+            second.completeExceptionally(new OsException("late", Errno.ETIMEDOUT));
+            assertThat(ask(other, "\"Powerbtn\"")).isEqualTo("\"Ok\"");
+            first.complete("\"Ok\"");
+            assertThat(receive(waiting)).isEqualTo("\"Ok\"");
+            assertThat(receive(waiting)).isEqualTo("{\"Echo\":2}");
+            assertThat(receive(waiting)).isEqualTo("{\"Err\":110}");
+        }
+    }
+
+    @Test
+    void takesOnlySoManyRequestsBeforeItHasAnswered() throws Exception {
+        try (UnixSocket waiting = connect()) {
+            for (int i = 0; i < 40; i++) {
+                send(waiting, "{\"Late\":1}");
+            }
+            List<CompletableFuture<String>> taken = new ArrayList<>();
+            for (int i = 0; i < 40; i++) {
+                taken.add(vm.late.take());
+                if (i % 16 == 15) {
+                    try (UnixSocket other = connect()) {
+                        assertThat(ask(other, "\"Powerbtn\"")).isEqualTo("\"Ok\"");
+                    }
+                    assertThat(vm.late).isEmpty();
+                    taken.forEach(reply -> reply.complete("\"Ok\""));
+                }
+            }
+            taken.forEach(reply -> reply.complete("\"Ok\""));
+            for (int i = 0; i < 40; i++) {
+                assertThat(receive(waiting)).isEqualTo("\"Ok\"");
+            }
+        }
+    }
+
+    @Test
+    void clientsThatLeaveBeforeTheirReplyDoNoHarm() throws Exception {
+        for (int requests : new int[] {1, 20}) {
+            UnixSocket leaving = connect();
+            for (int i = 0; i < requests; i++) {
+                send(leaving, "{\"Late\":1}");
+            }
+            CompletableFuture<String> first = vm.late.take();
+            leaving.close();
+            try (UnixSocket other = connect()) {
+                assertThat(ask(other, "\"Powerbtn\"")).isEqualTo("\"Ok\"");
+                first.complete("\"Ok\"");
+                vm.late.forEach(reply -> reply.complete("\"Ok\""));
+                assertThat(ask(other, "\"Powerbtn\"")).isEqualTo("\"Ok\"");
+            }
+            vm.late.clear();
+        }
+        UnixSocket last = connect();
+        send(last, "{\"Late\":1}");
+        CompletableFuture<String> reply = vm.late.take();
+        server.close();
+        reply.complete("\"Ok\"");
+        last.close();
+    }
+
+    @Test
+    void anEndAnswersWhatIsStillWaiting() throws Exception {
+        try (UnixSocket client = connect()) {
+            send(client, "{\"Late\":1}");
+            send(client, "\"Exit\"");
+            assertThat(receive(client)).isEqualTo("{\"Err\":125}");
+            assertThat(receive(client)).isEqualTo("\"Ok\"");
+            vm.stopped.await();
         }
     }
 
