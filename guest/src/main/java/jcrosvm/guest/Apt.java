@@ -1,7 +1,9 @@
 package jcrosvm.guest;
 
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,6 +12,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import jcrosvm.base.VmmException;
 
@@ -119,11 +122,22 @@ final class Apt {
         return names;
     }
 
-    /** Fetches packages into a directory and checks them against the signed list. */
-    void download(List<AptPackage> packages, Path into) {
+    /**
+     * Fetches packages into a directory and checks them against the signed list.
+     *
+     * @param onPackage runs whenever the next one is being fetched
+     */
+    void download(List<AptPackage> packages, Path into, Runnable onPackage) {
         List<String> command = new ArrayList<>(List.of("apt-get", "-q", "download"));
         packages.forEach(each -> command.add(each.name() + "=" + each.version()));
-        run(into, command.toArray(String[]::new));
+        run(into, line -> tellGet(line, onPackage), command.toArray(String[]::new));
+    }
+
+    // Get:3 http://mirror/debian trixie/main amd64 bash amd64 5.2 [1501 kB]
+    private static void tellGet(String line, Runnable onPackage) {
+        if (line.startsWith("Get:")) {
+            onPackage.run();
+        }
     }
 
     private String configuration() {
@@ -175,11 +189,15 @@ final class Apt {
     }
 
     private String run(Path directory, String... command) {
+        return run(directory, _ -> {}, command);
+    }
+
+    private String run(Path directory, Consumer<String> onLine, String... command) {
         try {
             ProcessBuilder builder = new ProcessBuilder(command).directory(directory.toFile());
             builder.environment()
                     .put("APT_CONFIG", root.resolve("etc/apt/apt.conf").toString());
-            Result result = run(builder);
+            Result result = run(builder, onLine);
             if (result.code != 0) {
                 throw new VmmException(failure(result.errors));
             }
@@ -202,7 +220,7 @@ final class Apt {
 
     private static String runQuietly(String... command) {
         try {
-            return run(new ProcessBuilder(command)).output;
+            return run(new ProcessBuilder(command), _ -> {}).output;
         } catch (IOException e) {
             throw new VmmException(
                     "there is no " + command[0] + ", which fetches the guests: this needs a Debian or Ubuntu host", e);
@@ -211,20 +229,30 @@ final class Apt {
 
     private record Result(int code, String output, String errors) {}
 
-    private static Result run(ProcessBuilder builder) throws IOException {
+    private static Result run(ProcessBuilder builder, Consumer<String> onLine) throws IOException {
         builder.environment().put("LC_ALL", "C");
         builder.redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()));
         Process process = builder.start();
         try (InputStream out = process.getInputStream();
                 InputStream err = process.getErrorStream()) {
             CompletableFuture<String> errors = CompletableFuture.supplyAsync(() -> text(err));
-            String output = text(out);
+            String output = lines(out, onLine);
             return new Result(process.waitFor(), output, errors.join());
         } catch (InterruptedException e) {
             process.destroy();
             Thread.currentThread().interrupt();
             throw new VmmException("interrupted while apt was running", e);
         }
+    }
+
+    private static String lines(InputStream in, Consumer<String> onLine) throws IOException {
+        StringBuilder all = new StringBuilder();
+        BufferedReader reader = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8));
+        for (String line = reader.readLine(); line != null; line = reader.readLine()) {
+            onLine.accept(line);
+            all.append(line).append('\n');
+        }
+        return all.toString();
     }
 
     private static String text(InputStream in) {

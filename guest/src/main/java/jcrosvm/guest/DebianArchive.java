@@ -56,7 +56,7 @@ public final class DebianArchive {
         AptPackage wanted = apt.single(name);
         progress.accept("fetching " + name + " (" + AptPackage.megabytes(wanted.size()) + ")...");
         AtomicFiles.inTemporary(packages, temporary -> {
-            apt.download(List.of(wanted), temporary);
+            apt.download(List.of(wanted), temporary, () -> {});
             Files.move(
                     temporary.resolve(wanted.fileName()),
                     packages.resolve(wanted.fileName()),
@@ -122,7 +122,8 @@ public final class DebianArchive {
             progress.accept("fetching " + what + " and what is needed (" + closure.size() + " packages, "
                     + AptPackage.megabytes(size) + ")...");
             AtomicFiles.inTemporary(directory.resolve(release), temporary -> {
-                apt.download(closure, temporary);
+                Steps steps = new Steps(closure.size(), "fetched", progress);
+                apt.download(closure, temporary, steps::next);
                 List<DebianPackage> packages = new ArrayList<>();
                 for (AptPackage each : closure) {
                     packages.add(DebianPackage.open(temporary.resolve(each.fileName())));

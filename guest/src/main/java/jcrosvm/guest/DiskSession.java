@@ -69,6 +69,17 @@ public final class DiskSession implements AutoCloseable {
         return disk;
     }
 
+    /** A file for what the guest's console prints when nobody watches; it stays until the next session. */
+    public Path console() {
+        Path log = directory.resolveSibling("console.log");
+        try {
+            Files.deleteIfExists(log);
+        } catch (IOException e) {
+            throw new VmmException("cannot remove " + log + ": " + AtomicFiles.reason(e), e);
+        }
+        return log;
+    }
+
     /**
      * A guest that boots without a word, for whoever comes by ssh. Its console on COM1 has a shell of root all the same.
      */

@@ -23,14 +23,11 @@ final class DiskSetup {
     private static final String PACKAGE = "Setting up ";
     private static final String DONE = "@@ SET-UP";
     private static final String FAILED = "@@ FAILED ";
-    private static final int STEPS = 5;
     private static final long CONSOLE_MILLIS = 10_000;
 
-    private final int packages;
+    private final Steps steps;
     private final Path log;
-    private final Consumer<String> progress;
 
-    private int count;
     private volatile boolean done;
     private volatile @Nullable String failure;
 
@@ -42,9 +39,8 @@ final class DiskSetup {
      * @param progress gets a line now and then
      */
     DiskSetup(int packages, Path log, Consumer<String> progress) {
-        this.packages = packages;
+        this.steps = new Steps(packages, "set up", progress);
         this.log = log;
-        this.progress = progress;
     }
 
     /**
@@ -97,10 +93,7 @@ final class DiskSetup {
 
     private void line(String line) {
         if (line.startsWith(PACKAGE)) {
-            count++;
-            if (count * STEPS / packages > (count - 1) * STEPS / packages) {
-                progress.accept("set up " + count + " of " + packages + " packages");
-            }
+            steps.next();
         } else if (line.startsWith(DONE)) {
             done = true;
         } else if (line.startsWith(FAILED)) {

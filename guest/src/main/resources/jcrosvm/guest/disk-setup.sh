@@ -18,14 +18,16 @@ dpkg --force-unsafe-io --no-triggers --configure -a
 dpkg --force-unsafe-io --triggers-only -a
 [ -z "$(dpkg --audit)" ]
 
-systemctl enable systemd-networkd.service serial-getty@ttyS0.service
-systemctl disable systemd-networkd-wait-online.service
-# Work in the background that costs more than it is worth on a disk that is thrown away.
-systemctl disable apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
-    e2scrub_reap.service fstrim.timer 2>/dev/null || true
+systemctl --quiet enable systemd-networkd.service
+# There is no screen to log in at; and nobody waits for a disk's upkeep that is thrown away after use.
+systemctl --quiet disable getty@tty1.service systemd-networkd-wait-online.service apt-daily.timer \
+    apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer || true
 
 for modules in /usr/lib/modules/*; do
     depmod "${modules##*/}"
 done
+
+# systemd would do at the first start what was done just now.
+touch /etc/.updated /var/.updated
 
 rm -f /usr/sbin/policy-rc.d /var/log/dpkg.log /var/log/alternatives.log /var/lib/dpkg/status-old
