@@ -320,4 +320,34 @@ class RecordBinderTest {
     void refusesDeepNesting() {
         assertThatThrownBy(() -> KeyValueParser.parse("[".repeat(100_000))).hasMessageContaining("too deeply");
     }
+
+    public record Color(String color, boolean bright, int size) {}
+
+    public record Lamp(String name, boolean on, @Flat @Nullable Color color, @Nullable Flag flag, int size) {}
+
+    private static Lamp lamp(String text) {
+        return RecordBinder.bind(KeyValueParser.parse(text), Lamp.class);
+    }
+
+    @Test
+    void readsKeysOfARecordAmongThoseOfAnother() {
+        assertThat(lamp("a,on")).isEqualTo(new Lamp("a", true, null, null, 0));
+        assertThat(lamp("a,color=red,on")).isEqualTo(new Lamp("a", true, new Color("red", false, 0), null, 0));
+        assertThat(lamp("color=red,name=a,bright,size=3"))
+                .isEqualTo(new Lamp("a", false, new Color("red", true, 0), null, 3));
+        assertThatThrownBy(() -> lamp("a,color=red,color=blue")).hasMessageContaining("duplicate key 'color'");
+        assertThatThrownBy(() -> lamp("a,colour=red"))
+                .hasMessageContaining("unknown key 'colour' (did you mean 'color'?)")
+                .hasMessageContaining("expected one of name, on, flag, size, color, bright");
+        assertThat(RecordBinder.bind(
+                        JsonReader.parse("{\"name\": \"a\", \"bright\": true, \"color\": \"red\"}"), Lamp.class))
+                .isEqualTo(new Lamp("a", false, new Color("red", true, 0), null, 0));
+    }
+
+    @Test
+    void aRecordsNameAloneIsTheEmptyRecord() {
+        assertThat(lamp("a,flag").flag()).isEqualTo(new Flag(false));
+        assertThat(lamp("flag,name=a").flag()).isEqualTo(new Flag(false));
+        assertThat(lamp("a,flag=[m]").flag()).isEqualTo(new Flag(true));
+    }
 }

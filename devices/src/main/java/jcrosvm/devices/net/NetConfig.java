@@ -5,19 +5,23 @@ import java.util.List;
 import java.util.Objects;
 import java.util.regex.Pattern;
 import jcrosvm.base.VmmException;
+import jcrosvm.config.Flat;
 import jcrosvm.config.Range;
+import jcrosvm.devices.net.user.UserNetworkConfig;
 import jcrosvm.virtio.DeviceConfig;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code --net}: a network device and where its cable leads. Exactly one of tapName, tapFd and hostIp (with
- * netmask and mac) is there.
+ * {@code --net}: a network device and where its cable leads. Exactly one of tapName, tapFd, hostIp (with
+ * netmask and mac) and user is there.
  *
  * @param tapName a tap interface that exists
  * @param tapFd descriptor of a tap that this process was started with
  * @param hostIp IPv4 address of the host on a tap that is made
  * @param netmask of it
  * @param mac the guest's Ethernet address; absent: made up
+ * @param user no tap but a network of our own, which needs no privileges
+ * @param network what is to be said about that, or null
  * @param vhostNet have the host's kernel move the packets
  * @param vqPairs pairs of queues
  * @param packedQueue offer the packed ring layout
@@ -31,6 +35,8 @@ public record NetConfig(
         @Nullable String hostIp,
         @Nullable String netmask,
         @Nullable String mac,
+        boolean user,
+        @Flat @Nullable UserNetworkConfig network,
         @Nullable VhostNetConfig vhostNet,
         @Range(min = 1, max = 128) int vqPairs,
         boolean packedQueue,
@@ -42,12 +48,17 @@ public record NetConfig(
     private static final Pattern INTERFACE = Pattern.compile("[^\\s/%:]{1,15}");
 
     public static NetConfig defaults() {
-        return new NetConfig(null, null, null, null, null, null, 1, false, null, null, null);
+        return new NetConfig(null, null, null, null, null, false, null, null, 1, false, null, null, null);
     }
 
     /** A tap interface that exists. */
     public static NetConfig tap(String name) {
-        return new NetConfig(name, null, null, null, null, null, 1, false, null, null, null);
+        return new NetConfig(name, null, null, null, null, false, null, null, 1, false, null, null, null);
+    }
+
+    /** A network of our own. */
+    public static NetConfig user(UserNetworkConfig network) {
+        return new NetConfig(null, null, null, null, null, true, network, null, 1, false, null, null, null);
     }
 
     @Override
@@ -56,8 +67,9 @@ public record NetConfig(
         add(sources, "tap-name", tapName);
         add(sources, "tap-fd", tapFd);
         add(sources, "host-ip", hostIp);
+        add(sources, "user", user ? true : null);
         if (sources.isEmpty()) {
-            throw new VmmException("net: one of tap-name, tap-fd and host-ip is needed");
+            throw new VmmException("net: one of tap-name, tap-fd, host-ip and user is needed");
         }
         if (sources.size() > 1) {
             throw new VmmException("net: " + String.join(" and ", sources) + " exclude each other");
@@ -81,6 +93,15 @@ public record NetConfig(
         if (packedQueue && vhostNet != null) {
             throw new VmmException("net: packed-queue and vhost-net exclude each other");
         }
+        if (user && vhostNet != null) {
+            throw new VmmException("net: user and vhost-net exclude each other");
+        }
+        if (network != null && !user) {
+            throw new VmmException("net: hostfwd and all else about a network of our own need user");
+        }
+        if (user) {
+            userNetwork().validate();
+        }
         if (mac != null) {
             MacAddress.parse(mac);
         }
@@ -95,7 +116,25 @@ public record NetConfig(
         }
     }
 
-    /** Where the tap comes from; the configuration is valid. */
+    /** The network of our own, with the MTU that was asked for. */
+    UserNetworkConfig userNetwork() {
+        UserNetworkConfig said = network == null ? UserNetworkConfig.defaults() : network;
+        return mtu == null
+                ? said
+                : new UserNetworkConfig(
+                        said.hostfwd(),
+                        said.net(),
+                        said.ipv6Net(),
+                        said.gateway(),
+                        said.dns(),
+                        said.guest(),
+                        said.hostname(),
+                        said.restrict(),
+                        said.hostLoopback(),
+                        mtu);
+    }
+
+    /** Where the tap comes from, if it is one; the configuration is valid. */
     TapSource source() {
         if (tapName != null) {
             return new TapSource.Named(tapName);

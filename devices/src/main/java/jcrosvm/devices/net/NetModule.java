@@ -13,6 +13,7 @@ import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
 import jcrosvm.config.RecordBinder;
 import jcrosvm.config.Value;
+import jcrosvm.devices.net.user.UserNetwork;
 import jcrosvm.virtio.ControlVerb;
 import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceModule;
@@ -50,9 +51,11 @@ public final class NetModule implements DeviceModule<NetConfig> {
     @Override
     public VirtioDevice create(NetConfig config, int index, DeviceHost host) {
         int pairs = pairs(config, index, host);
-        MacAddress mac = config.mac() == null
-                ? MacAddress.local(ThreadLocalRandom.current().nextLong())
-                : MacAddress.parse(config.mac());
+        MacAddress mac = mac(config, index);
+        if (config.user()) {
+            UserNetwork network = UserNetwork.open(config.userNetwork());
+            return new NetDevice("net" + index, List.of(network), mac, network.mtu(), options(config));
+        }
         TapPort port = TapPort.open(config.source(), pairs, config.mtu());
         List<TapBackend> backends = TapBackend.of(port);
         if (config.vhostNet() != null) {
@@ -97,6 +100,14 @@ public final class NetModule implements DeviceModule<NetConfig> {
         }
     }
 
+    private static MacAddress mac(NetConfig config, int index) {
+        if (config.mac() != null) {
+            return MacAddress.parse(config.mac());
+        }
+        // On a network of its own a guest is best known by the same address every time; on others it must not clash.
+        return MacAddress.local(config.user() ? index + 1 : ThreadLocalRandom.current().nextLong());
+    }
+
     private static long options(NetConfig config) {
         boolean mergeable = !Boolean.FALSE.equals(config.mrgRxbuf());
         return (mergeable ? VIRTIO_NET_F_MRG_RXBUF : 0) | (config.packedQueue() ? VIRTIO_F_RING_PACKED : 0);
@@ -112,8 +123,9 @@ public final class NetModule implements DeviceModule<NetConfig> {
                     host.vcpus());
             return 1;
         }
-        if (config.vqPairs() > 1 && config.vhostNet() != null) {
-            LOG.log(System.Logger.Level.WARNING, "net{0}: vhost-net has one pair of queues: using 1", index);
+        if (config.vqPairs() > 1 && (config.user() || config.vhostNet() != null)) {
+            String what = config.user() ? "a user network" : "vhost-net";
+            LOG.log(System.Logger.Level.WARNING, "net{0}: {1} has one pair of queues: using 1", index, what);
             return 1;
         }
         return config.vqPairs();

@@ -13,10 +13,13 @@ final class NetOptions {
     private static final Option<NetConfig> NET = Option.structured(
                     "net",
                     NetConfig.class,
-                    "tap-name=NAME|tap-fd=N|host-ip=IP,netmask=IP,mac=MAC[,mac=MAC][,mtu=N][,vq-pairs=N]"
-                            + "[,vhost-net[=[device=PATH]]][,packed-queue][,mrg-rxbuf=BOOL][,pci-address=ADDR]",
-                    "Add a network device. Its cable leads to a tap: an existing one by name, one that was inherited as"
-                            + " a descriptor, or a new one with this address of the host (needs CAP_NET_ADMIN)."
+                    "user|tap-name=NAME|tap-fd=N|host-ip=IP,netmask=IP,mac=MAC[,mac=MAC][,mtu=N][,vq-pairs=N]"
+                            + "[,vhost-net[=[device=PATH]]][,packed-queue][,mrg-rxbuf=BOOL][,pci-address=ADDR]"
+                            + "[,hostfwd=[tcp|udp:[ADDR]:PORT-[ADDR]:PORT,..]][,net=NET/N][,ipv6-net=NET/64]"
+                            + "[,gateway=IP][,dns=IP][,guest=IP][,hostname=NAME][,restrict][,host-loopback=allow|deny]",
+                    "Add a network device. Its cable leads to a network of our own that needs no privileges (user, with"
+                            + " the keys from hostfwd on), or to a tap: an existing one by name, one that was inherited"
+                            + " as a descriptor, or a new one with this address of the host (needs CAP_NET_ADMIN)."
                             + " Mergeable receive buffers (mrg-rxbuf) are offered unless false; vq-pairs above the"
                             + " number of vCPUs counts as 1.")
             .repeatable();
@@ -88,6 +91,8 @@ final class NetOptions {
                 hostIp,
                 netmask,
                 mac,
+                false,
+                null,
                 vhost ? new VhostNetConfig(device == null ? VhostNetConfig.DEVICE : device) : null,
                 pairs == null ? 1 : pairs,
                 false,

@@ -17,11 +17,14 @@ import java.util.concurrent.TimeUnit;
 import jcrosvm.base.OsException;
 import jcrosvm.config.ConfigException;
 import jcrosvm.config.JsonReader;
+import jcrosvm.devices.net.user.UserNetworkConfig;
 import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
 import jcrosvm.testkit.MockQueue.Buffer;
 import jcrosvm.testkit.MockQueue.Completion;
 import jcrosvm.virtio.ControlVerb;
+import jcrosvm.virtio.DeviceHost;
+import jcrosvm.virtio.VirtioDevice;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -499,6 +502,35 @@ class NetDeviceTest {
             device.plug(true);
             assertThat(driver.config()[CONFIG_STATUS]).as("cut for ever").isZero();
             assertThat(driver.failed()).isFalse();
+        }
+    }
+
+    @Test
+    void networkOfOurOwnAnswers() {
+        DeviceHost host = new DeviceHost() {
+            @Override
+            public int vcpus() {
+                return 1;
+            }
+
+            @Override
+            public long memorySize() {
+                return 64 << 20;
+            }
+        };
+        VirtioDevice device = new NetModule().create(NetConfig.user(UserNetworkConfig.defaults()), 0, host);
+        try (MockDriver driver = new MockDriver(device, RINGS | device.traits().features())) {
+            MockQueue rx = driver.start(0, 16);
+            MockQueue tx = driver.start(1, 16);
+            for (int i = 0; i < 4; i++) {
+                rx.submit(rx.writable(2000));
+            }
+            rx.kick();
+            tx.perform(tx.readable(Frames.arpRequest(new byte[] {2, 0, 0, 0, 0, 1}, 0x0a00020f, 0x0a000202)));
+            List<byte[]> answers = new ArrayList<>();
+            while (answers.stream().noneMatch(frame -> Frames.arpReply(frame, 0x0a000202) != null)) {
+                rx.await().forEach(done -> answers.add(content(rx, List.of(done))));
+            }
         }
     }
 

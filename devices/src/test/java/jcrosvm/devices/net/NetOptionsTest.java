@@ -9,6 +9,7 @@ import jcrosvm.base.VmmException;
 import jcrosvm.config.ArgumentReader;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Syntax;
+import jcrosvm.devices.net.user.UserNetworkConfig;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -47,6 +48,22 @@ class NetOptionsTest {
                         .source())
                 .isEqualTo(new TapSource.Made(0x0a010203, 0xfffffe00));
         assertThat(read("--net tap-name=a --net tap-name=b")).hasSize(2);
+    }
+
+    @Test
+    void networkOfOurOwn() {
+        assertThat(read("--net user").getFirst().userNetwork()).isEqualTo(UserNetworkConfig.defaults());
+        NetConfig config = read("--net user,hostfwd=[tcp:127.0.0.1:2222-:22,udp::5000-:5000],restrict,mtu=9000,"
+                        + "host-loopback=allow,mac=02:00:00:00:00:01")
+                .getFirst();
+        UserNetworkConfig network = config.userNetwork();
+        assertThat(network.hostfwd()).containsExactly("tcp:127.0.0.1:2222-:22", "udp::5000-:5000");
+        assertThat(network.restrict()).isTrue();
+        assertThat(network.mtu()).isEqualTo(9000);
+        assertThat(network.hostLoopback()).isEqualTo(UserNetworkConfig.HostLoopback.ALLOW);
+        assertThat(network.net()).isEqualTo(UserNetworkConfig.defaults().net());
+        assertThat(read("--net hostfwd=[tcp::2222-:22],user").getFirst().network())
+                .isEqualTo(UserNetworkConfig.defaults().withHostfwd(List.of("tcp::2222-:22")));
     }
 
     @Test
@@ -94,6 +111,11 @@ class NetOptionsTest {
             --net tap-fd=3,vq-pairs=0             | vq-pairs
             --net tap-fd=3,packed-queue,mrg-rxbuf | net: packed-queue and mrg-rxbuf exclude each other
             --net tap-fd=3,packed-queue,vhost-net | net: packed-queue and vhost-net exclude each other
+            --net tap-fd=3,user                   | net: tap-fd and user exclude each other
+            --net tap-fd=3,restrict               | net: hostfwd and all else about a network of our own need user
+            --net user,vhost-net                  | net: user and vhost-net exclude each other
+            --net user,hostfwd=[tcp:2222]         | hostfwd
+            --net user,hostfw=[tcp::2222-:22]     | unknown key 'hostfw' (did you mean 'hostfwd'?)
             --net tap-fd=3,mrg-rxbu               | unknown key 'mrg-rxbu' (did you mean 'mrg-rxbuf'?)
             --host-ip 1.2.3.4                     | --host-ip, --netmask and --mac must be given together
             --tap-fd 3 --net-vq-pairs 0           | --net-vq-pairs 0

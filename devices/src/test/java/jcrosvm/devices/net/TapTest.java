@@ -52,11 +52,11 @@ class TapTest {
 
     private static NetConfig made(Integer mtu, int pairs) {
         return new NetConfig(
-                null, null, "10.99.0.1", "255.255.255.0", "02:00:00:00:00:05", null, pairs, false, null, null, mtu);
+                null, null, "10.99.0.1", "255.255.255.0", "02:00:00:00:00:05", false, null, null, pairs, false, null, null, mtu);
     }
 
     private static NetConfig named(String name, int pairs, Integer mtu) {
-        return new NetConfig(name, null, null, null, null, null, pairs, false, null, null, mtu);
+        return new NetConfig(name, null, null, null, null, false, null, null, pairs, false, null, null, mtu);
     }
 
     /** A guest with one pair of queues. */
@@ -242,7 +242,7 @@ class TapTest {
             TapPort port = TapPort.open(new TapSource.Named("jtap1"), 1, null);
             int number = port.queues().getFirst().duplicate().number();
             port.queues().getFirst().close();
-            NetConfig config = new NetConfig(null, number, null, null, null, null, 1, false, null, null, null);
+            NetConfig config = new NetConfig(null, number, null, null, null, false, null, null, 1, false, null, null, null);
             try (Guest guest = new Guest(create(config), RINGS)) {
                 guest.resolve();
             }
@@ -292,7 +292,7 @@ class TapTest {
     }
 
     private static NetConfig inherited(int number) {
-        return new NetConfig(null, number, null, null, null, null, 1, false, null, null, null);
+        return new NetConfig(null, number, null, null, null, false, null, null, 1, false, null, null, null);
     }
 
     private static void refused(NetConfig config, String message) {
