@@ -21,14 +21,14 @@ import jcrosvm.vmm.config.VmConfigBuilder;
 
 /** What the tests of virtio devices share: guests with Linux's drivers and programs, and disk images. */
 final class VirtioScenes {
-    /** In the guest: {@code in PROGRAM ARGUMENTS...} runs a program of Debian. */
+    /** In the guest: {@code deb PROGRAM ARGUMENTS...} runs a program of Debian. */
     static final String PROGRAMS = """
             mkdir -p /srv/proc /srv/dev /srv/sys /srv/tmp /srv/mnt /srv/run
             mount -t proc proc /srv/proc
             mount --bind /dev /srv/dev
             mount --bind /sys /srv/sys
             mount -t tmpfs tmp /srv/tmp
-            in() { PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot /srv "$@"; }
+            deb() { PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot /srv "$@"; }
             """;
 
     private static final Guests GUESTS = Guests.ofUser(line -> {});
