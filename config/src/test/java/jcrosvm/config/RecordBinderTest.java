@@ -323,7 +323,12 @@ class RecordBinderTest {
 
     public record Color(String color, boolean bright, int size) {}
 
-    public record Lamp(String name, boolean on, @Flat @Nullable Color color, @Nullable Flag flag, int size) {}
+    public record Lamp(
+            String name,
+            boolean on,
+            @Flat @Nullable Color color,
+            @Nullable Flag flag,
+            int size) {}
 
     private static Lamp lamp(String text) {
         return RecordBinder.bind(KeyValueParser.parse(text), Lamp.class);

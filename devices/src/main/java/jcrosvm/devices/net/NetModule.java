@@ -105,7 +105,8 @@ public final class NetModule implements DeviceModule<NetConfig> {
             return MacAddress.parse(config.mac());
         }
         // On a network of its own a guest is best known by the same address every time; on others it must not clash.
-        return MacAddress.local(config.user() ? index + 1 : ThreadLocalRandom.current().nextLong());
+        return MacAddress.local(
+                config.user() ? index + 1 : ThreadLocalRandom.current().nextLong());
     }
 
     private static long options(NetConfig config) {

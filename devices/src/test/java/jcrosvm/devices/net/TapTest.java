@@ -52,7 +52,19 @@ class TapTest {
 
     private static NetConfig made(Integer mtu, int pairs) {
         return new NetConfig(
-                null, null, "10.99.0.1", "255.255.255.0", "02:00:00:00:00:05", false, null, null, pairs, false, null, null, mtu);
+                null,
+                null,
+                "10.99.0.1",
+                "255.255.255.0",
+                "02:00:00:00:00:05",
+                false,
+                null,
+                null,
+                pairs,
+                false,
+                null,
+                null,
+                mtu);
     }
 
     private static NetConfig named(String name, int pairs, Integer mtu) {
@@ -242,7 +254,8 @@ class TapTest {
             TapPort port = TapPort.open(new TapSource.Named("jtap1"), 1, null);
             int number = port.queues().getFirst().duplicate().number();
             port.queues().getFirst().close();
-            NetConfig config = new NetConfig(null, number, null, null, null, false, null, null, 1, false, null, null, null);
+            NetConfig config =
+                    new NetConfig(null, number, null, null, null, false, null, null, 1, false, null, null, null);
             try (Guest guest = new Guest(create(config), RINGS)) {
                 guest.resolve();
             }
