@@ -69,7 +69,11 @@ final class HostLoop implements AutoCloseable {
 
     /** Sees to it that the tick runs within so many nanoseconds. With the lock held. */
     void tickWithin(long nanos) {
-        long at = System.nanoTime() + nanos;
+        tickAt(System.nanoTime() + nanos);
+    }
+
+    /** The same for a point in time. */
+    void tickAt(long at) {
         if (at - nextTick < 0) {
             nextTick = at;
             wakeUp();

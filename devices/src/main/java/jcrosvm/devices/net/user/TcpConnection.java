@@ -118,7 +118,7 @@ final class TcpConnection implements HostLoop.Endpoint {
             selection = network.loop().register(channel, 0, this);
             isSynDue = true;
             sender.sentSyn(System.nanoTime());
-            network.loop().tickWithin(UserNetwork.FAST_TICK);
+            nat.due(this);
             ready();
         } catch (IOException e) {
             close();
@@ -153,7 +153,7 @@ final class TcpConnection implements HostLoop.Endpoint {
         receiver.establish(guestSequence, guestScale >= 0);
         isSynDue = true;
         sender.sentSyn(System.nanoTime());
-        network.loop().tickWithin(UserNetwork.FAST_TICK);
+        nat.due(this);
         ready();
     }
 
@@ -319,7 +319,7 @@ final class TcpConnection implements HostLoop.Endpoint {
         network.loop().close(channel);
         sender.release();
         receiver.release();
-        network.loop().tickWithin(UserNetwork.FAST_TICK);
+        nat.due(this);
         ready();
     }
 
@@ -433,12 +433,12 @@ final class TcpConnection implements HostLoop.Endpoint {
         ready();
     }
 
-    /** Whether time matters to it soon. */
-    boolean isTicking() {
-        return sender.deadline() != 0 || state == State.TIME_WAIT;
+    /** When {@link #tick} is due next; 0: never. */
+    long deadline() {
+        return state == State.TIME_WAIT ? lastHeard + TIME_WAIT : state == State.CLOSED ? 0 : sender.deadline();
     }
 
-    /** What {@link TcpNat#poll} is to write, if anything: true when there is a segment of it for the guest. */
+    /** Writes its next segment for the guest; the length, or 0 when there is none. */
     int poll(IoVec into, TcpWriter writer, long now) {
         if (state == State.CLOSED || state == State.CONNECTING) {
             return 0;
@@ -454,7 +454,7 @@ final class TcpConnection implements HostLoop.Endpoint {
             return writer.writeSyn(into, this, receiver.advertiseUnscaled());
         }
         if (state == State.ESTABLISHED && sender.plan(writer.room(into, this), now)) {
-            owedAcks = Math.max(0, owedAcks - 1);
+            owedAcks = receiver.early().isEmpty() ? 0 : owedAcks;
             int written = writer.writeData(into, this, receiver.advertise());
             sender.sent(now);
             return written;
@@ -469,9 +469,7 @@ final class TcpConnection implements HostLoop.Endpoint {
     /** It is not in line any more. */
     void unready() {
         isReady = false;
-        if (sender.deadline() != 0) {
-            network.loop().tickWithin(UserNetwork.FAST_TICK);
-        }
+        nat.due(this);
     }
 
     /** The guest's address was found. */

@@ -22,6 +22,8 @@ final class TcpNat implements AutoCloseable {
     /** When the table is full, a connection may be closed for a new one if nothing was heard of it for so long. */
     private static final long STALE = 3600_000_000_000L;
 
+    private static final long RETRY = 50_000_000L;
+
     private final UserNetwork network;
     private final RingPool pool = new RingPool(RING_SIZE, RINGS);
     private final Map<FlowKey, TcpConnection> connections = new HashMap<>();
@@ -209,7 +211,7 @@ final class TcpNat implements AutoCloseable {
             line.pollFirst();
             if (written > 0) {
                 line.addLast(c);
-                network.loop().tickWithin(UserNetwork.FAST_TICK);
+                due(c);
                 return written;
             }
             c.unready();
@@ -224,10 +226,17 @@ final class TcpNat implements AutoCloseable {
         }
     }
 
+    /** Has time looked at when the connection wants it. */
+    void due(TcpConnection connection) {
+        if (connection.deadline() != 0) {
+            network.loop().tickAt(connection.deadline());
+        }
+    }
+
     /** There is no memory for what a socket has. */
     void starved() {
         isStarved = true;
-        network.loop().tickWithin(UserNetwork.FAST_TICK);
+        network.loop().tickWithin(RETRY);
     }
 
     /** The guest's address was found. */
@@ -235,27 +244,23 @@ final class TcpNat implements AutoCloseable {
         connections.values().forEach(TcpConnection::found);
     }
 
-    boolean isIdle() {
-        return connections.isEmpty();
-    }
-
-    /** Does what time asks for. True when it wants to soon again. */
-    boolean tick(long now) {
+    /** Does what time asks for; how long until it wants to again. */
+    long tick(long now) {
         boolean wasStarved = isStarved;
         isStarved = false;
-        boolean soon = false;
+        long wait = Long.MAX_VALUE;
         isTicking = true;
         for (Iterator<TcpConnection> i = connections.values().iterator(); i.hasNext(); ) {
             TcpConnection c = i.next();
             c.tick(now, wasStarved);
             if (c.isClosed()) {
                 i.remove();
-            } else {
-                soon |= c.isTicking();
+            } else if (c.deadline() != 0) {
+                wait = Math.min(wait, Math.max(0, c.deadline() - now));
             }
         }
         isTicking = false;
-        return soon || isStarved;
+        return isStarved ? Math.min(wait, RETRY) : wait;
     }
 
     @Override

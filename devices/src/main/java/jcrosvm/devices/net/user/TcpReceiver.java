@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * otherwise it is kept in a ring, which is also where segments wait that came too early.
  */
 final class TcpReceiver {
-    private static final int MAX_RANGES = 16;
+    private static final int MAX_RANGES = 32;
     private static final int SHIFT = 4;
 
     private final RingPool pool;
@@ -23,10 +23,10 @@ final class TcpReceiver {
 
     private int windowScale;
 
-    /** Sequence numbers behind {@link #next} that are there: from, to, from, to; apart and ascending. */
-    private final int[] ranges = new int[2 * MAX_RANGES];
+    /** What is there behind {@link #next}. */
+    private final SequenceRanges early = new SequenceRanges(MAX_RANGES);
 
-    private int rangeCount;
+    private int latest;
     private boolean isEndKnown;
     private int end;
     private boolean isEnded;
@@ -162,69 +162,40 @@ final class TcpReceiver {
 
     /** What came early may join what has arrived now. */
     private void merge(ByteRing into) {
-        int gone = 0;
-        while (gone < rangeCount && ranges[2 * gone] - next <= 0) {
-            int more = ranges[2 * gone + 1] - next;
+        while (!early.isEmpty() && early.start(0) - next <= 0) {
+            int more = early.end(0) - next;
             if (more > 0) {
                 into.extend(more);
                 next += more;
             }
-            gone++;
+            early.dropBefore(next);
         }
-        rangeCount -= gone;
-        System.arraycopy(ranges, 2 * gone, ranges, 0, 2 * rangeCount);
     }
 
     private void keep(TcpSegment segment, int at, int length, int from) {
         ByteRing into = ring();
-        if (into == null || !addRange(from, from + length)) {
+        if (into == null || !early.add(from, from + length)) {
             return;
         }
         into.place(into.count() + (from - next), segment.data, at, length);
-    }
-
-    private boolean addRange(int from, int to) {
-        int first = 0;
-        while (first < rangeCount && ranges[2 * first + 1] - from < 0) {
-            first++;
-        }
-        int last = first;
-        int low = from;
-        int high = to;
-        while (last < rangeCount && ranges[2 * last] - to <= 0) {
-            low = ranges[2 * last] - low < 0 ? ranges[2 * last] : low;
-            high = ranges[2 * last + 1] - high > 0 ? ranges[2 * last + 1] : high;
-            last++;
-        }
-        int change = 1 - (last - first);
-        if (rangeCount + change > MAX_RANGES) {
-            return false;
-        }
-        System.arraycopy(ranges, 2 * last, ranges, 2 * (last + change), 2 * (rangeCount - last));
-        rangeCount += change;
-        ranges[2 * first] = low;
-        ranges[2 * first + 1] = high;
-        return true;
+        latest = from;
     }
 
     /** Ranges that came early, for selective acknowledgments (RFC 2018). */
-    int ranges() {
-        return rangeCount;
+    SequenceRanges early() {
+        return early;
     }
 
-    int rangeStart(int i) {
-        return ranges[2 * i];
-    }
-
-    int rangeEnd(int i) {
-        return ranges[2 * i + 1];
+    /** The one of them that changed last, which is to be told first. */
+    int latest() {
+        return Math.min(early.firstBehind(latest), early.count() - 1);
     }
 
     /** Writes what waits. */
     void flush(SocketChannel channel) throws IOException {
         if (ring != null) {
             ring.writeTo(channel);
-            if (ring.count() == 0 && rangeCount == 0) {
+            if (ring.count() == 0 && early.isEmpty()) {
                 release();
             }
         }

@@ -29,6 +29,10 @@ final class TcpSegment {
     int windowScale;
     /** Of a SYN: selective acknowledgments are understood. */
     boolean isSackPermitted;
+    /** How many ranges it acknowledges selectively. */
+    int sackBlocks;
+
+    private int sackAt;
 
     /** False when the segment is to be dropped. */
     boolean parse(IpPacket packet) {
@@ -50,16 +54,23 @@ final class TcpSegment {
         data = in;
         payload = at + header;
         length = packet.length - header;
-        if (has(SYN)) {
+        sackBlocks = 0;
+        if (header > HEADER) {
             options(in, at + HEADER, payload);
+        } else if (has(SYN)) {
+            defaults();
         }
         return true;
     }
 
-    private void options(ByteBuffer in, int from, int end) {
+    private void defaults() {
         mss = DEFAULT_MSS;
         windowScale = -1;
         isSackPermitted = false;
+    }
+
+    private void options(ByteBuffer in, int from, int end) {
+        defaults();
         for (int p = from; p < end; ) {
             int kind = in.get(p);
             if (kind == 1) {
@@ -76,9 +87,20 @@ final class TcpSegment {
                 windowScale = Math.min(MAX_SCALE, in.get(p + 2) & 0xff);
             } else if (kind == 4) {
                 isSackPermitted = true;
+            } else if (kind == 5 && size % 8 == 2) {
+                sackAt = p + 2;
+                sackBlocks = size / 8;
             }
             p += size;
         }
+    }
+
+    int sackStart(int i) {
+        return data.getInt(sackAt + 8 * i);
+    }
+
+    int sackEnd(int i) {
+        return data.getInt(sackAt + 8 * i + 4);
     }
 
     boolean has(int flag) {

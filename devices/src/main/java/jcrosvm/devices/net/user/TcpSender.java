@@ -5,19 +5,14 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The half of a connection that gives the guest what the host's peer sends: what was read of the socket stays in a ring
- * until the guest has acknowledged it (RFC 9293), with congestion control (RFC 5681, 6582) and retransmission times (RFC
- * 6298). The guest is near, but may drop what it has no room for.
+ * until the guest has acknowledged it. {@link TcpRecovery} knows how much may be on its way and what got lost.
  */
 final class TcpSender {
-    private static final long MIN_RTO = 200_000_000L;
-    private static final long FIRST_RTO = 1_000_000_000L;
-    private static final long MAX_RTO = 60_000_000_000L;
     private static final int MAX_ATTEMPTS = 12;
     private static final int MAX_SYN_ATTEMPTS = 6;
-    private static final int DUPLICATES = 3;
-    private static final int INITIAL_SEGMENTS = 10; // RFC 6928
 
     private final RingPool pool;
+    private final TcpRecovery recovery = new TcpRecovery();
     private @Nullable ByteRing ring;
 
     final int first;
@@ -27,28 +22,15 @@ final class TcpSender {
     int next;
 
     int highest;
-    int mss = 536;
-    int windowScale;
+    private int mss = 536;
+    private int windowScale;
     private int window;
     private int largestWindow;
     private int windowSequence;
     private int windowAcknowledgment;
-
-    private int congestionWindow;
-    private int slowStartThreshold = Integer.MAX_VALUE;
-    private int duplicates;
-    private int recover;
-    private boolean isRecovering;
-    private boolean resendFirst;
     private boolean isProbing;
 
-    private long smoothed;
-    private long variation;
-    private long timeout = FIRST_RTO;
     private long deadline;
-    private boolean isTiming;
-    private int timedSequence;
-    private long timedSince;
     private int attempts;
 
     /** The host's peer has ended: a FIN follows the ring. */
@@ -61,6 +43,7 @@ final class TcpSender {
 
     int length;
     boolean withFin;
+    private boolean isRepeated;
 
     TcpSender(RingPool pool, int first) {
         this.pool = pool;
@@ -68,7 +51,6 @@ final class TcpSender {
         unacknowledged = first;
         next = first;
         highest = first;
-        recover = first;
     }
 
     /** Begins to send data: the SYN is acknowledged. */
@@ -76,13 +58,11 @@ final class TcpSender {
         unacknowledged = first + 1;
         next = unacknowledged;
         highest = unacknowledged;
-        recover = first;
         windowScale = scale;
         mss = segmentSize;
-        congestionWindow = INITIAL_SEGMENTS * mss;
+        recovery.establish(mss, highest);
         attempts = 0;
         deadline = 0;
-        timeout = FIRST_RTO;
         updateWindow(segment, segment.has(TcpSegment.SYN) ? 0 : scale);
     }
 
@@ -132,11 +112,6 @@ final class TcpSender {
         return isEndAcknowledged;
     }
 
-    /** Bytes of the stream that were sent and not acknowledged, the FIN as one. */
-    private int inFlight() {
-        return next - unacknowledged;
-    }
-
     /**
      * Takes the acknowledgment of a segment.
      *
@@ -158,113 +133,55 @@ final class TcpSender {
         }
         attempts = 0;
         if (acked > 0) {
-            advance(ack, acked, now);
-        } else if (highest != unacknowledged && segment.span() == 0 && window == before && window != 0) {
-            duplicate();
-        }
-        if (window != 0) {
-            isProbing = false;
-            if (inFlight() == 0 && highest == unacknowledged) {
-                deadline = 0;
+            int data = Math.min(acked, buffered());
+            if (ring != null) {
+                ring.consume(data);
             }
+            isEndAcknowledged |= acked > data;
+            unacknowledged = ack;
+            if (next - ack < 0) {
+                next = ack;
+            }
+        }
+        boolean isDuplicate = acked == 0 && highest != ack && segment.span() == 0 && window == before && window != 0;
+        recovery.acknowledged(segment, acked, isDuplicate, highest, now);
+        if (acked > 0 || window != 0) {
+            isProbing = false;
+        }
+        if (highest == ack) {
+            deadline = window != 0 || buffered() == 0 ? 0 : deadline;
+        } else if (acked > 0) {
+            deadline = now + recovery.patience(highest - ack);
         }
         return true;
-    }
-
-    private void advance(int ack, int acked, long now) {
-        int data = Math.min(acked, buffered());
-        if (ring != null) {
-            ring.consume(data);
-        }
-        isEndAcknowledged |= acked > data;
-        unacknowledged = ack;
-        if (next - ack < 0) {
-            next = ack;
-        }
-        isProbing = false;
-        if (isTiming && ack - timedSequence >= 0) {
-            isTiming = false;
-            measured(now - timedSince);
-        }
-        if (isRecovering && ack - recover < 0) {
-            // A partial acknowledgment: the next hole begins here (RFC 6582, 3.2).
-            resendFirst = true;
-            congestionWindow = Math.max(mss, congestionWindow - acked + mss);
-        } else {
-            if (isRecovering) {
-                isRecovering = false;
-                congestionWindow = Math.max(slowStartThreshold, 2 * mss);
-            } else if (congestionWindow < slowStartThreshold) {
-                congestionWindow = Math.min(1 << 24, congestionWindow + acked);
-            } else {
-                congestionWindow = Math.min(
-                        1 << 24, congestionWindow + Math.max(1, (int) ((long) mss * acked / congestionWindow)));
-            }
-            duplicates = 0;
-            resendFirst = false;
-        }
-        deadline = highest == unacknowledged ? 0 : now + timeout;
-    }
-
-    private void duplicate() {
-        duplicates++;
-        if (isRecovering) {
-            congestionWindow = Math.min(1 << 24, congestionWindow + mss);
-        } else if (duplicates == DUPLICATES && unacknowledged - recover > 0) {
-            slowStartThreshold = Math.max((highest - unacknowledged) / 2, 2 * mss);
-            congestionWindow = slowStartThreshold + DUPLICATES * mss;
-            recover = highest;
-            isRecovering = true;
-            resendFirst = true;
-            isTiming = false;
-        }
-    }
-
-    private void measured(long sample) {
-        if (smoothed == 0) {
-            smoothed = Math.max(1, sample);
-            variation = sample / 2;
-        } else {
-            variation += (Math.abs(smoothed - sample) - variation) / 4;
-            smoothed += (sample - smoothed) / 8;
-        }
-        timeout = Math.clamp(smoothed + 4 * variation, MIN_RTO, MAX_RTO);
     }
 
     /** Decides what to send now, at most {@code most} bytes; false when nothing. */
     boolean plan(int most, long now) {
         int count = buffered();
-        withFin = false;
-        if (resendFirst) {
-            offset = 0;
-            length = Math.min(Math.min(mss, most), count);
-            withFin = isEnded && length == count;
-            resendFirst = length > 0 || withFin;
-            return resendFirst;
+        isRepeated = recovery.plan(unacknowledged, highest, next, most);
+        if (isRepeated) {
+            offset = recovery.from - unacknowledged;
+            length = Math.min(recovery.length, count - offset);
+            withFin = highest - unacknowledged > count && offset + length == count;
+            if (length > 0 || length == 0 && withFin) {
+                return true;
+            }
+            recovery.skip();
+            isRepeated = false;
         }
-        offset = inFlight();
+        withFin = false;
+        next = recovery.skipArrived(next);
+        offset = next - unacknowledged;
         int left = count - offset;
         if (left < 0) {
             return false; // The FIN is on its way.
         }
         length = Math.min(left, most);
-        int usable = Math.min(window, congestionWindow) - offset;
+        int usable = Math.min(window - offset, recovery.usable(unacknowledged, next, highest));
         if (length > usable) {
-            if (isProbing) {
-                length = 1;
-            } else {
-                length = Math.max(0, usable);
-                // Small pieces of a window are worth waiting, as long as there is something to wait for (RFC 9293,
-                // 3.8.6.2.1).
-                if (length < Math.min(mss, largestWindow / 2) && offset > 0) {
-                    length = 0;
-                }
-                if (length == 0) {
-                    if (offset == 0 && deadline == 0) {
-                        deadline = now + timeout;
-                    }
-                    return false;
-                }
+            if (!limit(usable, now)) {
+                return false;
             }
         }
         if (length > mss && length < left) {
@@ -274,27 +191,37 @@ final class TcpSender {
         return length > 0 || withFin;
     }
 
+    private boolean limit(int usable, long now) {
+        if (isProbing) {
+            length = 1;
+            return true;
+        }
+        length = Math.max(0, usable);
+        // Small pieces of a window are worth waiting, as long as there is something to wait for (RFC 9293, 3.8.6.2.1).
+        if (length < Math.min(mss, largestWindow / 2) && offset > 0) {
+            length = 0;
+        }
+        if (length == 0 && offset == 0 && deadline == 0) {
+            deadline = now + recovery.timeout();
+        }
+        return length > 0;
+    }
+
     /** The planned segment was sent. */
     void sent(long now) {
         int span = length + (withFin ? 1 : 0);
-        if (resendFirst) {
-            resendFirst = false;
-            deadline = now + timeout;
-            return;
-        }
-        boolean isNew = next == highest;
-        next += span;
-        if (next - highest > 0) {
-            highest = next;
-        }
-        isProbing = false;
-        if (isNew && !isTiming) {
-            isTiming = true;
-            timedSequence = next;
-            timedSince = now;
+        if (isRepeated) {
+            recovery.repeated(unacknowledged + offset, span, highest);
+        } else {
+            if (next == highest) {
+                recovery.timed(next + span, now);
+            }
+            next += span;
+            highest = next - highest > 0 ? next : highest;
+            isProbing = false;
         }
         if (deadline == 0) {
-            deadline = now + timeout;
+            deadline = now + recovery.patience(highest - unacknowledged);
         }
     }
 
@@ -302,7 +229,7 @@ final class TcpSender {
     void sentSyn(long now) {
         next = first + 1;
         highest = next;
-        deadline = now + timeout;
+        deadline = now + recovery.timeout();
     }
 
     /** When {@link #expired} is due; 0: never. */
@@ -312,14 +239,17 @@ final class TcpSender {
 
     /** Time is up for what was sent last. False when the guest is to be given up. */
     boolean expired(long now, boolean isEstablished) {
-        timeout = Math.min(2 * timeout, MAX_RTO);
-        deadline = now + timeout;
-        if (!isEstablished) {
-            return ++attempts < MAX_SYN_ATTEMPTS;
-        }
-        if (highest == unacknowledged && buffered() == 0) {
+        if (isEstablished && highest == unacknowledged && buffered() == 0) {
             deadline = 0;
             return true;
+        }
+        if (isEstablished && window != 0 && highest != unacknowledged && recovery.probe(highest)) {
+            deadline = now + recovery.timeout();
+            return true;
+        }
+        deadline = now + recovery.backOff();
+        if (!isEstablished) {
+            return ++attempts < MAX_SYN_ATTEMPTS;
         }
         if (highest == unacknowledged || window == 0) {
             next = unacknowledged;
@@ -329,14 +259,8 @@ final class TcpSender {
         if (next == unacknowledged) {
             return true; // The guest has not even taken what was sent again.
         }
-        slowStartThreshold = Math.max((highest - unacknowledged) / 2, 2 * mss);
-        congestionWindow = mss;
+        recovery.timedOut(highest - unacknowledged, highest);
         next = unacknowledged;
-        recover = highest;
-        isRecovering = false;
-        resendFirst = false;
-        duplicates = 0;
-        isTiming = false;
         return ++attempts < MAX_ATTEMPTS;
     }
 

@@ -70,14 +70,16 @@ final class TcpWriter {
         int at = begin(c);
         tcp(at, c, c.sender().next, c.receiver().next, window);
         int p = at + TcpSegment.HEADER;
-        int blocks =
-                c.isSackPermitted() ? Math.min(MAX_SACK_BLOCKS, c.receiver().ranges()) : 0;
+        SequenceRanges early = c.receiver().early();
+        int blocks = c.isSackPermitted() ? Math.min(MAX_SACK_BLOCKS, early.count()) : 0;
         if (blocks > 0) {
             header.putInt(p, 0x01010500 | 2 + 8 * blocks);
             p += 4;
+            int latest = c.receiver().latest();
             for (int i = 0; i < blocks; i++, p += 8) {
-                header.putInt(p, c.receiver().rangeStart(i));
-                header.putInt(p + 4, c.receiver().rangeEnd(i));
+                int range = (latest + i) % early.count();
+                header.putInt(p, early.start(range));
+                header.putInt(p + 4, early.end(range));
             }
         }
         return finish(into, c, at, p - at, TcpSegment.ACK, 0);

@@ -20,7 +20,6 @@ import jcrosvm.devices.net.NetBackend;
  * or connections refused.
  */
 public final class UserNetwork implements NetBackend {
-    static final long FAST_TICK = 50_000_000L;
     static final long SLOW_TICK = 1_000_000_000L;
 
     // Feature bits (virtio 1.3, 5.1.3)
@@ -286,14 +285,14 @@ public final class UserNetwork implements NetBackend {
     }
 
     private long tick(long now) {
-        boolean soon = tcp.tick(now);
+        long soon = tcp.tick(now);
         udp.tick(now);
         long wait = NeighborDiscovery.ADVERTISE_NANOS;
         if (discovery.isWanted() && now - advertised >= wait) {
             advertised = now;
             discovery.advertise();
         }
-        return soon ? FAST_TICK : tcp.isIdle() && udp.isIdle() ? wait : SLOW_TICK;
+        return Math.min(soon, udp.isIdle() ? wait : SLOW_TICK);
     }
 
     /** How a peer of the host looks to the guest: as itself if the guest can tell it from others, else as the router. */

@@ -60,11 +60,11 @@ public record UserNetworkConfig(
     /** @throws VmmException saying what cannot be */
     public void validate() {
         AddressPlan plan = AddressPlan.of(this);
-        for (HostForward forward : forwards()) {
-            if (forward.guest() != null
-                    && !plan.isInside(forward.guest().high(), forward.guest().low())) {
-                throw new VmmException("net user: hostfwd " + forward + ": " + forward.guest()
-                        + " is not in the guest's network " + net);
+        for (String text : hostfwd) {
+            IpAddress target = HostForward.parse(text).guest();
+            if (target != null && !plan.isInside(target.high(), target.low())) {
+                throw new VmmException(
+                        "net user: hostfwd " + text + ": " + target + " is not in the guest's network " + net);
             }
         }
         if (hostname != null && !HOST_NAME.matcher(hostname).matches()) {

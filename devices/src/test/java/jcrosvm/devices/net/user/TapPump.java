@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.Random;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.IoVec;
@@ -25,9 +26,13 @@ final class TapPump implements AutoCloseable {
     private final EventFd stop = new EventFd();
     private final Poller poller = new Poller();
     private final Thread thread = Thread.ofPlatform().name("pump").unstarted(this::run);
+    private final Random random = new Random(1);
+    private final double loss;
     private volatile boolean isStopping;
 
-    TapPump(NetBackend backend, String name, boolean offloads) {
+    /** @param loss share of packets that get lost, in both directions */
+    TapPump(NetBackend backend, String name, boolean offloads, double loss) {
+        this.loss = loss;
         this.backend = backend;
         tap = Fd.open(Path.of("/dev/net/tun"), Fd.O_RDWR | Fd.O_NONBLOCK);
         try (Arena arena = Arena.ofConfined()) {
@@ -68,7 +73,9 @@ final class TapPump implements AutoCloseable {
             }
             vector.clear();
             vector.add(buffer, 0, n);
-            backend.send(vector);
+            if (random.nextDouble() >= loss) {
+                backend.send(vector);
+            }
         }
     }
 
@@ -82,7 +89,9 @@ final class TapPump implements AutoCloseable {
             }
             vector.clear();
             vector.add(buffer, 0, n);
-            tap.tryWritev(vector); // What the kernel refuses is lost, as on a wire.
+            if (random.nextDouble() >= loss) {
+                tap.tryWritev(vector); // What the kernel refuses is lost, as on a wire.
+            }
         }
     }
 
@@ -95,11 +104,12 @@ final class TapPump implements AutoCloseable {
         tap.close();
     }
 
-    /** Runs a network by itself: arguments are the tap's name, "plain" or "offload", host-loopback, mtu, and forwards. */
+    /** Runs a network by itself: arguments are the tap's name, "plain" or "offload", host-loopback, mtu, loss, and
+     * forwards. */
     public static void main(String[] args) throws InterruptedException {
         UserNetworkConfig d = UserNetworkConfig.defaults();
         UserNetworkConfig config = new UserNetworkConfig(
-                java.util.List.of(args).subList(4, args.length),
+                java.util.List.of(args).subList(5, args.length),
                 d.net(),
                 d.ipv6Net(),
                 null,
@@ -110,7 +120,7 @@ final class TapPump implements AutoCloseable {
                 args[2].equals("allow") ? UserNetworkConfig.HostLoopback.ALLOW : UserNetworkConfig.HostLoopback.DENY,
                 Integer.parseInt(args[3]));
         try (UserNetwork network = UserNetwork.open(config);
-                TapPump pump = new TapPump(network, args[0], args[1].equals("offload"))) {
+                TapPump pump = new TapPump(network, args[0], args[1].equals("offload"), Double.parseDouble(args[4]))) {
             pump.start();
             System.out.println("ready");
             pump.thread.join();
