@@ -21,6 +21,9 @@ import org.jspecify.annotations.Nullable;
 public final class QueueWorker implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(QueueWorker.class.getName());
 
+    /** Faults of a driver that are told; a guest could fill a disk with them otherwise. */
+    private static final int WARNINGS = 10;
+
     private static final class Work {
         final QueueResources resources;
         final QueueHandler handler;
@@ -38,6 +41,7 @@ public final class QueueWorker implements AutoCloseable {
     private final ArrayDeque<Runnable> tasks = new ArrayDeque<>(); // guarded by itself
     private final Thread thread;
     private boolean closing; // of the thread
+    private int warnings; // of the thread
     private boolean ended; // guarded by tasks
 
     /** @param name of the thread: {@code block0} */
@@ -202,7 +206,8 @@ public final class QueueWorker implements AutoCloseable {
         String message = thread.getName() + " stops working on queue "
                 + work.resources.queue().index() + " until its driver resets it: ";
         if (error instanceof DescriptorException || error instanceof GuestMemoryException) {
-            LOG.log(System.Logger.Level.WARNING, message + error.getMessage());
+            boolean loud = warnings++ < WARNINGS;
+            LOG.log(loud ? System.Logger.Level.WARNING : System.Logger.Level.DEBUG, message + error.getMessage());
         } else {
             LOG.log(System.Logger.Level.ERROR, message + error, error);
         }

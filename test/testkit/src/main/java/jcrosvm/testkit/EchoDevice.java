@@ -5,8 +5,10 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import jcrosvm.base.io.EventFd;
+import jcrosvm.base.io.Poller;
 import jcrosvm.virtio.DescriptorChain;
 import jcrosvm.virtio.DescriptorException;
 import jcrosvm.virtio.DeviceTraits;
@@ -35,6 +37,8 @@ public final class EchoDevice implements VirtioDevice {
     private final DeviceTraits traits;
     private final Order order;
     private final QueueWorker worker = new QueueWorker("echo");
+    private final EventFd look = new EventFd();
+    private final Semaphore looked = new Semaphore(0);
     private final byte[] config;
     private volatile @Nullable Throwable unexpected;
     private volatile long negotiated;
@@ -43,6 +47,10 @@ public final class EchoDevice implements VirtioDevice {
     public EchoDevice(Order order, List<Integer> queueSizes, long features) {
         this.order = order;
         config = new byte[64];
+        worker.execute(() -> worker.poller().add(look.fd(), Poller.READABLE, events -> {
+            look.drain();
+            looked.release();
+        }));
         traits = new DeviceTraits(42, features, queueSizes, config.length);
     }
 
@@ -130,11 +138,15 @@ public final class EchoDevice implements VirtioDevice {
 
     /** Waits until the worker has seen all kicks until now; whether it is alive enough for that. */
     public boolean settle() {
-        CountDownLatch latch = new CountDownLatch(1);
-        // A kick that was signalled before a task is in the same round of polling, maybe after it; so one round more.
-        worker.execute(() -> worker.execute(latch::countDown));
         try {
-            return latch.await(20, TimeUnit.SECONDS);
+            // A kick from before is in the same round of polling, maybe after this event; so one round more.
+            for (int i = 0; i < 2; i++) {
+                look.signal();
+                if (!looked.tryAcquire(20, TimeUnit.SECONDS)) {
+                    return false;
+                }
+            }
+            return true;
         } catch (InterruptedException e) {
             throw new AssertionError(e);
         }
@@ -182,5 +194,6 @@ public final class EchoDevice implements VirtioDevice {
     @Override
     public void close() {
         worker.close();
+        look.close();
     }
 }

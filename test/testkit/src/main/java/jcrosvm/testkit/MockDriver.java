@@ -1,7 +1,6 @@
 package jcrosvm.testkit;
 
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -78,7 +77,11 @@ public final class MockDriver implements AutoCloseable {
     }
 
     private MockQueue queue(int index) {
-        return Objects.requireNonNull(queues.get(index), () -> "queue " + index + " was never started");
+        MockQueue queue = queues.get(index);
+        if (queue == null) {
+            throw new IllegalStateException("queue " + index + " was never started");
+        }
+        return queue;
     }
 
     /** Configuration space from its beginning. */

@@ -32,6 +32,8 @@ public final class DeviceSession implements AutoCloseable {
 
     private static final System.Logger LOG = System.getLogger(DeviceSession.class.getName());
     private static final int FEATURE_WORDS = 2;
+    /** Faults of a driver that are told; a guest could fill a disk with them otherwise. */
+    private static final int WARNINGS = 10;
 
     private final VirtioDevice device;
     private final GuestMemory memory;
@@ -43,6 +45,7 @@ public final class DeviceSession implements AutoCloseable {
     private final AtomicInteger status = new AtomicInteger(); // set under the lock, but for DEVICE_NEEDS_RESET
     private long accepted;
     private boolean acceptedUnknown;
+    private int warnings;
     private boolean suspended;
     private boolean closed;
 
@@ -149,8 +152,7 @@ public final class DeviceSession implements AutoCloseable {
 
     private void begin() {
         if ((status.get() & FEATURES_OK) == 0) {
-            LOG.log(System.Logger.Level.WARNING, "DRIVER_OK without FEATURES_OK");
-            interrupt.signalFailed();
+            failed("DRIVER_OK", new DescriptorException("the features were not accepted"));
             return;
         }
         add(DRIVER_OK);
@@ -194,9 +196,9 @@ public final class DeviceSession implements AutoCloseable {
             state = packed ? QueueState.PACKED : QueueState.SPLIT;
         }
         try {
-            if (queue.size > queue.maxSize) {
+            if (queue.size < 1 || queue.size > queue.maxSize) {
                 throw new DescriptorException(
-                        "queue %d: size %d where %d is the most".formatted(index, queue.size, queue.maxSize));
+                        "queue %d: size %d is not 1 to %d".formatted(index, queue.size, queue.maxSize));
             }
             Virtqueue ring = Virtqueue.of(memory, index, queue.layout(), accepted, state, interrupt);
             return new QueueResources(queue.layout(), state, accepted, ring, queue.kick, interrupt);
@@ -240,9 +242,15 @@ public final class DeviceSession implements AutoCloseable {
     }
 
     private void failed(String what, RuntimeException error) {
-        System.Logger.Level level =
-                error instanceof DescriptorException ? System.Logger.Level.WARNING : System.Logger.Level.ERROR;
-        LOG.log(level, what + ": the device needs a reset", error);
+        if (!failed()) {
+            String message = "virtio device of type " + device.traits().type() + " needs a reset: " + what + ": ";
+            if (error instanceof DescriptorException) {
+                boolean loud = warnings++ < WARNINGS;
+                LOG.log(loud ? System.Logger.Level.WARNING : System.Logger.Level.DEBUG, message + error.getMessage());
+            } else {
+                LOG.log(System.Logger.Level.ERROR, message + error, error);
+            }
+        }
         interrupt.signalFailed();
     }
 
@@ -302,7 +310,7 @@ public final class DeviceSession implements AutoCloseable {
     public void queueSize(int queue, int size) {
         synchronized (lock) {
             if (exists(queue) && !queues[queue].enabled) {
-                queues[queue].size = size & 0xffff;
+                queues[queue].size = size;
             }
         }
     }

@@ -1,0 +1,79 @@
+package jcrosvm.virtio.transport;
+
+import jcrosvm.base.io.EventFd;
+import jcrosvm.bus.IrqLine;
+import jcrosvm.virtio.Interrupt;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The interrupt of a virtio MMIO device: a line that is up as long as the interrupt status has a bit that the driver did
+ * not acknowledge (virtio 1.3, 4.2.3.4). Takes no lock but its own and the line's.
+ */
+final class MmioInterrupt implements Interrupt {
+    private final TransportHost host;
+    private final IrqLine line;
+    private final @Nullable EventFd[] calls; // guarded by itself, as watching them is
+    private int status; // guarded by this
+
+    MmioInterrupt(TransportHost host, IrqLine line, int queues) {
+        this.host = host;
+        this.line = line;
+        calls = new EventFd[queues];
+    }
+
+    @Override
+    public void signalUsed(int queue) {
+        raise(MmioSpec.INTERRUPT_USED);
+    }
+
+    @Override
+    public void signalConfig() {
+        raise(MmioSpec.INTERRUPT_CONFIG);
+    }
+
+    @Override
+    public void signalFailed() {
+        signalConfig(); // the driver finds the status that the session has set
+    }
+
+    private synchronized void raise(int bit) {
+        status |= bit;
+        line.set(true);
+    }
+
+    synchronized int status() {
+        return status;
+    }
+
+    synchronized void acknowledge(int bits) {
+        status &= ~bits;
+        line.set(status != 0);
+    }
+
+    @Override
+    public EventFd callEvent(int queue) {
+        synchronized (calls) {
+            EventFd call = calls[queue];
+            if (call == null) {
+                call = new EventFd();
+                calls[queue] = call;
+                host.watch(call, () -> signalUsed(queue));
+            }
+            return call;
+        }
+    }
+
+    void close() {
+        synchronized (calls) {
+            for (int i = 0; i < calls.length; i++) {
+                EventFd call = calls[i];
+                if (call != null) {
+                    host.unwatch(call);
+                    call.close();
+                    calls[i] = null;
+                }
+            }
+        }
+        acknowledge(-1);
+    }
+}
