@@ -101,8 +101,8 @@ abstract class NetScenes {
     void theHostsOwnPortsAreClosedUnlessAsked() throws Exception {
         try (ServerSocket server = new ServerSocket()) {
             server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
-            String connect =
-                    "nc -w 5 10.0.2.2 " + server.getLocalPort() + " </dev/null >/tmp/out 2>&1; mark \"GOT $(cat /tmp/out)\"";
+            String connect = "nc -w 5 10.0.2.2 " + server.getLocalPort()
+                    + " </dev/null >/tmp/out 2>&1; mark \"GOT $(cat /tmp/out)\"";
             CompletableFuture<Void> service = CompletableFuture.runAsync(() -> {
                 try (Socket client = server.accept()) {
                     client.getOutputStream().write("secret\n".getBytes(StandardCharsets.UTF_8));

@@ -28,7 +28,8 @@ class HostileRingTest {
         Quiet.please();
     }
 
-    private final EchoDevice device = new EchoDevice(Order.SHUFFLED, List.of(256, 256), VirtioFeatures.VIRTIO_F_RING_PACKED);
+    private final EchoDevice device =
+            new EchoDevice(Order.SHUFFLED, List.of(256, 256), VirtioFeatures.VIRTIO_F_RING_PACKED);
 
     private static GuestMemory memory() {
         return new GuestMemory(
@@ -213,7 +214,8 @@ class HostileRingTest {
                     expect(raw.go(), refused, "table at %x".formatted(at));
                 }
             }
-            Raw raw = new Raw(driver, rings).put(0, table, 32, INDIRECT | NEXT, 1).put(1, 0x8000, 4, 0, 0);
+            Raw raw =
+                    new Raw(driver, rings).put(0, table, 32, INDIRECT | NEXT, 1).put(1, 0x8000, 4, 0, 0);
             expect(raw.go(), true, "a table and NEXT");
             raw = new Raw(driver, rings).put(0, 0x8000, 4, NEXT, 1).put(1, table, 32, INDIRECT, 0);
             entry(rings, memory, table, 0x8000, 4, chained, 1);

@@ -97,9 +97,9 @@ class QueueWorkerTest {
 
     @Test
     void errorsOfOursFailTheQueueToo() {
-        for (Throwable error : new Throwable[] {
-            new IllegalStateException("no"), new AssertionError("no"), new StackOverflowError("no")
-        }) {
+        for (Throwable error :
+                new Throwable[] {new IllegalStateException("no"), new AssertionError("no"), new StackOverflowError("no")
+                }) {
             failures.set(0);
             worker.start(resources(0), queue -> sneak(error));
             assertThat(failures).hasValue(1);

@@ -57,7 +57,8 @@ class VirtioMmioTransportTest {
     @Test
     void suspendingKeepsEveryRequest() {
         try (MmioMachine machine = new MmioMachine(device);
-                MockDriver driver = new MockDriver(new MmioDriver(machine), Rings.PACKED_EVENT.features, machine.memory)) {
+                MockDriver driver =
+                        new MockDriver(new MmioDriver(machine), Rings.PACKED_EVENT.features, machine.memory)) {
             MockQueue queue = driver.start(0, 64);
             for (int i = 0; i < 200; i++) {
                 Buffer answer = queue.writable(1);
@@ -111,7 +112,9 @@ class VirtioMmioTransportTest {
             assertThat(machine.transport.read(0x103, 1)).isEqualTo(0xab);
             assertThat(machine.read(0xfc)).isNotEqualTo(before);
             machine.transport.write(0x13e, 4, -1);
-            assertThat(machine.transport.read(0x13c, 8)).as("the end of the space").isEqualTo(0xffff0000L);
+            assertThat(machine.transport.read(0x13c, 8))
+                    .as("the end of the space")
+                    .isEqualTo(0xffff0000L);
             assertThat(machine.transport.read(0xffc, 4)).isZero();
         }
         device.close();
@@ -181,7 +184,7 @@ class VirtioMmioTransportTest {
                         machine.write(STATUS, 0);
                         assertThat(machine.read(STATUS)).isZero();
                         assertThat(machine.up).isFalse();
-                                }
+                    }
                 }
             }
         }
