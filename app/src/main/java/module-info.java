@@ -3,6 +3,7 @@ module jcrosvm.app {
     requires static org.jspecify;
     requires jcrosvm.config;
     requires jcrosvm.control;
+    requires jcrosvm.disk;
     requires jcrosvm.guest;
     requires jcrosvm.vmm;
 

@@ -21,7 +21,7 @@ abstract class Command {
     abstract int run(Arguments arguments, boolean isExtended);
 
     /** Reads the words behind the command's name, then prints its help or runs it. */
-    final int run(List<String> words, boolean isExtended) {
+    int run(List<String> words, boolean isExtended) {
         Syntax syntax = syntax();
         Arguments arguments = ArgumentReader.read(syntax, words);
         if (arguments.wantsHelp()) {

@@ -22,6 +22,9 @@ final class Commands {
             new Entry("sleepbtn", "Press a VM's sleep button"),
             new Entry("balloon", "Set the size of a VM's balloon"),
             new Entry("balloon_stats", "Print a guest's memory statistics"),
+            new Entry("create_qcow2", "Make a qcow2 disk image"),
+            new Entry("create_composite", "Make a disk of images as partitions"),
+            new Entry("disk", "Look after disk images: info, resize"),
             new Entry("version", "Print the version"),
             new Entry("help", "Print this, or the help of a command"));
 
@@ -29,11 +32,8 @@ final class Commands {
     private static final List<String> REFUSED = List.of(
             "balloon_ws",
             "battery",
-            "create_composite",
-            "create_qcow2",
             "device",
             "devices",
-            "disk",
             "gpe",
             "gpu",
             "make_rt",
@@ -68,6 +68,9 @@ final class Commands {
             case "sleepbtn" -> new SleepButtonCommand();
             case "balloon" -> new BalloonCommand();
             case "balloon_stats" -> new BalloonStatsCommand();
+            case "create_qcow2" -> new CreateQcow2Command();
+            case "create_composite" -> new CreateCompositeCommand();
+            case "disk" -> new DiskCommand();
             case "version" -> new VersionCommand();
             case "help" -> new HelpCommand();
             default -> throw unknown(name);

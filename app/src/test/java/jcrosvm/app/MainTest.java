@@ -117,8 +117,7 @@ class MainTest {
                 .startsWith("Usage: jcrosvm run [options] [KERNEL]\n")
                 .contains("\nProcessors:\n  -c, --cpus [num-cores=]N,...\n")
                 .contains("--serial")
-                .doesNotContain("--gpu")
-                .doesNotContain("--block");
+                .doesNotContain("--gpu");
         assertThat(help.lines()).allMatch(line -> line.length() <= 80);
     }
 

@@ -90,7 +90,9 @@ public final class ArgumentReader {
     }
 
     private void positional(String word) {
-        if (arguments.positionals().size() == syntax.positionals().size()) {
+        List<Syntax.Positional> expected = syntax.positionals();
+        boolean isRepeatable = !expected.isEmpty() && expected.getLast().isRepeatable();
+        if (arguments.positionals().size() >= expected.size() && !isRepeatable) {
             throw new UsageException("unexpected argument '" + word + "'");
         }
         arguments.addPositional(word);

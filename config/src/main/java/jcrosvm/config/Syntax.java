@@ -32,10 +32,14 @@ public record Syntax(
     /**
      * A word without dashes.
      *
-     * @param name in capitals, as the usage shows it
+     * @param name in capitals, as the usage shows it; the last one can be repeated if it ends with three dots
      * @param key in a configuration file, or null when it cannot stand there
      */
-    public record Positional(String name, @Nullable String key, boolean isRequired, String help) {}
+    public record Positional(String name, @Nullable String key, boolean isRequired, String help) {
+        boolean isRepeatable() {
+            return name.endsWith("...");
+        }
+    }
 
     @Nullable
     Option<?> option(String name) {

@@ -1,5 +1,8 @@
 package jcrosvm.disk;
 
+import java.util.Arrays;
+import java.util.Optional;
+
 /** What the bytes of an image file mean. */
 public enum DiskFormat {
     /** The file is the disk. */
@@ -15,6 +18,13 @@ public enum DiskFormat {
 
     DiskFormat(String text) {
         this.text = text;
+    }
+
+    /** The format with this name; empty if there is none. */
+    public static Optional<DiskFormat> named(String name) {
+        return Arrays.stream(values())
+                .filter(format -> format.text.equals(name))
+                .findFirst();
     }
 
     /** The name that users see and that qcow2 files hold. */

@@ -32,12 +32,14 @@ public final class CompositeDisk implements DiskFile {
     private final ImageFile list;
     private final List<DiskFile> images;
     private final Part[] parts;
+    private final List<Path> paths;
     private final long[] starts;
     private final Set<Feature> features;
     private final IoVecPool lists = new IoVecPool();
 
-    private CompositeDisk(ImageFile list, List<DiskFile> images, Part[] parts) {
+    private CompositeDisk(ImageFile list, List<DiskFile> images, Part[] parts, List<Path> paths) {
         this.list = list;
+        this.paths = paths;
         this.images = images;
         this.parts = parts;
         starts = Arrays.stream(parts).mapToLong(part -> part.start).toArray();
@@ -72,7 +74,15 @@ public final class CompositeDisk implements DiskFile {
         }
         List<DiskFile> images = new ArrayList<>();
         try {
-            return new CompositeDisk(list, images, open(list, spec, opener, images));
+            Part[] parts = open(list, spec, opener, images);
+            return new CompositeDisk(
+                    list,
+                    images,
+                    parts,
+                    spec.parts().stream()
+                            .map(part -> resolve(list, part))
+                            .distinct()
+                            .toList());
         } catch (RuntimeException e) {
             images.forEach(DiskFile::close);
             throw e;
@@ -125,8 +135,8 @@ public final class CompositeDisk implements DiskFile {
     }
 
     /** The images of its parts, each once. */
-    public List<DiskFile> images() {
-        return Collections.unmodifiableList(images);
+    public List<Path> paths() {
+        return paths;
     }
 
     @Override

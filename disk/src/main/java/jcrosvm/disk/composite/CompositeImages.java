@@ -2,7 +2,6 @@ package jcrosvm.disk.composite;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -14,6 +13,7 @@ import jcrosvm.disk.DiskException;
 import jcrosvm.disk.DiskFile;
 import jcrosvm.disk.DiskImages;
 import jcrosvm.disk.DiskOptions;
+import jcrosvm.disk.ImagePaths;
 
 /** Makes composite disks of partitions. */
 public final class CompositeImages {
@@ -96,7 +96,8 @@ public final class CompositeImages {
         long at = (long) GuidPartitionTable.FIRST_SECTORS * GuidPartitionTable.SECTOR;
         for (int i = 0; i < lengths.length; i++) {
             Partition partition = partitions.get(i);
-            parts.add(new CompositeSpec.Part(relative(path, partition.image()), at, partition.writable(), 0));
+            parts.add(
+                    new CompositeSpec.Part(ImagePaths.relative(path, partition.image()), at, partition.writable(), 0));
             long end = roundUp(at + lengths[i], PARTITION_ALIGNMENT);
             if (end > at + lengths[i]) {
                 parts.add(new CompositeSpec.Part(name(filler), at + lengths[i], false, 0));
@@ -126,27 +127,5 @@ public final class CompositeImages {
 
     private static String name(Path path) {
         return String.valueOf(path.getFileName());
-    }
-
-    // So that a folder with the list and its images can be moved. The real paths: ".." behind a link leads elsewhere.
-    private static String relative(Path list, Path image) throws IOException {
-        if (image.isAbsolute()) {
-            return checked(image);
-        }
-        Path parent = list.getParent();
-        Path folder = (parent == null ? Path.of("/") : parent).toRealPath();
-        Path absolute = image.toAbsolutePath();
-        Path imageParent = absolute.getParent();
-        Path imageFolder = (imageParent == null ? Path.of("/") : imageParent).toRealPath();
-        return checked(folder.relativize(imageFolder).resolve(name(absolute)));
-    }
-
-    // The list holds UTF-8, a path may hold any bytes.
-    private static String checked(Path path) {
-        String text = path.toString();
-        if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
-            throw new DiskException("path " + text + " is not UTF-8");
-        }
-        return text;
     }
 }

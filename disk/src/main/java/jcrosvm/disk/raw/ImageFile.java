@@ -60,6 +60,27 @@ public final class ImageFile implements AutoCloseable {
         }
     }
 
+    /**
+     * Makes an empty file, or empties the one that is there, which must not be in use.
+     *
+     * @throws OsException when the operating system refuses
+     * @throws DiskException when it is in use, or no regular file
+     */
+    public static ImageFile create(Path path) {
+        Fd.open(path, Fd.O_RDWR | Fd.O_CREAT | Fd.O_NONBLOCK, 0666).close();
+        ImageFile file = open(path, DiskOptions.DEFAULT);
+        try {
+            if (file.isDevice) {
+                throw new DiskException("cannot create " + path + ": it is a block device");
+            }
+            file.truncate(0);
+            return file;
+        } catch (RuntimeException e) {
+            file.close();
+            throw e;
+        }
+    }
+
     public Path path() {
         return path;
     }
