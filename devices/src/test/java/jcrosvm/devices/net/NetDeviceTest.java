@@ -3,6 +3,7 @@ package jcrosvm.devices.net;
 import static jcrosvm.devices.net.NetSpec.*;
 import static jcrosvm.virtio.VirtioFeatures.RINGS;
 import static jcrosvm.virtio.VirtioFeatures.VIRTIO_F_EVENT_IDX;
+import static jcrosvm.virtio.VirtioFeatures.VIRTIO_F_RING_PACKED;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -237,12 +238,23 @@ class NetDeviceTest {
 
     /** Random traffic both ways, with stops and starts in between, arrives whole and in order. */
     @ParameterizedTest
-    @CsvSource({"true,true,1", "true,false,2", "false,true,3", "false,false,4", "true,true,5", "false,true,6"})
-    void carriesStreams(boolean mergeable, boolean eventIdx, long seed) {
+    @CsvSource({
+        "true,true,false,1",
+        "true,false,false,2",
+        "false,true,false,3",
+        "false,false,false,4",
+        "true,true,true,5",
+        "true,false,true,6",
+        "false,true,true,7",
+        "false,false,true,8"
+    })
+    void carriesStreams(boolean mergeable, boolean eventIdx, boolean packed, long seed) {
         Random random = new Random(seed);
         Wire wire = new Wire(OFFLOADS);
-        long features =
-                (eventIdx ? RINGS : RINGS & ~VIRTIO_F_EVENT_IDX) | (mergeable ? VIRTIO_NET_F_MRG_RXBUF : 0) | OFFLOADS;
+        long features = (eventIdx ? RINGS : RINGS & ~VIRTIO_F_EVENT_IDX)
+                | (mergeable ? VIRTIO_NET_F_MRG_RXBUF : 0)
+                | (packed ? VIRTIO_F_RING_PACKED : 0)
+                | OFFLOADS;
         try (MockDriver driver = new MockDriver(device(wire), features)) {
             MockQueue rx = driver.start(0, 64);
             MockQueue tx = driver.start(1, 32);
