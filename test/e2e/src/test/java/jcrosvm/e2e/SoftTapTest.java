@@ -1,0 +1,99 @@
+package jcrosvm.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.FutureTask;
+import jcrosvm.base.Libc;
+import jcrosvm.devices.net.NetConfig;
+import jcrosvm.vmm.VmExit;
+import jcrosvm.vmm.config.HypervisorConfig;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Linux's network driver on a tap, Linux's own stack at the other end, in a network namespace. */
+@Tag("soft")
+class SoftTapTest {
+    private static final int CLONE_NEWNET = 0x40000000;
+    private static final int SIZE = 16 << 20;
+    private static final String ADDRESSES = "host-ip=10.99.0.1,netmask=255.255.255.0,mac=02:00:00:00:00:05";
+
+    @TempDir
+    private Path directory;
+
+    /** The host's half: gives the content, takes it back, answers with its hash. */
+    private static void serve(ServerSocket server, byte[] content) throws Exception {
+        try (Socket down = server.accept();
+                OutputStream out = down.getOutputStream()) {
+            out.write(content);
+        }
+        try (Socket up = server.accept()) {
+            String hash = VirtioScenes.sha256(up.getInputStream().readNBytes(content.length));
+            up.getOutputStream().write(hash.getBytes(StandardCharsets.UTF_8));
+        }
+    }
+
+    private void transfer(String options) throws Exception {
+        byte[] content = VirtioScenes.noise(12, SIZE);
+        String hash = VirtioScenes.sha256(content);
+        try (ServerSocket server = new ServerSocket()) {
+            // Threads are born into the namespace of the one that starts them.
+            FutureTask<Void> service = new FutureTask<>(() -> {
+                serve(server, content);
+                return null;
+            });
+            String script = """
+                    ip addr add 10.99.0.2/24 dev eth0
+                    ip link set eth0 up
+                    mark "MAC $(cat /sys/class/net/eth0/address) $(cat /sys/class/net/eth0/mtu)"
+                    ping -c 2 -W 5 10.99.0.1 >/dev/null; mark "PING $?"
+                    nc 10.99.0.1 5000 </dev/null >/tmp/data
+                    mark "DOWN $(sha256sum </tmp/data)"
+                    nc 10.99.0.1 5000 </tmp/data >/tmp/answer
+                    mark "UP $(cat /tmp/answer)"
+                    """;
+            try (GuestSession guest = VirtioScenes.plain(
+                    directory,
+                    script,
+                    List.of("virtio_pci", "virtio_net"),
+                    builder -> builder.cpus(2)
+                            .memoryMib(256)
+                            .hypervisor(new HypervisorConfig("soft", null, null))
+                            .device(VirtioScenes.device(NetConfig.class, ADDRESSES + options)))) {
+                server.bind(new java.net.InetSocketAddress(InetAddress.getByAddress(new byte[] {10, 99, 0, 1}), 5000));
+                Thread.ofPlatform().daemon().start(service);
+                assertThat(guest.awaitMarker("MAC")).startsWith("02:00:00:00:00:05 1400");
+                assertThat(guest.awaitMarker("PING")).isEqualTo("0");
+                assertThat(guest.awaitMarker("DOWN")).startsWith(hash);
+                assertThat(guest.awaitMarker("UP")).isEqualTo(hash);
+                assertThat(guest.awaitEnd()).isEqualTo(VmExit.STOP);
+            }
+            service.get();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", ",mrg-rxbuf=false", ",packed-queue", ",vq-pairs=2"})
+    void bulkDataBothWays(String options) throws Exception {
+        assumeTrue(Files.exists(Path.of("/dev/net/tun")), "there is no /dev/net/tun");
+        FutureTask<Boolean> task = new FutureTask<>(() -> {
+            if (Libc.UNSHARE.callInt(CLONE_NEWNET) != 0) {
+                return false;
+            }
+            transfer(",mtu=1400" + options);
+            return true;
+        });
+        Thread.ofPlatform().start(task);
+        assumeTrue(task.get(), "a network namespace needs CAP_SYS_ADMIN");
+    }
+}
