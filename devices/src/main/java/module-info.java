@@ -6,6 +6,8 @@ module jcrosvm.devices {
 
     exports jcrosvm.devices;
     // The option language binds values to configuration records.
+    exports jcrosvm.devices.balloon to
+            jcrosvm.config;
     exports jcrosvm.devices.block to
             jcrosvm.config;
     exports jcrosvm.devices.net to

@@ -1,6 +1,7 @@
 package jcrosvm.devices;
 
 import java.util.List;
+import jcrosvm.devices.balloon.BalloonModule;
 import jcrosvm.devices.block.BlockModule;
 import jcrosvm.devices.net.NetModule;
 import jcrosvm.devices.rng.RngModule;
@@ -10,7 +11,7 @@ import jcrosvm.virtio.DeviceModule;
 /** The registry: the one place that a new kind of device is added to. */
 public final class DeviceModules {
     /** In the order in which they appear on the bus. */
-    public static final List<DeviceModule<?>> ALL = List.of(new BlockModule(), new NetModule(), new RngModule());
+    public static final List<DeviceModule<?>> ALL = List.of(new BlockModule(), new RngModule(), new BalloonModule(), new NetModule());
 
     private DeviceModules() {}
 

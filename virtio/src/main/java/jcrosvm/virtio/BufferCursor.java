@@ -77,12 +77,12 @@ abstract sealed class BufferCursor permits Reader, Writer {
     }
 
     /** Guest address here; only where something remains. */
-    final long address() {
+    public final long address() {
         return chain.addresses[buffer] + offset;
     }
 
     /** Bytes that lie together from here on. */
-    final long together() {
+    public final long together() {
         return (chain.lengths[buffer] & 0xffffffffL) - offset;
     }
 

@@ -20,11 +20,9 @@ public final class MemoryOptions {
             Option.flag("hugepages", "Advise the host to use huge pages for the guest's memory.");
     private static final Option<Boolean> LOCK_GUEST_MEMORY =
             Option.flag("lock-guest-memory", "Keep the guest's memory in the host's RAM once it was used.");
-    private static final Option<Boolean> NO_BALLOON =
-            Option.flag("no-balloon", "Without balloon device, which this machine does not have yet.");
 
     public static final Option.Group GROUP =
-            new Option.Group("Memory", List.of(MEM, HUGEPAGES, LOCK_GUEST_MEMORY, NO_BALLOON));
+            new Option.Group("Memory", List.of(MEM, HUGEPAGES, LOCK_GUEST_MEMORY));
 
     private MemoryOptions() {}
 

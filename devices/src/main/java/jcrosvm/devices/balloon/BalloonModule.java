@@ -1,0 +1,112 @@
+package jcrosvm.devices.balloon;
+
+import java.util.List;
+import java.util.concurrent.CompletionStage;
+import jcrosvm.base.Errno;
+import jcrosvm.base.OsException;
+import jcrosvm.base.VmmException;
+import jcrosvm.config.Arguments;
+import jcrosvm.config.ConfigException;
+import jcrosvm.config.Numbers;
+import jcrosvm.config.Option;
+import jcrosvm.config.Value;
+import jcrosvm.virtio.ControlVerb;
+import jcrosvm.virtio.DeviceHost;
+import jcrosvm.virtio.DeviceModule;
+import jcrosvm.virtio.VirtioDevice;
+
+/** The balloon of every VM, its options and what can be asked of it. */
+public final class BalloonModule implements DeviceModule<BalloonConfig> {
+    private static final Option<Boolean> NO_BALLOON = Option.flag("no-balloon", "Without balloon device.");
+    private static final Option<Boolean> PAGE_REPORTING = Option.flag(
+            "balloon-page-reporting", "Let the guest report free pages, which go back to the host.");
+    private static final Option<Long> INIT_MEM = Option.word(
+            "init-mem",
+            Long.class,
+            "MIB",
+            "Memory that the guest has at first, in MiB; the rest of it is in the balloon.");
+
+    @Override
+    public String name() {
+        return "balloon";
+    }
+
+    @Override
+    public Class<BalloonConfig> configType() {
+        return BalloonConfig.class;
+    }
+
+    @Override
+    public Option.Group options() {
+        return new Option.Group("Balloon", List.of(NO_BALLOON, PAGE_REPORTING, INIT_MEM));
+    }
+
+    @Override
+    public List<BalloonConfig> read(Arguments arguments) {
+        Long initMem = arguments.value(INIT_MEM);
+        if (initMem != null && initMem == 0) {
+            throw new VmmException("--init-mem: a guest needs at least 1 MiB of memory, not 0");
+        }
+        if (arguments.has(NO_BALLOON)) {
+            if (initMem != null || arguments.has(PAGE_REPORTING)) {
+                throw new VmmException("--no-balloon cannot be combined with --init-mem or --balloon-page-reporting");
+            }
+            return List.of();
+        }
+        return List.of(new BalloonConfig(arguments.has(PAGE_REPORTING), initMem == null ? 0 : initMem));
+    }
+
+    @Override
+    public VirtioDevice create(BalloonConfig config, int index, DeviceHost host) {
+        long initial = config.initMemMib() << 20;
+        if (initial > host.memorySize()) {
+            throw new VmmException("--init-mem: " + config.initMemMib() + " MiB are more than the guest's memory of "
+                    + (host.memorySize() >> 20) + " MiB");
+        }
+        return new BalloonDevice(config, host.memorySize(), initial == 0 ? 0 : host.memorySize() - initial);
+    }
+
+    @Override
+    public List<ControlVerb> verbs() {
+        return List.of(new ControlVerb("BalloonCommand", BalloonModule::perform));
+    }
+
+    private static CompletionStage<String> perform(Value body, List<? extends VirtioDevice> devices) {
+        if (devices.isEmpty() || !(devices.getFirst() instanceof BalloonDevice balloon)) {
+            throw new OsException("this VM has no balloon", Errno.ENOTSUP);
+        }
+        if (body instanceof Value.Text text && text.form() == Value.Form.JSON_STRING) {
+            return switch (text.text()) {
+                case "Stats" -> balloon.stats();
+                case "WorkingSet" -> throw new OsException("the balloon's working set", Errno.ENOTSUP);
+                default -> throw new ConfigException("unknown balloon command", text.position());
+            };
+        }
+        if (body instanceof Value.Group group
+                && group.entries().size() == 1
+                && "Adjust".equals(group.entries().getFirst().key())
+                && group.entries().getFirst().value() instanceof Value.Group fields) {
+            return adjust(balloon, fields);
+        }
+        throw new ConfigException("expected \"Stats\" or {\"Adjust\":{...}}", body.position());
+    }
+
+    private static CompletionStage<String> adjust(BalloonDevice balloon, Value.Group fields) {
+        long bytes = -1;
+        boolean wait = false;
+        for (Value.Entry entry : fields.entries()) {
+            if (!(entry.value() instanceof Value.Text text) || text.form() != Value.Form.JSON_LITERAL) {
+                throw new ConfigException("expected a number or a boolean", entry.position());
+            }
+            switch (String.valueOf(entry.key())) {
+                case "num_bytes" -> bytes = Numbers.parse(text.text(), text.position(), 0, Long.MAX_VALUE);
+                case "wait_for_success" -> wait = text.text().equals("true");
+                default -> throw new ConfigException("unknown key in Adjust", entry.position());
+            }
+        }
+        if (bytes < 0) {
+            throw new ConfigException("num_bytes is missing", fields.closing());
+        }
+        return balloon.adjust(bytes, wait);
+    }
+}

@@ -1,0 +1,92 @@
+package jcrosvm.devices.balloon;
+
+import java.util.concurrent.CompletableFuture;
+import jcrosvm.base.Errno;
+import jcrosvm.base.OsException;
+import org.jspecify.annotations.Nullable;
+
+/** How large the balloon shall be, how large it is, and who waits for the two to be the same. Thread-safe. */
+final class BalloonSize {
+    private static final String OK = "\"Ok\"";
+    private static final String OVERRIDDEN = "{\"ErrString\":\"Adjust overriden\"}"; // crosvm's spelling
+
+    // Guarded by this.
+    private int target;
+    private int actual;
+    private @Nullable CompletableFuture<String> waiting;
+
+    /** @param target pages */
+    BalloonSize(int target) {
+        this.target = target;
+    }
+
+    /** Pages that the guest shall do without. */
+    synchronized int target() {
+        return target;
+    }
+
+    /** Pages that it does without, as it says. */
+    synchronized int actual() {
+        return actual;
+    }
+
+    /** Sets the target; whoever waits for an earlier one is told so. */
+    CompletableFuture<String> adjust(int pages, boolean wait) {
+        CompletableFuture<String> result = new CompletableFuture<>();
+        CompletableFuture<String> earlier;
+        boolean isDone;
+        synchronized (this) {
+            target = pages;
+            earlier = waiting;
+            isDone = !wait || actual == pages;
+            waiting = isDone ? null : result;
+        }
+        if (earlier != null) {
+            earlier.complete(OVERRIDDEN);
+        }
+        if (isDone) {
+            result.complete(OK);
+        }
+        return result;
+    }
+
+    /** The guest says how large the balloon is. */
+    void actual(int pages) {
+        CompletableFuture<String> done;
+        synchronized (this) {
+            actual = pages;
+            done = pages == target ? waiting : null;
+            if (done != null) {
+                waiting = null;
+            }
+        }
+        if (done != null) {
+            done.complete(OK);
+        }
+    }
+
+    /** Tells whoever waits that it was in vain. */
+    void fail(String what, int errno) {
+        CompletableFuture<String> failed;
+        synchronized (this) {
+            failed = waiting;
+            waiting = null;
+        }
+        if (failed != null) {
+            failed.completeExceptionally(new OsException(what, errno));
+        }
+    }
+
+    /** The guest has forgotten its balloon; the target stays. */
+    void reset() {
+        synchronized (this) {
+            actual = 0;
+        }
+        fail("the balloon's driver is gone", Errno.ENOTCONN);
+    }
+
+    synchronized void restore(int newTarget, int newActual) {
+        target = newTarget;
+        actual = newActual;
+    }
+}

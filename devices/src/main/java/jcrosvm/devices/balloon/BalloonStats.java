@@ -1,0 +1,132 @@
+package jcrosvm.devices.balloon;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
+import jcrosvm.base.OsException;
+import jcrosvm.virtio.DescriptorChain;
+import jcrosvm.virtio.Reader;
+import jcrosvm.virtio.Virtqueue;
+
+/**
+ * The statistics queue (virtio 1.3, 5.5.6.3): the driver's one buffer stays in the ring until somebody asks. Handing it
+ * back makes the driver fill it again. The worker's thread only, except for {@link #fail}.
+ */
+final class BalloonStats {
+    /** In the order of the tags; the last two are crosvm's own, which no tag of the specification stands for. */
+    private static final List<String> NAMES = List.of(
+            "swap_in",
+            "swap_out",
+            "major_faults",
+            "minor_faults",
+            "free_memory",
+            "total_memory",
+            "available_memory",
+            "disk_caches",
+            "hugetlb_allocations",
+            "hugetlb_failures",
+            "shared_memory",
+            "unevictable_memory");
+
+    private static final int TAGS = 10;
+    private static final int ENTRY = 10;
+    private static final int MAX_ENTRIES = 256;
+
+    private final BalloonSize size;
+    private final List<CompletableFuture<String>> waiting = new ArrayList<>(); // guarded by itself
+    private final long[] values = new long[TAGS];
+    private final boolean[] present = new boolean[TAGS];
+    private boolean isAsked;
+
+    BalloonStats(BalloonSize size) {
+        this.size = size;
+    }
+
+    /** Asks the driver, unless it was asked already. */
+    void ask(Virtqueue queue, CompletableFuture<String> result) {
+        boolean isFirst;
+        synchronized (waiting) {
+            isFirst = waiting.isEmpty();
+            waiting.add(result);
+        }
+        if (isFirst || !isAsked) {
+            isAsked = true;
+            DescriptorChain stale = queue.pop();
+            if (stale != null) {
+                queue.complete(stale, 0);
+                queue.flush();
+            }
+            if (queue.enableNotifications()) {
+                process(queue);
+            }
+        }
+    }
+
+    /** The driver has made a buffer available. */
+    void process(Virtqueue queue) {
+        if (!isAsked) {
+            return; // it waits in the ring for somebody to ask
+        }
+        DescriptorChain chain = queue.pop();
+        if (chain == null) {
+            return;
+        }
+        read(chain.readable());
+        queue.unpop(chain);
+        isAsked = false;
+        String reply = json();
+        finish(() -> reply);
+    }
+
+    private void read(Reader from) {
+        Arrays.fill(present, false);
+        for (int i = 0; i < MAX_ENTRIES && from.remaining() >= ENTRY; i++) {
+            int tag = from.getShort();
+            long value = from.getLong();
+            if (tag < TAGS) {
+                values[tag] = value;
+                present[tag] = true;
+            }
+        }
+    }
+
+    private String json() {
+        StringBuilder out = new StringBuilder("{\"BalloonStats\":{\"stats\":{");
+        for (int i = 0; i < NAMES.size(); i++) {
+            boolean known = i < TAGS && present[i];
+            out.append(i == 0 ? "\"" : ",\"").append(NAMES.get(i)).append("\":");
+            out.append(known ? Long.toUnsignedString(values[i]) : "null");
+        }
+        long actual = (size.actual() & 0xffffffffL) << PageRelease.PAGE_SHIFT;
+        return out.append("},\"balloon_actual\":").append(actual).append("}}").toString();
+    }
+
+    /** The queue is gone, and with it what the driver was asked. */
+    void stopped() {
+        isAsked = false;
+    }
+
+    /** Tells those who wait that it was in vain. From any thread. */
+    void fail(String what, int errno) {
+        finish(() -> {
+            throw new OsException(what, errno);
+        });
+    }
+
+    private void finish(Supplier<String> reply) {
+        List<CompletableFuture<String>> done;
+        synchronized (waiting) {
+            done = List.copyOf(waiting);
+            waiting.clear();
+        }
+        for (CompletableFuture<String> each : done) {
+            try {
+                each.complete(reply.get());
+            } catch (OsException e) {
+                each.completeExceptionally(e);
+            }
+        }
+    }
+}
