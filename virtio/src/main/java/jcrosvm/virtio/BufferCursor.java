@@ -67,6 +67,21 @@ abstract sealed class BufferCursor permits Reader, Writer {
         }
     }
 
+    /**
+     * As {@link #collect}, but stays where it is.
+     *
+     * @throws DescriptorException when fewer bytes are left
+     */
+    public void peek(IoVec into, long bytes) {
+        int atBuffer = buffer;
+        long atOffset = offset;
+        long atRemaining = remaining;
+        collect(into, bytes);
+        buffer = atBuffer;
+        offset = atOffset;
+        remaining = atRemaining;
+    }
+
     final void need(long bytes) {
         if (bytes < 0) {
             throw new IllegalArgumentException(bytes + " bytes");

@@ -64,8 +64,7 @@ final class BalloonDevice implements VirtioDevice {
      */
     BalloonDevice(BalloonConfig config, long memorySize, long target) {
         List<Integer> queues = new ArrayList<>(List.of(QUEUE_SIZE, QUEUE_SIZE, QUEUE_SIZE));
-        long offered =
-                VIRTIO_BALLOON_F_MUST_TELL_HOST | VIRTIO_BALLOON_F_STATS_VQ | VIRTIO_BALLOON_F_DEFLATE_ON_OOM;
+        long offered = VIRTIO_BALLOON_F_MUST_TELL_HOST | VIRTIO_BALLOON_F_STATS_VQ | VIRTIO_BALLOON_F_DEFLATE_ON_OOM;
         if (config.pageReporting()) {
             offered |= VIRTIO_BALLOON_F_PAGE_REPORTING;
             queues.add(QUEUE_SIZE);
@@ -110,8 +109,7 @@ final class BalloonDevice implements VirtioDevice {
     @Override
     public void writeConfig(int offset, byte[] from) {
         if (offset == ACTUAL && from.length == Integer.BYTES) {
-            size.actual(
-                    ByteBuffer.wrap(from).order(ByteOrder.LITTLE_ENDIAN).getInt());
+            size.actual(ByteBuffer.wrap(from).order(ByteOrder.LITTLE_ENDIAN).getInt());
         }
     }
 

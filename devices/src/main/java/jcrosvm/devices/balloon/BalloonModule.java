@@ -18,8 +18,8 @@ import jcrosvm.virtio.VirtioDevice;
 /** The balloon of every VM, its options and what can be asked of it. */
 public final class BalloonModule implements DeviceModule<BalloonConfig> {
     private static final Option<Boolean> NO_BALLOON = Option.flag("no-balloon", "Without balloon device.");
-    private static final Option<Boolean> PAGE_REPORTING = Option.flag(
-            "balloon-page-reporting", "Let the guest report free pages, which go back to the host.");
+    private static final Option<Boolean> PAGE_REPORTING =
+            Option.flag("balloon-page-reporting", "Let the guest report free pages, which go back to the host.");
     private static final Option<Long> INIT_MEM = Option.word(
             "init-mem",
             Long.class,

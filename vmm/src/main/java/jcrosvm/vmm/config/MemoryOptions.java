@@ -21,8 +21,7 @@ public final class MemoryOptions {
     private static final Option<Boolean> LOCK_GUEST_MEMORY =
             Option.flag("lock-guest-memory", "Keep the guest's memory in the host's RAM once it was used.");
 
-    public static final Option.Group GROUP =
-            new Option.Group("Memory", List.of(MEM, HUGEPAGES, LOCK_GUEST_MEMORY));
+    public static final Option.Group GROUP = new Option.Group("Memory", List.of(MEM, HUGEPAGES, LOCK_GUEST_MEMORY));
 
     private MemoryOptions() {}
 

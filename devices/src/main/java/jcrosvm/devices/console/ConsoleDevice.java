@@ -1,0 +1,134 @@
+package jcrosvm.devices.console;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Collections;
+import java.util.List;
+import jcrosvm.virtio.DeviceTraits;
+import jcrosvm.virtio.Interrupt;
+import jcrosvm.virtio.QueueHandler;
+import jcrosvm.virtio.QueueResources;
+import jcrosvm.virtio.QueueState;
+import jcrosvm.virtio.QueueWorker;
+import jcrosvm.virtio.VirtioDevice;
+import org.jspecify.annotations.Nullable;
+
+/** A console with one port, or with several: one thread for all. */
+final class ConsoleDevice implements VirtioDevice {
+    static final long VIRTIO_CONSOLE_F_SIZE = 1;
+    static final long VIRTIO_CONSOLE_F_MULTIPORT = 1 << 1;
+
+    private static final int TYPE = 3;
+    private static final int CONFIG_LENGTH = 12; // cols, rows, max_nr_ports, emerg_wr
+    private static final int QUEUE_SIZE = 256;
+    private static final int CONTROL_RECEIVE = 2;
+    private static final int CONTROL_TRANSMIT = 3;
+
+    private final DeviceTraits traits;
+    private final List<ConsolePort> ports;
+    private final ConsoleControl control;
+    private @Nullable QueueWorker worker; // guarded by this, as are the rest
+    private @Nullable Interrupt interrupt;
+    private long features;
+    private int columns;
+    private int rows;
+
+    /** @param ports one, or several for a device with control queues; owned from now on */
+    ConsoleDevice(List<ConsolePort> ports) {
+        this.ports = List.copyOf(ports);
+        control = new ConsoleControl(this.ports);
+        boolean several = ports.size() > 1;
+        traits = new DeviceTraits(
+                TYPE,
+                VIRTIO_CONSOLE_F_SIZE | (several ? VIRTIO_CONSOLE_F_MULTIPORT : 0),
+                Collections.nCopies(several ? 2 * ports.size() + 2 : 2, QUEUE_SIZE),
+                CONFIG_LENGTH);
+    }
+
+    @Override
+    public DeviceTraits traits() {
+        return traits;
+    }
+
+    @Override
+    public synchronized void negotiated(long accepted) {
+        features = accepted;
+    }
+
+    @Override
+    public synchronized void readConfig(int offset, byte[] into) {
+        byte[] config = ByteBuffer.allocate(CONFIG_LENGTH)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putShort((short) columns)
+                .putShort((short) rows)
+                .putInt(ports.size())
+                .array();
+        int length = Math.min(into.length, CONFIG_LENGTH - offset);
+        if (length > 0) {
+            System.arraycopy(config, offset, into, 0, length);
+        }
+    }
+
+    /** The terminal behind the first port has another size now. From any thread. */
+    synchronized void resize(int newColumns, int newRows) {
+        columns = newColumns;
+        rows = newRows;
+        if (worker != null && (features & VIRTIO_CONSOLE_F_MULTIPORT) != 0) {
+            worker.execute(() -> control.resize(0, newColumns, newRows));
+        } else if (interrupt != null && (features & VIRTIO_CONSOLE_F_SIZE) != 0) {
+            interrupt.signalConfig();
+        }
+    }
+
+    @Override
+    public synchronized void startQueue(int index, QueueResources resources) {
+        QueueWorker runner = worker;
+        if (runner == null) {
+            runner = new QueueWorker("console");
+            worker = runner;
+        }
+        interrupt = resources.interrupt();
+        boolean several = (features & VIRTIO_CONSOLE_F_MULTIPORT) != 0;
+        if (!several && index == 0) {
+            runner.execute(() -> ports.getFirst().open(true)); // nobody tells when it is opened
+        }
+        runner.start(resources, handler(index, several, runner));
+    }
+
+    private QueueHandler handler(int index, boolean several, QueueWorker runner) {
+        if (several && index == CONTROL_RECEIVE) {
+            return control::receive;
+        }
+        if (several && index == CONTROL_TRANSMIT) {
+            return control::transmit;
+        }
+        ConsolePort port = ports.get(index < 2 ? 0 : index / 2 - 1);
+        return index % 2 == 0 ? port.receiver(runner) : port.transmitter(runner);
+    }
+
+    @Override
+    public synchronized @Nullable QueueState stopQueue(int index) {
+        return worker == null ? null : worker.stop(index);
+    }
+
+    @Override
+    public synchronized void reset() {
+        interrupt = null;
+        features = 0;
+        if (worker != null) {
+            worker.execute(() -> {
+                control.reset();
+                ports.forEach(port -> port.open(false));
+            });
+        }
+    }
+
+    @Override
+    public synchronized void close() {
+        if (worker != null) {
+            worker.close();
+        }
+        ports.forEach(ConsolePort::close);
+    }
+
+}

@@ -1,0 +1,119 @@
+package jcrosvm.devices.console;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import jcrosvm.base.io.Fd;
+import jcrosvm.base.io.UnixSocket;
+import jcrosvm.testkit.MockDriver;
+import jcrosvm.testkit.MockQueue;
+import jcrosvm.virtio.VirtioFeatures;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ConsoleDeviceTest {
+    private static final long SEVERAL = VirtioFeatures.RINGS | ConsoleDevice.VIRTIO_CONSOLE_F_MULTIPORT;
+
+    @TempDir
+    private Path folder;
+
+    private static byte[] message(int port, int event, int value) {
+        return ByteBuffer.allocate(8)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putInt(port)
+                .putShort((short) event)
+                .putShort((short) value)
+                .array();
+    }
+
+    @Test
+    void movesBytesBothWays() throws Exception {
+        Path file = folder.resolve("out");
+        Path path = folder.resolve("s");
+        try (UnixSocket listener = UnixSocket.listen(path, UnixSocket.Type.STREAM)) {
+            UnixSocket near = UnixSocket.connect(path, UnixSocket.Type.STREAM);
+            try (UnixSocket far = listener.accept();
+                    MockDriver driver = new MockDriver(
+                            new ConsoleDevice(List.of(new ConsolePort(
+                                    "", true, near.fd(), Fd.open(file, Fd.O_WRONLY | Fd.O_CREAT, 0600)))),
+                            VirtioFeatures.RINGS)) {
+                MockQueue in = driver.start(0, 8);
+                MockQueue out = driver.start(1, 8);
+                String text = "x".repeat(10_000) + "\n";
+                out.perform(out.readable(text.getBytes(StandardCharsets.UTF_8)));
+                assertThat(file).hasContent(text);
+                for (int i = 0; i < 20; i++) {
+                    far.send(("line " + i).getBytes(StandardCharsets.UTF_8)); // with and without a buffer waiting
+                    MockQueue.Completion done = in.perform(in.writable(100));
+                    assertThat(new String(in.content(done.buffers().getFirst()), 0, done.written(), StandardCharsets.UTF_8))
+                            .isEqualTo("line " + i);
+                }
+            }
+        }
+    }
+
+    @Test
+    void introducesItsPorts() {
+        List<ConsolePort> ports =
+                List.of(new ConsolePort("", true, null, null), new ConsolePort("org.test", false, null, null));
+        ConsoleDevice device = new ConsoleDevice(ports);
+        try (MockDriver driver = new MockDriver(device, SEVERAL)) {
+            assertThat(device.traits().queueSizes()).hasSize(6);
+            MockQueue to = driver.start(3, 8);
+            MockQueue from = driver.start(2, 8);
+            to.perform(to.readable(message(-1, ConsoleControl.DEVICE_READY, 1)));
+            assertThat(next(from)).isEqualTo(message(0, ConsoleControl.PORT_ADD, 1));
+            assertThat(next(from)).isEqualTo(message(1, ConsoleControl.PORT_ADD, 1));
+            to.perform(to.readable(message(0, ConsoleControl.PORT_READY, 1)));
+            assertThat(next(from)).isEqualTo(message(0, ConsoleControl.CONSOLE_PORT, 1));
+            assertThat(next(from)).isEqualTo(message(0, ConsoleControl.PORT_OPEN, 1));
+            to.perform(to.readable(message(1, ConsoleControl.PORT_READY, 1)));
+            assertThat(new String(next(from), StandardCharsets.UTF_8)).endsWith("org.test");
+            assertThat(next(from)).isEqualTo(message(1, ConsoleControl.PORT_OPEN, 1));
+        }
+    }
+
+    private static byte[] next(MockQueue queue) {
+        MockQueue.Completion done = queue.perform(queue.writable(64));
+        byte[] all = queue.content(done.buffers().getFirst());
+        return java.util.Arrays.copyOf(all, done.written());
+    }
+
+    @Test
+    void survivesHostileControlMessages() {
+        List<ConsolePort> ports = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            ports.add(new ConsolePort("p" + i, false, null, null));
+        }
+        try (MockDriver driver = new MockDriver(new ConsoleDevice(ports), SEVERAL)) {
+            MockQueue to = driver.start(3, 64);
+            MockQueue from = driver.start(2, 64);
+            Random random = new Random(3);
+            for (int i = 0; i < 2000; i++) {
+                byte[] bytes = message(random.nextInt(5) - 1, random.nextInt(9), random.nextInt(3));
+                to.perform(to.readable(java.util.Arrays.copyOf(bytes, random.nextInt(12))));
+            }
+            to.perform(to.readable(message(0, ConsoleControl.DEVICE_READY, 1)));
+            assertThat(next(from)).isNotEmpty();
+            assertThat(driver.failed()).isFalse();
+        }
+    }
+
+    @Test
+    void tellsTheSizeOfTheTerminal() {
+        ConsoleDevice device = new ConsoleDevice(List.of(new ConsolePort("", true, null, null)));
+        try (MockDriver driver =
+                new MockDriver(device, VirtioFeatures.RINGS | ConsoleDevice.VIRTIO_CONSOLE_F_SIZE)) {
+            driver.start(1, 8);
+            device.resize(132, 50);
+            assertThat(driver.configChanges().tryAcquire()).isTrue();
+            assertThat(driver.config()).startsWith(132, 0, 50, 0, 1, 0, 0, 0);
+        }
+    }
+}
