@@ -18,19 +18,14 @@ final class BounceBuffer {
             Arena.global().allocate(64 << 10, ALIGNMENT).asReadOnly();
 
     final MemorySegment memory = Arena.ofAuto().allocate(SIZE, ALIGNMENT);
-    private final IoVec vec = new IoVec(ZERO_PIECES);
+    private final IoVec vec = new IoVec(1);
+    /** Apart: zeros may have to go through the buffer themselves. */
+    private final IoVec zeros = new IoVec(ZERO_PIECES);
 
     private BounceBuffer() {}
 
     static BounceBuffer ofThread() {
         return OF_THREAD.get();
-    }
-
-    /** A list of the buffer's first bytes. */
-    IoVec first(long length) {
-        vec.clear();
-        vec.add(memory, 0, length);
-        return vec;
     }
 
     /** A list of the buffer's bytes from one on. */
@@ -42,12 +37,12 @@ final class BounceBuffer {
 
     /** A list of up to {@code length} zeros, 1 MiB at most; a multiple of the page size if {@code length} is. */
     IoVec zeros(long length) {
-        vec.clear();
-        for (long left = length; left > 0 && vec.count() < ZERO_PIECES; ) {
+        zeros.clear();
+        for (long left = length; left > 0 && zeros.count() < ZERO_PIECES; ) {
             long n = Math.min(left, ZEROS.byteSize());
-            vec.add(ZEROS, 0, n);
+            zeros.add(ZEROS, 0, n);
             left -= n;
         }
-        return vec;
+        return zeros;
     }
 }
