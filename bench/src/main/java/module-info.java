@@ -1,6 +1,9 @@
 /** Guests to measure with, and what is measured inside one JVM. */
 module jcrosvm.bench {
     requires static org.jspecify;
+    requires java.management;
     requires jcrosvm.guest;
+    requires jcrosvm.virtio;
     requires jcrosvm.vmm;
+    requires jdk.management;
 }

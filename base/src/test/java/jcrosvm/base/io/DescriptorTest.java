@@ -111,6 +111,26 @@ class DescriptorTest {
     }
 
     @Test
+    void aPollerLeavesOutHandlersThatThrow() {
+        try (Poller poller = new Poller();
+                EventFd bad = new EventFd();
+                EventFd good = new EventFd()) {
+            List<String> ran = new ArrayList<>();
+            poller.add(bad.fd(), Poller.READABLE, events -> {
+                throw new IllegalStateException("no");
+            });
+            bad.signal();
+            assertThatThrownBy(() -> poller.poll(1000)).isInstanceOf(IllegalStateException.class);
+            assertThat(poller.poll(0)).isZero();
+            poller.add(bad.fd(), Poller.READABLE, events -> ran.add("bad" + bad.drain()));
+            poller.add(good.fd(), Poller.READABLE, events -> ran.add("good" + good.drain()));
+            good.signal();
+            assertThat(poller.poll(1000)).isEqualTo(2);
+            assertThat(ran).containsExactlyInAnyOrder("bad1", "good1");
+        }
+    }
+
+    @Test
     void timerExpiresAndStops() {
         try (TimerFd timer = new TimerFd()) {
             timer.arm(1, 0);
