@@ -130,5 +130,4 @@ final class ConsoleDevice implements VirtioDevice {
         }
         ports.forEach(ConsolePort::close);
     }
-
 }

@@ -51,7 +51,8 @@ class ConsoleDeviceTest {
                 for (int i = 0; i < 20; i++) {
                     far.send(("line " + i).getBytes(StandardCharsets.UTF_8)); // with and without a buffer waiting
                     MockQueue.Completion done = in.perform(in.writable(100));
-                    assertThat(new String(in.content(done.buffers().getFirst()), 0, done.written(), StandardCharsets.UTF_8))
+                    assertThat(new String(
+                                    in.content(done.buffers().getFirst()), 0, done.written(), StandardCharsets.UTF_8))
                             .isEqualTo("line " + i);
                 }
             }
@@ -108,8 +109,7 @@ class ConsoleDeviceTest {
     @Test
     void tellsTheSizeOfTheTerminal() {
         ConsoleDevice device = new ConsoleDevice(List.of(new ConsolePort("", true, null, null)));
-        try (MockDriver driver =
-                new MockDriver(device, VirtioFeatures.RINGS | ConsoleDevice.VIRTIO_CONSOLE_F_SIZE)) {
+        try (MockDriver driver = new MockDriver(device, VirtioFeatures.RINGS | ConsoleDevice.VIRTIO_CONSOLE_F_SIZE)) {
             driver.start(1, 8);
             device.resize(132, 50);
             assertThat(driver.configChanges().tryAcquire()).isTrue();
