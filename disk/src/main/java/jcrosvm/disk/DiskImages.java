@@ -1,6 +1,9 @@
 package jcrosvm.disk;
 
+import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import jcrosvm.disk.composite.CompositeDisk;
 import jcrosvm.disk.qcow2.Qcow2Disk;
 import jcrosvm.disk.raw.ImageFile;
@@ -21,25 +24,41 @@ public final class DiskImages {
      * @throws jcrosvm.base.VmmException when it is missing, in use, or cannot be used
      */
     public static DiskFile open(Path path, DiskOptions options) {
-        return opener(MAX_DEPTH).open(path, options);
+        return opener(List.of()).open(path, options);
     }
 
-    private static ImageOpener opener(int depth) {
+    /** @param above the images on the way here, from the one that was asked for on */
+    private static ImageOpener opener(List<Path> above) {
         return (path, options) -> {
-            if (depth == 0) {
-                throw new DiskException("cannot open " + path + ": more than " + MAX_DEPTH
-                        + " images hang on one another, or one on itself");
+            Path real = real(path);
+            if (above.contains(real)) {
+                throw new DiskException("cannot open " + above.getFirst() + ": the images it hangs on form a loop, in which "
+                        + path + " comes twice; qemu-img rebase -u gives it another backing file");
             }
+            if (above.size() == MAX_DEPTH) {
+                throw new DiskException("cannot open " + path + ": more than " + MAX_DEPTH + " images hang on one another");
+            }
+            List<Path> chain = new ArrayList<>(above);
+            chain.add(real);
             ImageFile file = ImageFile.open(path, options);
             try {
                 DiskFormat given = options.format();
                 DiskFormat format = given == null ? FormatProbe.of(file) : given;
-                return open(file, format, opener(depth - 1));
+                return open(file, format, opener(chain));
             } catch (RuntimeException e) {
                 file.close();
                 throw e;
             }
         };
+    }
+
+    private static Path real(Path path) {
+        try {
+            return path.toRealPath();
+        } catch (IOException e) {
+            // Opening it says what is wrong.
+            return path.toAbsolutePath().normalize();
+        }
     }
 
     private static DiskFile open(ImageFile file, DiskFormat format, ImageOpener inner) {

@@ -130,7 +130,7 @@ final class ClusterMap {
         if ((entry & Qcow2Spec.L1_RESERVED) != 0 || geometry.offsetInCluster(table) != 0) {
             throw new InconsistentException("an L1 entry is 0x" + Long.toHexString(entry) + ", which cannot be");
         }
-        if (table != 0 && table >= file.length()) {
+        if (table != 0 && !file.holds(table)) {
             throw new InconsistentException("an L2 table lies behind the end of the file, at " + table);
         }
         return table;

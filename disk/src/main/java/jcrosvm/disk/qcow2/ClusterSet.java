@@ -39,10 +39,13 @@ final class ClusterSet {
         return true;
     }
 
-    void addAll(long first, long count) {
+    /** Whether none of them was in yet. */
+    boolean addAll(long first, long count) {
+        boolean all = true;
         for (long c = first; c < first + count; c++) {
-            add(c);
+            all &= add(c);
         }
+        return all;
     }
 
     void remove(long cluster) {

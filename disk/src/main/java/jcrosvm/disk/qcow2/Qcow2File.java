@@ -12,6 +12,7 @@ import jcrosvm.disk.raw.ImageFile;
 /** The file that holds the image: its transfers, and the errors that name it. */
 final class Qcow2File implements AutoCloseable {
     private final ImageFile file;
+    private volatile long seenLength;
 
     Qcow2File(ImageFile file) {
         this.file = file;
@@ -31,6 +32,11 @@ final class Qcow2File implements AutoCloseable {
 
     long length() {
         return file.size();
+    }
+
+    /** Whether the file goes beyond a position. Cheap, since files mostly grow. */
+    boolean holds(long position) {
+        return position < seenLength || position < (seenLength = length());
     }
 
     /** An image that contradicts itself. */

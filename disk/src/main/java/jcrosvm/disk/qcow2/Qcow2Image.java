@@ -55,31 +55,30 @@ final class Qcow2Image {
         }
     }
 
-    /** Learns where tables are. */
-    void rememberTables() {
-        tables.add(0);
-        tables.addAll(map.l1Offset() >>> geometry.clusterBits(), geometry.clusters(8L * map.l1().length));
-        tables.addAll(refcounts.tableOffset() >>> geometry.clusterBits(), refcounts.tableClusters());
+    /** Learns where tables are. Two in one place would overwrite each other: that is not written to at all. */
+    private void rememberTables() {
+        boolean apart = tables.add(0);
+        apart &= addTables(map.l1Offset(), 8L * map.l1().length);
+        apart &= addTables(refcounts.tableOffset(), (long) refcounts.tableClusters() << geometry.clusterBits());
         for (long entry : map.l1()) {
-            addTable(entry & Qcow2Spec.OFFSET);
+            apart &= addTables(entry & Qcow2Spec.OFFSET, entry == 0 ? 0 : 1);
         }
         for (long block : refcounts.table()) {
-            addTable(block);
+            apart &= addTables(block, block == 0 ? 0 : 1);
         }
         if (!snapshots.isEmpty()) {
-            Snapshot last = snapshots.getLast();
-            long bytes = last.end() - header.snapshotsOffset();
-            tables.addAll(header.snapshotsOffset() >>> geometry.clusterBits(), geometry.clusters(bytes));
+            apart &= addTables(header.snapshotsOffset(), snapshots.getLast().end() - header.snapshotsOffset());
             for (Snapshot s : snapshots) {
-                tables.addAll(s.l1Offset() >>> geometry.clusterBits(), geometry.clusters(8L * s.l1Size()));
+                apart &= addTables(s.l1Offset(), 8L * s.l1Size());
             }
+        }
+        if (!apart) {
+            throw file.damaged("has two tables in one place and can only be opened read-only");
         }
     }
 
-    private void addTable(long offset) {
-        if (offset != 0) {
-            tables.add(offset >>> geometry.clusterBits());
-        }
+    private boolean addTables(long offset, long bytes) {
+        return tables.addAll(offset >>> geometry.clusterBits(), geometry.clusters(bytes));
     }
 
     /** Bytes of the backing file that the disk shows. */

@@ -20,4 +20,15 @@ public final class Qcow2Images {
         Qcow2File image = new Qcow2File(file);
         return Qcow2Info.of(image, Qcow2Header.read(image));
     }
+
+    /**
+     * Compares an image's refcounts with its references, like {@code qemu-img check}. Nobody may be writing it.
+     *
+     * @param fixLeaks gives leaked clusters back; the file must be open for writing then
+     * @throws jcrosvm.disk.DiskException when its header cannot be understood
+     */
+    public static Qcow2CheckResult check(ImageFile file, boolean fixLeaks) {
+        Qcow2File image = new Qcow2File(file);
+        return new Qcow2Check(image, Qcow2Header.read(image)).run(fixLeaks);
+    }
 }

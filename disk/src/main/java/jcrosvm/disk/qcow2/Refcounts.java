@@ -70,7 +70,7 @@ final class Refcounts {
 
     private int slot(long cluster) {
         long block = table[(int) (cluster >>> blockBits)];
-        if ((block & geometry.clusterSize() - 1) != 0 || block < 0 || block >= file.length()) {
+        if ((block & geometry.clusterSize() - 1) != 0 || block < 0 || !file.holds(block)) {
             throw file.damaged("has a refcount block at " + Long.toUnsignedString(block));
         }
         long slice = (cluster & (1L << blockBits) - 1) >>> sliceBits;
