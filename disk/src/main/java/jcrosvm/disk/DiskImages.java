@@ -32,11 +32,13 @@ public final class DiskImages {
         return (path, options) -> {
             Path real = real(path);
             if (above.contains(real)) {
-                throw new DiskException("cannot open " + above.getFirst() + ": the images it hangs on form a loop, in which "
-                        + path + " comes twice; qemu-img rebase -u gives it another backing file");
+                throw new DiskException(
+                        "cannot open " + above.getFirst() + ": the images it hangs on form a loop, in which " + path
+                                + " comes twice; qemu-img rebase -u gives it another backing file");
             }
             if (above.size() == MAX_DEPTH) {
-                throw new DiskException("cannot open " + path + ": more than " + MAX_DEPTH + " images hang on one another");
+                throw new DiskException(
+                        "cannot open " + path + ": more than " + MAX_DEPTH + " images hang on one another");
             }
             List<Path> chain = new ArrayList<>(above);
             chain.add(real);

@@ -243,7 +243,10 @@ final class ReferenceWalk {
         for (long at = 0; at < entries.byteSize(); at += 8) {
             long entry = entries.get(BIG, at);
             long offset = entry & Qcow2Spec.OFFSET;
-            if (entry == 0 || (entry & Qcow2Spec.COMPRESSED) != 0 || offset == 0 || geometry.offsetInCluster(offset) != 0) {
+            if (entry == 0
+                    || (entry & Qcow2Spec.COMPRESSED) != 0
+                    || offset == 0
+                    || geometry.offsetInCluster(offset) != 0) {
                 continue;
             }
             if (copied.alone(offset >>> geometry.clusterBits()) != ((entry & Qcow2Spec.COPIED) != 0)) {

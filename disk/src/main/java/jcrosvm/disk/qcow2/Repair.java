@@ -19,8 +19,8 @@ final class Repair {
      */
     static Qcow2Header beforeWriting(Qcow2File file, Qcow2Header header) {
         if (header.has(Qcow2Spec.INCOMPATIBLE_CORRUPT)) {
-            throw file.unusable("is marked as corrupt and can only be opened read-only; repair it with"
-                    + " qemu-img check -r all");
+            throw file.unusable(
+                    "is marked as corrupt and can only be opened read-only; repair it with" + " qemu-img check -r all");
         }
         if (!header.has(Qcow2Spec.INCOMPATIBLE_DIRTY)) {
             return header;

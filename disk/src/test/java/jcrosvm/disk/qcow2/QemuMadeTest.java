@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class QemuMadeTest {
     private static final int SIZE = 6 << 20;
 
-    @TempDir
+    @TempDir(factory = MemoryFolder.class)
     Path folder;
 
     @BeforeAll
@@ -123,7 +123,8 @@ class QemuMadeTest {
         for (int i = 2; i < 9; i++) {
             Path image = folder.resolve(i + ".qcow2");
             String below = (i - 1) + ".qcow2";
-            QemuImg.ok("create", "-f", "qcow2", "-o", "cluster_size=" + (1 << 8 + i), "-b", below, "-F", "qcow2", image);
+            QemuImg.ok(
+                    "create", "-f", "qcow2", "-o", "cluster_size=" + (1 << 8 + i), "-b", below, "-F", "qcow2", image);
             useIt(image, model, 1 << 8 + i, 40);
         }
     }

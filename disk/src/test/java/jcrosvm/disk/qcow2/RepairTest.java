@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Checking and repairing, and making disks longer and shorter. */
 class RepairTest {
-    @TempDir
+    @TempDir(factory = MemoryFolder.class)
     Path folder;
 
     @BeforeAll
@@ -28,7 +28,14 @@ class RepairTest {
 
     /** As after a power failure with lazy refcounts: none of them can be believed. */
     @ParameterizedTest
-    @CsvSource({"65536, 16, false", "65536, 16, true", "512, 16, false", "512, 64, true", "4096, 1, false", "2097152, 8, true"})
+    @CsvSource({
+        "65536, 16, false",
+        "65536, 16, true",
+        "512, 16, false",
+        "512, 64, true",
+        "4096, 1, false",
+        "2097152, 8, true"
+    })
     void dirtyImagesGetNewRefcounts(int clusterSize, int bits, boolean noBlocks) throws IOException {
         int size = 3 << 20;
         Qcow2Options options = new Qcow2Options(size, 3, clusterSize, bits, true, null, null);
