@@ -2,8 +2,11 @@
 module jcrosvm.bench {
     requires static org.jspecify;
     requires java.management;
+    requires jcrosvm.devices;
+    requires jcrosvm.disk;
     requires jcrosvm.guest;
     requires jcrosvm.virtio;
     requires jcrosvm.vmm;
     requires jdk.management;
+    requires jdk.management; // processor time and allocation of threads
 }

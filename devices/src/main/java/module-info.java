@@ -5,6 +5,7 @@ module jcrosvm.devices {
     requires transitive jcrosvm.virtio;
 
     exports jcrosvm.devices;
+    exports jcrosvm.devices.block;
     // The option language binds values to configuration records.
     exports jcrosvm.devices.balloon to
             jcrosvm.config;

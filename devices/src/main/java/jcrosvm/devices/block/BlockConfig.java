@@ -79,7 +79,8 @@ public record BlockConfig(
                 throttle);
     }
 
-    BlockConfig with(AsyncExecutor executor) {
+    /** This disk with another executor. */
+    public BlockConfig with(AsyncExecutor executor) {
         return new BlockConfig(
                 path,
                 ro,

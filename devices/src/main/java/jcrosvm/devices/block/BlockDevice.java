@@ -8,6 +8,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
+import jcrosvm.base.io.Fd;
+import jcrosvm.base.io.IoUring;
 import jcrosvm.disk.DiskFile;
 import jcrosvm.virtio.DeviceTraits;
 import jcrosvm.virtio.Interrupt;
@@ -33,9 +35,13 @@ final class BlockDevice implements VirtioDevice {
     private final byte[] id = new byte[BlockConfig.ID_LENGTH];
     private final ConfigSpace config;
     private final Throttle throttle;
+    private final Runnable flush;
     private final AtomicLong errors = new AtomicLong();
     private final @Nullable QueueWorker[] workers;
     private final boolean[] started;
+
+    private final boolean useKernel;
+    private final int kernelFlags;
 
     private volatile long sectors;
     private volatile boolean writeThrough;
@@ -50,6 +56,7 @@ final class BlockDevice implements VirtioDevice {
     BlockDevice(String name, BlockConfig settings, DiskFile disk, int vcpus) {
         this.name = name;
         this.disk = disk;
+        flush = disk::flush;
         multipleWorkers = settings.multipleWorkers();
         readOnly = settings.ro() || !disk.features().contains(DiskFile.Feature.WRITE);
         int queues = Math.clamp(vcpus, 1, BlockSpec.MAX_QUEUES);
@@ -68,6 +75,11 @@ final class BlockDevice implements VirtioDevice {
         config = new ConfigSpace(
                 settings.blockSize(), queues, disk.plainFile() != null ? PLAIN_DISCARD : CLUSTER_DISCARD);
         throttle = settings.throttle() == null ? Throttle.NONE : new Throttle(settings.throttle(), System::nanoTime);
+        useKernel = settings.asyncExecutor() == AsyncExecutor.URING;
+        kernelFlags = 0;
+        if (useKernel) {
+            probe(settings);
+        }
         sectors = disk.length() >> BlockSpec.SECTOR_SHIFT;
         config.capacity(sectors);
         negotiated(0);
@@ -78,6 +90,18 @@ final class BlockDevice implements VirtioDevice {
                     name,
                     disk.length() % settings.blockSize(),
                     settings.path());
+        }
+    }
+
+    /** Tells the user now, not a guest later. */
+    private static void probe(BlockConfig settings) {
+        try {
+            new IoUring(1).close();
+        } catch (VmmException e) {
+            throw new VmmException(
+                    "block " + settings.path() + ": async-executor=uring: " + e.getMessage()
+                            + "; use async-executor=epoll",
+                    e);
         }
     }
 
@@ -128,7 +152,7 @@ final class BlockDevice implements VirtioDevice {
         boolean on = (from[(int) at] & 1) != 0;
         writeback(on);
         if (!on) {
-            attempt("flush", disk::flush); // what was written before must not wait for a flush any more either
+            attempt("flush", flush); // what was written before must not wait for a flush any more either
         }
     }
 
@@ -141,7 +165,8 @@ final class BlockDevice implements VirtioDevice {
             worker = new QueueWorker(multipleWorkers ? name + "/q" + index : name);
             workers[slot] = worker;
         }
-        worker.start(resources, new BlockQueue(this, worker, throttle));
+        worker.start(
+                resources, new BlockQueue(this, worker, throttle, useKernel ? new KernelRequests(kernelFlags) : null));
         started[index] = true;
     }
 
@@ -201,6 +226,39 @@ final class BlockDevice implements VirtioDevice {
         }
     }
 
+    /** The file at whose {@link BlockRequest#offset} the kernel can carry out a valid request; null if it cannot. */
+    @Nullable
+    Fd fileFor(BlockRequest request) {
+        int alignment = disk.alignment();
+        boolean can = switch (request.type()) {
+            case BlockSpec.VIRTIO_BLK_T_IN -> true;
+            case BlockSpec.VIRTIO_BLK_T_OUT -> !readOnly && !writeThrough;
+            case BlockSpec.VIRTIO_BLK_T_FLUSH -> !readOnly;
+            default -> false;
+        };
+        if (!can || request.type() != BlockSpec.VIRTIO_BLK_T_FLUSH && !isPlain(request, alignment)) {
+            return null;
+        }
+        return disk.plainFile();
+    }
+
+    private boolean isPlain(BlockRequest request, int alignment) {
+        return request.length() > 0
+                && request.within(sectors)
+                && (alignment == 1
+                        || (request.offset() | request.length()) % alignment == 0
+                                && request.data().isAligned(alignment));
+    }
+
+    /** Takes a request over that the kernel was given: its status. */
+    int finish(BlockRequest request, int result) {
+        if (request.type() == BlockSpec.VIRTIO_BLK_T_FLUSH) {
+            // Not asked again: an error is told once, the next flush would know nothing of it.
+            return result == 0 ? BlockSpec.VIRTIO_BLK_S_OK : failed("flush", new OsException("fdatasync", -result));
+        }
+        return result == request.length() ? BlockSpec.VIRTIO_BLK_S_OK : perform(request);
+    }
+
     /** Carries a valid request out: its status. */
     int perform(BlockRequest request) {
         return switch (request.type()) {
@@ -253,7 +311,7 @@ final class BlockDevice implements VirtioDevice {
     }
 
     private int flush() {
-        return readOnly ? BlockSpec.VIRTIO_BLK_S_OK : attempt("flush", disk::flush);
+        return readOnly ? BlockSpec.VIRTIO_BLK_S_OK : attempt("flush", flush);
     }
 
     private int discard(BlockRequest request) {
@@ -261,15 +319,19 @@ final class BlockDevice implements VirtioDevice {
             return readOnly ? BlockSpec.VIRTIO_BLK_S_IOERR : BlockSpec.VIRTIO_BLK_S_UNSUPP;
         }
         int status = check(request, BlockSpec.MAX_DISCARD_SECTORS, 0);
-        return status != BlockSpec.VIRTIO_BLK_S_OK
-                ? status
-                : attempt("discard", () -> {
-                    for (int i = 0; i < request.ranges(); i++) {
-                        if (request.rangeLength(i) > 0) {
-                            disk.discard(request.rangeOffset(i), request.rangeLength(i));
-                        }
-                    }
-                });
+        if (status != BlockSpec.VIRTIO_BLK_S_OK) {
+            return status;
+        }
+        try {
+            for (int i = 0; i < request.ranges(); i++) {
+                if (request.rangeLength(i) > 0) {
+                    disk.discard(request.rangeOffset(i), request.rangeLength(i));
+                }
+            }
+            return BlockSpec.VIRTIO_BLK_S_OK;
+        } catch (VmmException | IllegalArgumentException e) {
+            return failed("discard", e);
+        }
     }
 
     private int writeZeroes(BlockRequest request) {
@@ -277,17 +339,21 @@ final class BlockDevice implements VirtioDevice {
             return BlockSpec.VIRTIO_BLK_S_IOERR;
         }
         int status = check(request, BlockSpec.MAX_WRITE_ZEROES_SECTORS, BlockSpec.RANGE_FLAG_UNMAP);
-        return status != BlockSpec.VIRTIO_BLK_S_OK
-                ? status
-                : attempt("write-zeroes", () -> {
-                    for (int i = 0; i < request.ranges(); i++) {
-                        if (request.rangeLength(i) > 0) {
-                            boolean unmap = (request.rangeFlags(i) & BlockSpec.RANGE_FLAG_UNMAP) != 0;
-                            disk.writeZeroes(request.rangeOffset(i), request.rangeLength(i), unmap);
-                        }
-                    }
-                    writeThrough();
-                });
+        if (status != BlockSpec.VIRTIO_BLK_S_OK) {
+            return status;
+        }
+        try {
+            for (int i = 0; i < request.ranges(); i++) {
+                if (request.rangeLength(i) > 0) {
+                    boolean unmap = (request.rangeFlags(i) & BlockSpec.RANGE_FLAG_UNMAP) != 0;
+                    disk.writeZeroes(request.rangeOffset(i), request.rangeLength(i), unmap);
+                }
+            }
+            writeThrough();
+            return BlockSpec.VIRTIO_BLK_S_OK;
+        } catch (VmmException | IllegalArgumentException e) {
+            return failed("write-zeroes", e);
+        }
     }
 
     /** Checks all ranges before anything is done with any. */

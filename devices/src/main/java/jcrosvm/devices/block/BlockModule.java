@@ -75,11 +75,20 @@ public final class BlockModule implements DeviceModule<BlockConfig> {
         DiskFile disk = DiskImages.open(
                 config.path(), new DiskOptions(config.ro(), config.direct(), config.lock(), config.sparse()));
         try {
-            return new BlockDevice("block" + index, config, disk, host.vcpus());
+            return on(disk, config, index, host.vcpus());
         } catch (RuntimeException e) {
             disk.close();
             throw e;
         }
+    }
+
+    /**
+     * A device on a disk that is open already, whatever the configuration's path says; the device closes it.
+     *
+     * @param vcpus how many queues are worth having
+     */
+    public static VirtioDevice on(DiskFile disk, BlockConfig config, int index, int vcpus) {
+        return new BlockDevice("block" + index, config, disk, vcpus);
     }
 
     @Override

@@ -1,5 +1,7 @@
 package jcrosvm.devices.block;
 
+import jcrosvm.base.io.EventFd;
+import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.Poller;
 import jcrosvm.base.io.TimerFd;
 import jcrosvm.virtio.DescriptorChain;
@@ -7,12 +9,10 @@ import jcrosvm.virtio.DescriptorException;
 import jcrosvm.virtio.QueueHandler;
 import jcrosvm.virtio.QueueWorker;
 import jcrosvm.virtio.Virtqueue;
+import org.jspecify.annotations.Nullable;
 
 /** The work on one queue of a disk, from its start to its stop. Of the worker's thread. */
 final class BlockQueue implements QueueHandler {
-    /** As many pieces as one system call takes. */
-    private static final int PIECES = 1024;
-
     /** How long the driver waits for a completion because others are being worked on. */
     private static final long FLUSH_NANOS = 20_000;
 
@@ -22,48 +22,69 @@ final class BlockQueue implements QueueHandler {
     private final BlockDevice device;
     private final QueueWorker worker;
     private final Throttle throttle;
-    private final BlockRequest request = new BlockRequest(PIECES);
+    private final BlockRequest own = new BlockRequest(BlockSpec.QUEUE_SIZE);
     private final TimerFd resume = new TimerFd();
+    private final @Nullable KernelRequests kernel;
     private boolean attached;
-    private boolean broken;
 
-    BlockQueue(BlockDevice device, QueueWorker worker, Throttle throttle) {
+    /** @param kernel that carries out what it can, or null */
+    BlockQueue(BlockDevice device, QueueWorker worker, Throttle throttle, @Nullable KernelRequests kernel) {
         this.device = device;
         this.worker = worker;
         this.throttle = throttle;
+        this.kernel = kernel;
     }
 
     @Override
     public void process(Virtqueue queue) {
-        if (broken) {
+        if (!attached) {
+            attach(queue.index());
+        }
+        if (kernel == null) {
+            work(queue);
             return;
         }
-        if (!attached) {
-            attached = true;
-            worker.poller().add(resume.fd(), Poller.READABLE, events -> {
-                resume.drain();
-                worker.process(queue.index());
+        boolean again;
+        do {
+            kernel.ring().mute();
+            takeBack(queue, kernel);
+            again = work(queue);
+            again &= kernel.ring().listen();
+        } while (again);
+    }
+
+    private void attach(int index) {
+        attached = true;
+        worker.poller().add(resume.fd(), Poller.READABLE, events -> {
+            resume.drain();
+            worker.process(index);
+        });
+        if (kernel != null) {
+            EventFd completions = kernel.ring().completions();
+            worker.poller().add(completions.fd(), Poller.READABLE, events -> {
+                completions.drain();
+                worker.process(index);
             });
-        }
-        try {
-            work(queue);
-        } catch (DescriptorException e) {
-            broken = true;
-            queue.flush();
-            throw e;
         }
     }
 
-    private void work(Virtqueue queue) {
+    /** Works off what is available; false when the timer will have it called again. */
+    private boolean work(Virtqueue queue) {
         long begin = System.nanoTime();
         long flushed = begin;
         queue.disableNotifications();
         while (true) {
+            if (kernel != null && kernel.isFull()) {
+                settle(queue);
+                if (kernel.isFull()) {
+                    return true; // a completion calls again
+                }
+            }
             DescriptorChain chain = queue.pop();
             if (chain == null) {
-                queue.flush();
+                settle(queue);
                 if (!queue.enableNotifications()) {
-                    return;
+                    return true;
                 }
                 queue.disableNotifications();
                 continue;
@@ -72,24 +93,43 @@ final class BlockQueue implements QueueHandler {
             long now = System.nanoTime();
             if (wait > 0 || now - begin > SLICE_NANOS) {
                 // Kicks stay off: nothing more can be done before the timer expires.
-                queue.flush();
+                settle(queue);
                 resume.arm(wait, 0);
-                return;
+                return false;
             }
             if (now - flushed > FLUSH_NANOS) {
-                queue.flush();
+                settle(queue);
                 flushed = now;
             }
         }
     }
 
+    /** Shows the driver everything that is complete by now. */
+    private void settle(Virtqueue queue) {
+        if (kernel != null) {
+            kernel.ring().submit();
+            takeBack(queue, kernel);
+        }
+        queue.flush();
+    }
+
+    private void takeBack(Virtqueue queue, KernelRequests from) {
+        for (BlockRequest request = from.takeBack(); request != null; request = from.takeBack()) {
+            int status = device.finish(request, from.ring().result());
+            DescriptorChain chain = request.chain();
+            queue.complete(chain, request.end(status));
+        }
+    }
+
     /** Carries a request out, or puts it back when it has to wait: for how many nanoseconds then. */
     private long take(Virtqueue queue, DescriptorChain chain) {
+        BlockRequest request = kernel != null ? kernel.next() : own;
         boolean valid;
         try {
             valid = request.begin(chain);
         } catch (DescriptorException e) {
             queue.unpop(chain);
+            settle(queue);
             throw e;
         }
         if (!valid) {
@@ -101,14 +141,27 @@ final class BlockQueue implements QueueHandler {
             queue.unpop(chain);
             return wait;
         }
-        queue.complete(chain, request.end(device.perform(request)));
+        Fd file = kernel != null ? device.fileFor(request) : null;
+        if (kernel != null && file != null) {
+            kernel.start(request, file);
+        } else {
+            queue.complete(chain, request.end(device.perform(request)));
+        }
         return 0;
     }
 
     @Override
     public void drain(Virtqueue queue) {
-        broken = true;
         worker.poller().remove(resume.fd());
         resume.close();
+        if (kernel == null) {
+            return;
+        }
+        worker.poller().remove(kernel.ring().completions().fd());
+        while (kernel.ring().inFlight() > 0) {
+            kernel.ring().submitAndWait();
+            takeBack(queue, kernel);
+        }
+        kernel.close();
     }
 }

@@ -5,6 +5,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
+import jcrosvm.base.VmmException;
 import jcrosvm.config.Alias;
 import jcrosvm.config.RecordBinder;
 import jcrosvm.config.Required;
@@ -51,9 +52,11 @@ public record DiskCommand(
     private static void resize(BlockDevice disk, long newSize) {
         try {
             disk.resize(newSize);
-        } catch (OsException e) {
+        } catch (VmmException e) {
             LOG.log(System.Logger.Level.WARNING, e.getMessage());
-            throw e.errno() == Errno.EROFS ? e : new OsException("cannot resize the disk", Errno.EIO);
+            throw e instanceof OsException os && os.errno() == Errno.EROFS
+                    ? os
+                    : new OsException("cannot resize the disk", Errno.EIO);
         }
     }
 }
