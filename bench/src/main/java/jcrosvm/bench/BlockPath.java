@@ -191,7 +191,13 @@ final class BlockPath {
         long nanos = Long.parseLong(args[1]) * 1_000_000_000L;
         if (args[0].equals("null")) {
             BlockConfig config = BlockConfig.of(Path.of("null"));
-            measure("null disk, 80 in flight", BlockModule.on(new NullDisk(1L << 30), config, 0, 1), 80, true, nanos, 0);
+            measure(
+                    "null disk, 80 in flight",
+                    BlockModule.on(new NullDisk(1L << 30), config, 0, 1),
+                    80,
+                    true,
+                    nanos,
+                    0);
             return;
         }
         Path file = Path.of(args[0]);

@@ -254,10 +254,24 @@ public final class Fd implements AutoCloseable {
         return tryVectored(Libc.PWRITEV, from, position);
     }
 
+    /** As {@link #tryPreadv}, with flags RWF_*. */
+    public long tryPreadv2(IoVec into, long position, int flags) {
+        return tryVectored(Libc.PREADV2, into, position, flags);
+    }
+
+    /** As {@link #tryPwritev}, with flags RWF_*. */
+    public long tryPwritev2(IoVec from, long position, int flags) {
+        return tryVectored(Libc.PWRITEV2, from, position, flags);
+    }
+
     private long tryVectored(Libc function, IoVec vec, long position) {
+        return tryVectored(function, vec, position, 0);
+    }
+
+    private long tryVectored(Libc function, IoVec vec, long position, int flags) {
         try {
             while (true) {
-                long n = function.call(number(), vec.address(), vec.count(), position);
+                long n = function.call(number(), vec.address(), vec.count(), position, flags, 0, 0);
                 if (n >= 0) {
                     return n;
                 }

@@ -50,12 +50,20 @@ final class BlockDevice implements VirtioDevice {
 
     /**
      * @param name for threads and messages: {@code block0}
-     * @param disk closed with the device
+     * @param image closed with the device
      * @param vcpus of the VM, that each shall have a queue
      */
-    BlockDevice(String name, BlockConfig settings, DiskFile disk, int vcpus) {
+    BlockDevice(String name, BlockConfig settings, DiskFile image, int vcpus) {
         this.name = name;
-        this.disk = disk;
+        boolean uncached = settings.dontcache() && UncachedDisk.isPossible(image);
+        disk = uncached ? new UncachedDisk(image) : image;
+        if (settings.dontcache() && !uncached) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "{0}: dontcache has no effect: {1} is no plain file, or its file system cannot do that",
+                    name,
+                    settings.path());
+        }
         flush = disk::flush;
         multipleWorkers = settings.multipleWorkers();
         readOnly = settings.ro() || !disk.features().contains(DiskFile.Feature.WRITE);
@@ -76,7 +84,7 @@ final class BlockDevice implements VirtioDevice {
                 settings.blockSize(), queues, disk.plainFile() != null ? PLAIN_DISCARD : CLUSTER_DISCARD);
         throttle = settings.throttle() == null ? Throttle.NONE : new Throttle(settings.throttle(), System::nanoTime);
         useKernel = settings.asyncExecutor() == AsyncExecutor.URING;
-        kernelFlags = 0;
+        kernelFlags = uncached ? IoUring.RWF_DONTCACHE : 0;
         if (useKernel) {
             probe(settings);
         }

@@ -1,22 +1,30 @@
 package jcrosvm.devices.block;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import jcrosvm.base.Errno;
+import jcrosvm.base.VmmException;
 import jcrosvm.disk.DiskFile;
+import jcrosvm.disk.DiskImages;
+import jcrosvm.disk.DiskOptions;
 import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
 import jcrosvm.testkit.MockQueue.Buffer;
 import jcrosvm.testkit.MockQueue.Completion;
 import jcrosvm.virtio.VirtioFeatures;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class BlockDeviceTest {
     private static final int MIB = 1 << 20;
@@ -342,6 +350,90 @@ class BlockDeviceTest {
             device.resize(512);
             assertThat(write(queue, 1, new byte[512])).isEqualTo(1);
             assertThat(write(queue, 0, new byte[512])).isZero();
+        }
+    }
+
+    @Test
+    void staysOutOfTheHostsCacheWhereThatIsPossible(@TempDir Path directory) throws Exception {
+        Path image = directory.resolve("disk");
+        Files.write(image, new byte[MIB]);
+        for (AsyncExecutor executor : AsyncExecutor.values()) {
+            BlockConfig config = new BlockConfig(
+                            image, false, false, true, false, true, 512, null, false, executor, false, null, null, true,
+                            null)
+                    .with(executor);
+            try (MockDriver driver = driver(config, DiskImages.open(image, DiskOptions.DEFAULT), WRITABLE)) {
+                MockQueue queue = driver.start(0, 8);
+                byte[] data = randomBytes(4096);
+                assertThat(write(queue, 8, data)).isZero();
+                assertThat(read(queue, 8, 4096)).isEqualTo(data);
+            } catch (VmmException e) {
+                assumeTrue(false, e.getMessage());
+            }
+        }
+    }
+
+    @Test
+    void aFileThatShrinksGivesErrors(@TempDir Path directory) throws Exception {
+        Path image = directory.resolve("disk");
+        for (AsyncExecutor executor : AsyncExecutor.values()) {
+            Files.write(image, new byte[MIB]);
+            try (MockDriver driver = driver(
+                    BlockConfig.of(image).with(executor), DiskImages.open(image, DiskOptions.DEFAULT), WRITABLE)) {
+                MockQueue queue = driver.start(0, 8);
+                try (FileChannel other = FileChannel.open(image, StandardOpenOption.WRITE)) {
+                    other.truncate(4096);
+                }
+                Completion done = queue.perform(
+                        queue.readable(header(BlockSpec.VIRTIO_BLK_T_IN, 1000)),
+                        queue.writable(512),
+                        queue.writable(1));
+                assertThat(status(queue, done)).isEqualTo(1);
+                assertThat(read(queue, 0, 4096)).isEqualTo(new byte[4096]);
+            } catch (VmmException e) {
+                assumeTrue(false, e.getMessage());
+            }
+        }
+    }
+
+    @Test
+    void throttledRequestsComeLateAndOnce() {
+        ThrottleConfig limit = new ThrottleConfig(0, 0, 0, 1000, 0, 0, 1);
+        BlockConfig config = new BlockConfig(
+                Path.of("disk"),
+                false,
+                false,
+                true,
+                false,
+                true,
+                512,
+                null,
+                false,
+                null,
+                false,
+                null,
+                null,
+                false,
+                limit);
+        try (MockDriver driver = driver(config, disk, WRITABLE)) {
+            MockQueue queue = driver.start(0, 256);
+            int submitted = 60;
+            for (int i = 0; i < submitted; i++) {
+                queue.submit(
+                        queue.readable(joined(header(BlockSpec.VIRTIO_BLK_T_OUT, i), new byte[512])),
+                        queue.writable(1));
+            }
+            queue.kick();
+            queue.stop(); // what has to wait stays in the ring
+            queue.restart();
+            int back = 0;
+            while (back < submitted) {
+                for (Completion done : queue.await()) {
+                    assertThat(status(queue, done)).isZero();
+                    back++;
+                }
+            }
+            assertThat(queue.poll()).isEmpty();
         }
     }
 }
