@@ -7,6 +7,5 @@ module jcrosvm.bench {
     requires jcrosvm.guest;
     requires jcrosvm.virtio;
     requires jcrosvm.vmm;
-    requires jdk.management;
     requires jdk.management; // processor time and allocation of threads
 }

@@ -9,8 +9,6 @@ module jcrosvm.devices {
     // The option language binds values to configuration records.
     exports jcrosvm.devices.balloon to
             jcrosvm.config;
-    exports jcrosvm.devices.block to
-            jcrosvm.config;
     exports jcrosvm.devices.net to
             jcrosvm.config;
     exports jcrosvm.devices.net.user to
