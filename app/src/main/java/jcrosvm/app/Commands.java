@@ -24,7 +24,7 @@ final class Commands {
             new Entry("balloon_stats", "Print a guest's memory statistics"),
             new Entry("create_qcow2", "Make a qcow2 disk image"),
             new Entry("create_composite", "Make a disk of images as partitions"),
-            new Entry("disk", "Look after disk images: info, resize"),
+            new Entry("disk", "Look after disk images: info, check, resize"),
             new Entry("version", "Print the version"),
             new Entry("help", "Print this, or the help of a command"));
 

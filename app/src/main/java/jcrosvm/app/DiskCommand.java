@@ -13,6 +13,7 @@ final class DiskCommand extends CommandGroup {
     private static Map<String, Supplier<Command>> members() {
         Map<String, Supplier<Command>> members = new LinkedHashMap<>();
         members.put("info", DiskInfoCommand::new);
+        members.put("check", DiskCheckCommand::new);
         members.put("resize", DiskResizeCommand::new);
         return members;
     }

@@ -73,6 +73,7 @@ class DiskCommandsTest {
         assertThat(succeed("create_qcow2", path, "3G").out()).isEmpty();
         assertThat(succeed("disk", "info", path).out())
                 .contains("format: qcow2\n", "virtual size: 3G (3221225472)\n", "version: 3\n");
+        assertThat(succeed("disk", "check", path).out()).contains("No errors were found");
         assertThat(qemuImg("info", path).out()).contains("virtual size: 3 GiB");
         assertThat(qemuImg("check", path).code()).isZero();
     }
@@ -104,6 +105,32 @@ class DiskCommandsTest {
         succeed("create_qcow2", top, "--backing-file", here.relativize(base));
         assertThat(succeed("disk", "info", top).out()).contains("backing file name: ../base.img (raw)");
         assertThat(qemuImg("check", top).code()).isZero();
+    }
+
+    @Test
+    void checkTellsLeaksAndCorruptionApart() throws Exception {
+        Path path = dir.resolve("disk.qcow2");
+        succeed("create_qcow2", path, "1M");
+        byte[] good = Files.readAllBytes(path);
+        // A refcount of 1 for a cluster that nobody refers to: the refcount block is the cluster behind the table.
+        byte[] bad = Arrays.copyOf(good, good.length + 65536);
+        int table = (int) java.nio.ByteBuffer.wrap(good).getLong(48);
+        int block = (int) java.nio.ByteBuffer.wrap(good).getLong(table);
+        bad[block + 2 * (good.length / 65536) + 1] = 1;
+        Files.write(path, bad);
+        Result leak = run("disk", "check", path);
+        assertThat(leak.code()).isEqualTo(qemuImg("check", path).code()).isEqualTo(3);
+        assertThat(leak.out()).contains("1 leaked clusters were found");
+        assertThat(run("disk", "check", "--repair", path).out()).contains("1 leaked clusters were given back.");
+        assertThat(run("disk", "check", path).code()).isZero();
+        assertThat(qemuImg("check", path).code()).isZero();
+
+        byte[] corrupt = good.clone();
+        corrupt[block + 1] = 0; // the header's own cluster counts as free
+        Files.write(path, corrupt);
+        assertThat(run("disk", "check", path).code()).isEqualTo(qemuImg("check", path).code()).isEqualTo(2);
+        assertThat(run("disk", "check", raw("raw", 512)).code()).isEqualTo(63);
+        assertThat(run("disk", "check", dir.resolve("none")).code()).isEqualTo(1);
     }
 
     @Test
@@ -157,6 +184,7 @@ class DiskCommandsTest {
         assertThat(dir.resolve("disk.filler")).hasSize(4096);
         assertThat(succeed("disk", "info", disk).out())
                 .contains("format: composite\n", "part:\n  image: " + one + "\n", "  virtual size: 5K (5120)");
+        assertThat(succeed("disk", "check", disk).out()).contains("No errors");
         JsonReader.parse(succeed("disk", "info", "--json", disk).out());
     }
 
@@ -179,6 +207,7 @@ class DiskCommandsTest {
             disk info /none                           | 1  | cannot open /none
             disk info / --format=vmdk                 | 35 | no format 'vmdk'
             disk info /                               | 1  | it is a directory
+            disk check /none                          | 1  | cannot open /none
             disk resize x                             | 35 | NEW_SIZE is missing
             disk resize /none 1G                      | 1  | cannot open /none
             disk resize one 1G /none                  | 35 | invalid disk index 'one'
