@@ -5,10 +5,7 @@ import java.util.List;
 import jcrosvm.boot.acpi.aml.Aml;
 import jcrosvm.boot.acpi.aml.Resources;
 
-/**
- * Virtio devices that are reached by memory-mapped registers, not found on any bus: where they are, and how a guest is
- * told.
- */
+/** Virtio devices that are reached by memory-mapped registers, on no bus: where they are, and how ACPI tells a guest. */
 public final class VirtioMmio {
     /** Registers of the first device; the others follow. */
     public static final long START = MemoryLayout.PLATFORM_START;
@@ -43,14 +40,5 @@ public final class VirtioMmio {
                             Resources.template(Resources.memory(address(i), SIZE), Resources.levelInterrupt(gsi(i))))));
         }
         return Aml.scope("_SB", Aml.list(all));
-    }
-
-    /** Kernel parameters that announce the devices where there is no ACPI. */
-    public static List<String> parameters(int devices) {
-        List<String> all = new ArrayList<>();
-        for (int i = 0; i < devices; i++) {
-            all.add("virtio_mmio.device=4K@0x%x:%d".formatted(address(i), gsi(i)));
-        }
-        return all;
     }
 }

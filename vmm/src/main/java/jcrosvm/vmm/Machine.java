@@ -134,9 +134,12 @@ final class Machine implements AutoCloseable {
             consoles.connect(interrupts.line(COM1_COM3_IRQ), interrupts.line(COM2_COM4_IRQ));
             serial.attach(ports);
             PciBus pci = pci(layout, ports, mmio);
-            virtio = new VirtioTransports(
-                    devices, pci, vm, memory, interrupts, config.platform().virtioIntx());
+            virtio = new VirtioTransports(vm, memory, interrupts);
             attached = virtio;
+            switch (config.platform().virtio()) {
+                case PCI -> virtio.attach(devices, pci, config.platform().virtioIntx());
+                case MMIO -> virtio.attach(devices, mmio);
+            }
             if (config.platform().pvpanic()) {
                 pci.add(new PvPanic(power), null);
             }
@@ -214,6 +217,9 @@ final class Machine implements AutoCloseable {
     private List<String> parameters(Devices devices) {
         List<String> all = new ArrayList<>(consoles.kernelParameters());
         all.addAll(devices.kernelParameters());
+        if (!config.boot().acpi()) {
+            all.addAll(virtio.kernelParameters());
+        }
         return all;
     }
 
@@ -231,7 +237,7 @@ final class Machine implements AutoCloseable {
                         .map(r -> new Hardware.PciInterrupt(r.device(), r.pin(), r.gsi()))
                         .toList(),
                 parameters,
-                List.of());
+                virtio.aml());
     }
 
     private void mapRom(Rom rom, Hypervisor hypervisor) {

@@ -1,10 +1,15 @@
 package jcrosvm.vmm;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
 import jcrosvm.base.io.EventFd;
+import jcrosvm.boot.VirtioMmio;
+import jcrosvm.bus.Bus;
 import jcrosvm.bus.MessageInterrupt;
+import jcrosvm.bus.SharedIrqLine;
 import jcrosvm.bus.Suspendable;
 import jcrosvm.bus.pci.PciAddress;
 import jcrosvm.bus.pci.PciBus;
@@ -12,39 +17,71 @@ import jcrosvm.hypervisor.IoEventAddress;
 import jcrosvm.hypervisor.Vm;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.virtio.transport.TransportHost;
+import jcrosvm.virtio.transport.VirtioMmioTransport;
 import jcrosvm.virtio.transport.VirtioPciTransport;
 import org.jspecify.annotations.Nullable;
 
 /** The virtio devices' places in one machine. */
 final class VirtioTransports implements Suspendable, AutoCloseable {
     private final EventThread events = new EventThread();
-    private final List<VirtioPciTransport> transports = new ArrayList<>();
+    private final List<Suspendable> transports = new ArrayList<>();
+    private final List<Runnable> closeables = new ArrayList<>();
+    private final Interrupts interrupts;
+    private final TransportHost host;
+    private final List<byte[]> aml = new ArrayList<>();
+    private final List<String> parameters = new ArrayList<>();
 
-    /** Puts the devices on the bus: those with an address of their own first, the others in order behind them. */
-    VirtioTransports(Devices devices, PciBus pci, Vm vm, GuestMemory memory, Interrupts interrupts, boolean intx) {
-        TransportHost host = host(vm, memory, interrupts);
-        try {
-            for (Devices.Placed placed : devices.all()) {
-                if (!placed.pciAddress().isEmpty()) {
-                    add(placed, pci, PciAddress.parse(placed.pciAddress()), host, intx);
-                }
+    VirtioTransports(Vm vm, GuestMemory memory, Interrupts interrupts) {
+        this.interrupts = interrupts;
+        host = host(vm, memory, interrupts);
+    }
+
+    /** Puts the devices on the PCI bus: those with an address of their own first, the others in order behind them. */
+    void attach(Devices devices, PciBus pci, boolean intx) {
+        for (Devices.Placed placed : devices.all()) {
+            if (!placed.pciAddress().isEmpty()) {
+                add(placed, pci, PciAddress.parse(placed.pciAddress()), intx);
             }
-            for (Devices.Placed placed : devices.all()) {
-                if (placed.pciAddress().isEmpty()) {
-                    add(placed, pci, null, host, intx);
-                }
+        }
+        for (Devices.Placed placed : devices.all()) {
+            if (placed.pciAddress().isEmpty()) {
+                add(placed, pci, null, intx);
             }
-        } catch (RuntimeException | Error e) {
-            close();
-            throw e;
         }
     }
 
-    private void add(
-            Devices.Placed placed, PciBus pci, @Nullable PciAddress address, TransportHost host, boolean intx) {
+    private void add(Devices.Placed placed, PciBus pci, @Nullable PciAddress address, boolean intx) {
         VirtioPciTransport transport = new VirtioPciTransport(placed.name(), placed.device(), host, intx);
         transports.add(transport);
+        closeables.add(transport::close);
         pci.add(transport, address);
+    }
+
+    /** Puts the devices at addresses of their own. */
+    void attach(Devices devices, Bus mmio) {
+        Map<Integer, SharedIrqLine> lines = new HashMap<>();
+        for (Devices.Placed placed : devices.all()) {
+            int n = transports.size();
+            SharedIrqLine line =
+                    lines.computeIfAbsent(VirtioMmio.gsi(n), gsi -> new SharedIrqLine(interrupts.line(gsi)));
+            VirtioMmioTransport transport = new VirtioMmioTransport(
+                    placed.name(), placed.device(), host, VirtioMmio.address(n), line.source(), 0);
+            parameters.add(VirtioMmioTransport.kernelParameter(VirtioMmio.address(n), VirtioMmio.gsi(n)));
+            transports.add(transport);
+            closeables.add(transport::close);
+            mmio.insert(transport, VirtioMmio.address(n), VirtioMmio.SIZE);
+        }
+        aml.add(VirtioMmio.aml(transports.size()));
+    }
+
+    /** Bodies of ACPI definition blocks that announce what no bus does. */
+    List<byte[]> aml() {
+        return aml;
+    }
+
+    /** Kernel parameters that do the same where there is no ACPI. */
+    List<String> kernelParameters() {
+        return parameters;
     }
 
     private TransportHost host(Vm vm, GuestMemory memory, Interrupts interrupts) {
@@ -87,18 +124,18 @@ final class VirtioTransports implements Suspendable, AutoCloseable {
 
     @Override
     public void suspend() {
-        transports.forEach(VirtioPciTransport::suspend);
+        transports.forEach(Suspendable::suspend);
     }
 
     @Override
     public void resume() {
-        transports.forEach(VirtioPciTransport::resume);
+        transports.forEach(Suspendable::resume);
     }
 
     /** Takes the devices out of the machine, before its memory goes. */
     @Override
     public void close() {
-        transports.forEach(VirtioPciTransport::close);
+        closeables.forEach(Runnable::run);
         events.close();
     }
 }

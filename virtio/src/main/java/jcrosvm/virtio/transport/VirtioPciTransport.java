@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import jcrosvm.bus.BusDevice;
 import jcrosvm.bus.IrqLine;
+import jcrosvm.bus.Suspendable;
 import jcrosvm.bus.pci.Msix;
 import jcrosvm.bus.pci.PciBar;
 import jcrosvm.bus.pci.PciConfigSpace;
@@ -16,7 +17,7 @@ import jcrosvm.virtio.VirtioDevice;
  * A virtio device as a PCI function (virtio 1.3, 4.1), modern only. All structures are in one memory BAR; a second one
  * holds shared memory where the device has any. Queues are kicked through events, on the places where they are mapped.
  */
-public final class VirtioPciTransport implements PciFunction, AutoCloseable {
+public final class VirtioPciTransport implements PciFunction, Suspendable, AutoCloseable {
     private static final int BAR_SIZE = 0x8000;
     private static final int COMMON = 0;
     private static final int ISR = 0x1000;
@@ -225,10 +226,12 @@ public final class VirtioPciTransport implements PciFunction, AutoCloseable {
     }
 
     /** Stops the queues; the driver's registers stay. */
+    @Override
     public void suspend() {
         session.suspend();
     }
 
+    @Override
     public void resume() {
         session.resume();
     }
