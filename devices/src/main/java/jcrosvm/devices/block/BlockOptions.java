@@ -55,9 +55,9 @@ final class BlockOptions {
     }
 
     private static BlockConfig read(Option<BlockConfig> option, BlockConfig config) {
-        if (option == BLOCK) {
+        if (option.equals(BLOCK)) {
             return config;
         }
-        return config.with(option == DISK || option == ROOT, option == ROOT || option == RWROOT);
+        return config.with(option.equals(DISK) || option.equals(ROOT), option.equals(ROOT) || option.equals(RWROOT));
     }
 }
