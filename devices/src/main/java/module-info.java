@@ -5,13 +5,12 @@ module jcrosvm.devices {
     requires transitive jcrosvm.virtio;
 
     exports jcrosvm.devices;
+    // A program configures a VM by their records.
     exports jcrosvm.devices.block;
+    exports jcrosvm.devices.net;
+    exports jcrosvm.devices.net.user;
     // The option language binds values to configuration records.
     exports jcrosvm.devices.balloon to
-            jcrosvm.config;
-    exports jcrosvm.devices.net to
-            jcrosvm.config;
-    exports jcrosvm.devices.net.user to
             jcrosvm.config;
     exports jcrosvm.devices.rng to
             jcrosvm.config;

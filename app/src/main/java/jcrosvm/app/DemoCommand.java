@@ -4,7 +4,9 @@ import java.util.List;
 import jcrosvm.app.log.Log;
 import jcrosvm.base.io.Fd;
 import jcrosvm.config.Arguments;
+import jcrosvm.config.Option;
 import jcrosvm.config.Syntax;
+import jcrosvm.config.UsageException;
 import jcrosvm.guest.DemoGuest;
 import jcrosvm.guest.GuestImage;
 import jcrosvm.guest.Guests;
@@ -20,6 +22,17 @@ final class DemoCommand extends Command {
     private static final int STANDARD_INPUT = 0;
     private static final int STANDARD_OUTPUT = 1;
     private static final int GRACE_SECONDS = 10;
+    private static final int MAX_PORT = 65535;
+
+    private static final Option<Boolean> DISK = Option.flag(
+            "disk",
+            "Boots a Debian with a disk, systemd, a network and ssh. The disk is made once, which takes minutes; each run"
+                    + " is on a copy that is thrown away.");
+    private static final Option<Integer> SSH_PORT = Option.word(
+            "ssh-port",
+            Integer.class,
+            "PORT",
+            "Port of 127.0.0.1 that leads to ssh in the guest of --disk (default 2222, or any that is free).");
 
     @Override
     Syntax syntax() {
@@ -27,13 +40,23 @@ final class DemoCommand extends Command {
                 "jcrosvm demo",
                 "Boots a small Linux: a shell on a terminal, otherwise a short script. The guest's parts are Debian"
                         + " packages, fetched once.",
-                List.of(),
+                List.of(new Option.Group("Debian", List.of(DISK, SSH_PORT))),
                 List.of());
     }
 
     @Override
     int run(Arguments arguments, boolean isExtended) {
         boolean isInteractive = isTerminal(STANDARD_INPUT) && isTerminal(STANDARD_OUTPUT);
+        Integer port = arguments.value(SSH_PORT);
+        if (port != null && (port < 1 || port > MAX_PORT)) {
+            throw new UsageException("option --ssh-port: " + port + " is no port from 1 to " + MAX_PORT);
+        }
+        if (Boolean.TRUE.equals(arguments.value(DISK))) {
+            return DiskDemo.run(port, isInteractive, terminal(), isExtended);
+        }
+        if (port != null) {
+            throw new UsageException("option --ssh-port needs --disk");
+        }
         DemoGuest guest = new DemoGuest(Guests.ofUser(Log::info));
         GuestImage image = isInteractive ? guest.shell(terminal(), 0, 0) : guest.script();
         VmConfig config = VmConfig.builder()

@@ -2,12 +2,14 @@ package jcrosvm.app;
 
 import java.time.Duration;
 import java.util.OptionalInt;
+import java.util.function.Consumer;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.Signals;
 import jcrosvm.base.io.Terminal;
 import jcrosvm.control.ControlServer;
 import jcrosvm.vmm.VirtualMachine;
+import jcrosvm.vmm.VmControl;
 import jcrosvm.vmm.VmExit;
 import jcrosvm.vmm.config.VmConfig;
 import org.jspecify.annotations.Nullable;
@@ -22,6 +24,16 @@ final class VmSession {
      * @return exit code
      */
     static int run(VmConfig config, int graceSeconds, boolean isExtended) {
+        return run(config, graceSeconds, isExtended, _ -> {});
+    }
+
+    /**
+     * Runs a VM to its end.
+     *
+     * @param onReady gets the VM just before it starts
+     * @return exit code
+     */
+    static int run(VmConfig config, int graceSeconds, boolean isExtended, Consumer<VmControl> onReady) {
         // The socket first: a path in use is found before anything is built.
         try (Socket socket = new Socket(config);
                 VirtualMachine vm = VirtualMachine.create(config);
@@ -31,6 +43,7 @@ final class VmSession {
             if (socket.server != null) {
                 socket.server.serve(vm);
             }
+            onReady.accept(vm);
             VmExit exit = vm.run();
             termination.ended();
             OptionalInt debugExit = vm.debugExit();
