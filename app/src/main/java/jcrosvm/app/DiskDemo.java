@@ -17,6 +17,7 @@ import jcrosvm.guest.DiskSession;
 import jcrosvm.guest.GuestImage;
 import jcrosvm.guest.GuestSsh;
 import jcrosvm.guest.Guests;
+import jcrosvm.hypervisor.HypervisorProvider.Availability.Level;
 import jcrosvm.platform.serial.SerialConfig;
 import jcrosvm.vmm.HypervisorChoice;
 import jcrosvm.vmm.VirtualMachine;
@@ -53,7 +54,10 @@ final class DiskDemo {
                 builder.serial(console(SerialConfig.Type.FILE, session.console()));
             }
             VmConfig config = builder.build();
-            Log.info("hypervisor " + HypervisorChoice.of(config.hypervisor()).description());
+            HypervisorChoice choice = HypervisorChoice.of(config.hypervisor());
+            if (choice.availability().level() == Level.NATIVE) {
+                Log.info("hypervisor " + choice.description()); // any other is worth a line in every run
+            }
             Log.info("log in with: " + ssh.command());
             if (isInteractive) {
                 return VmSession.run(config, GRACE_SECONDS, isExtended);
