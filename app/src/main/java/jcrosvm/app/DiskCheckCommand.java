@@ -69,8 +69,9 @@ final class DiskCheckCommand extends Command {
         }
         Optional<String> found = Optional.empty();
         if (result.corruptions() > 0) {
-            found = Optional.of(result.corruptions() + " errors were found on the image; data may be lost, or be lost when"
-                    + " it is written. Copy it, then try qemu-img check -r all.");
+            found = Optional.of(
+                    result.corruptions() + " errors were found on the image; data may be lost, or be lost when"
+                            + " it is written. Copy it, then try qemu-img check -r all.");
         } else if (result.leaks() > 0) {
             found = Optional.of(result.leaks() + " leaked clusters were found on the image. They waste space, but do no"
                     + " harm; --repair gives them back.");

@@ -128,7 +128,9 @@ class DiskCommandsTest {
         byte[] corrupt = good.clone();
         corrupt[block + 1] = 0; // the header's own cluster counts as free
         Files.write(path, corrupt);
-        assertThat(run("disk", "check", path).code()).isEqualTo(qemuImg("check", path).code()).isEqualTo(2);
+        assertThat(run("disk", "check", path).code())
+                .isEqualTo(qemuImg("check", path).code())
+                .isEqualTo(2);
         assertThat(run("disk", "check", raw("raw", 512)).code()).isEqualTo(63);
         assertThat(run("disk", "check", dir.resolve("none")).code()).isEqualTo(1);
     }
