@@ -75,7 +75,7 @@ final class DemoVisitor {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (VmmException e) {
-            Log.warn(e.getMessage());
+            Log.warn("" + e.getMessage());
             vm.stop();
         }
     }
