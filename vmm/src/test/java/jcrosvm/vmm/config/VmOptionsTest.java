@@ -160,7 +160,7 @@ class VmOptionsTest {
             --socket /nonexistent/s k            | directory /nonexistent does not exist
             --gpu k                              | --gpu is not supported yet
             --gpu x k                            | --gpu is not supported yet
-            -b disk.img k                        | --block is not supported yet
+            --pmem disk.img k                    | --pmem is not supported yet
             --enable-fw-cfg k                    | --enable-fw-cfg is not supported yet
             --no-pmu k                           | --no-pmu is only for AArch64 machines
             --exit-stats k                       | --exit-stats is only for Windows hosts
@@ -261,8 +261,9 @@ class VmOptionsTest {
                 assertThat(names).doesNotContain(option.name());
             }
         }
-        assertThat(new KnownOptions().find("b").name()).isEqualTo("block");
-        assertThat(new KnownOptions().find("block,b")).isNull();
+        assertThat(new KnownOptions().find("pmem").name()).isEqualTo("pmem");
+        assertThat(KnownOptions.match("long,l value yet", "l").name()).isEqualTo("long");
+        assertThat(KnownOptions.match("long,l value yet", "long,l")).isNull();
         assertThat(new KnownOptions().find("")).isNull();
     }
 
