@@ -159,7 +159,7 @@ final class BlockPath {
     private static void measure(String what, VirtioDevice device, int depth, boolean writes, long nanos, long blocks) {
         Random random = new Random(1);
         LongUnaryOperator sectors =
-                writes ? request -> (long) request * SECTORS : request -> random.nextLong(blocks) * SECTORS;
+                writes ? request -> request * SECTORS : request -> random.nextLong(blocks) * SECTORS;
         BlockPath path = new BlockPath(device, depth, writes, sectors);
         for (int i = 0; i < depth; i++) {
             path.submit(i);

@@ -173,7 +173,7 @@ public final class ControlServer implements AutoCloseable {
             client.replies.add(reply);
             send(client);
             if (!reply.isDone()) {
-                reply.thenRun(() -> wake(client));
+                var _ = reply.thenRun(() -> wake(client));
             }
         } catch (OsException e) {
             drop(client);
