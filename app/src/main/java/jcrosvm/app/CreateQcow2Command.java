@@ -7,8 +7,8 @@ import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
 import jcrosvm.config.Syntax;
 import jcrosvm.config.UsageException;
-import jcrosvm.disk.ImageInfo;
 import jcrosvm.disk.ImagePaths;
+import jcrosvm.disk.ImageSummary;
 import jcrosvm.disk.qcow2.Qcow2Images;
 import jcrosvm.disk.qcow2.Qcow2Options;
 import jcrosvm.disk.raw.ImageFile;
@@ -52,7 +52,7 @@ final class CreateQcow2Command extends Command {
     }
 
     private static Qcow2Options over(Path path, Path backing) {
-        ImageInfo info = ImageInfo.of(backing, Optional.empty());
+        ImageSummary info = ImageSummary.of(backing, Optional.empty());
         return Qcow2Options.ofSize(info.length())
                 .withBacking(ImagePaths.relative(path, backing), info.format().toString());
     }

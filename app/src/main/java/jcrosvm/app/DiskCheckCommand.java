@@ -11,7 +11,7 @@ import jcrosvm.config.Syntax;
 import jcrosvm.disk.DiskFormat;
 import jcrosvm.disk.DiskImages;
 import jcrosvm.disk.DiskOptions;
-import jcrosvm.disk.ImageInfo;
+import jcrosvm.disk.ImageSummary;
 import jcrosvm.disk.qcow2.Qcow2CheckResult;
 import jcrosvm.disk.qcow2.Qcow2Images;
 import jcrosvm.disk.raw.ImageFile;
@@ -40,7 +40,7 @@ final class DiskCheckCommand extends Command {
     int run(Arguments arguments, boolean isExtended) {
         Path path = CommandWords.path(arguments, 0);
         boolean repair = arguments.has(REPAIR);
-        ImageInfo info = ImageInfo.of(path, DiskInfoCommand.format(arguments));
+        ImageSummary info = ImageSummary.of(path, DiskInfoCommand.format(arguments));
         if (info.format() == DiskFormat.QCOW2) {
             return qcow2(path, repair, info);
         }
@@ -54,7 +54,7 @@ final class DiskCheckCommand extends Command {
         return ExitCode.SUCCESS;
     }
 
-    private static int qcow2(Path path, boolean repair, ImageInfo info) {
+    private static int qcow2(Path path, boolean repair, ImageSummary info) {
         DiskOptions options = (repair ? DiskOptions.DEFAULT : DiskOptions.READ_ONLY).withFormat(DiskFormat.QCOW2);
         boolean dirty = info.qcow2().isPresent() && info.qcow2().get().dirty();
         if (repair && dirty) {

@@ -12,8 +12,8 @@ import jcrosvm.config.Option;
 import jcrosvm.config.Syntax;
 import jcrosvm.config.UsageException;
 import jcrosvm.disk.DiskFormat;
-import jcrosvm.disk.ImageInfo;
-import jcrosvm.disk.qcow2.Qcow2Info;
+import jcrosvm.disk.ImageSummary;
+import jcrosvm.disk.qcow2.Qcow2Summary;
 import org.jspecify.annotations.Nullable;
 
 /** {@code disk info}: says what an image is. */
@@ -38,7 +38,7 @@ final class DiskInfoCommand extends Command {
     @Override
     int run(Arguments arguments, boolean isExtended) {
         Path path = CommandWords.path(arguments, 0);
-        ImageInfo info = ImageInfo.of(path, format(arguments));
+        ImageSummary info = ImageSummary.of(path, format(arguments));
         StringBuilder out = new StringBuilder();
         if (arguments.has(JSON)) {
             json(out, info);
@@ -64,7 +64,7 @@ final class DiskInfoCommand extends Command {
         return format;
     }
 
-    private static void text(StringBuilder out, ImageInfo info, String indent) {
+    private static void text(StringBuilder out, ImageSummary info, String indent) {
         line(out, indent, "image", info.path().toString());
         line(out, indent, "format", info.format().toString());
         line(out, indent, "virtual size", size(info.length()));
@@ -75,7 +75,7 @@ final class DiskInfoCommand extends Command {
         if (info.problem().isPresent()) {
             line(out, indent, "problem", info.problem().get());
         }
-        for (ImageInfo below : info.below()) {
+        for (ImageSummary below : info.below()) {
             out.append(indent)
                     .append(info.format() == DiskFormat.QCOW2 ? "backing file" : "part")
                     .append(":\n");
@@ -83,7 +83,7 @@ final class DiskInfoCommand extends Command {
         }
     }
 
-    private static void text(StringBuilder out, Qcow2Info info, String indent) {
+    private static void text(StringBuilder out, Qcow2Summary info, String indent) {
         line(out, indent, "version", Integer.toString(info.version()));
         line(out, indent, "cluster size", size(info.clusterSize()));
         line(out, indent, "refcount bits", Integer.toString(info.refcountBits()));
@@ -94,7 +94,7 @@ final class DiskInfoCommand extends Command {
         if (info.backing() != null) {
             line(out, indent, "backing file name", info.backing() + " (" + info.backingFormat() + ")");
         }
-        for (Qcow2Info.SnapshotInfo snapshot : info.snapshots()) {
+        for (Qcow2Summary.SnapshotInfo snapshot : info.snapshots()) {
             line(
                     out,
                     indent,
@@ -113,7 +113,7 @@ final class DiskInfoCommand extends Command {
         return exact.equals(Long.toString(bytes)) ? exact : exact + " (" + bytes + ")";
     }
 
-    private static void json(StringBuilder out, ImageInfo info) {
+    private static void json(StringBuilder out, ImageSummary info) {
         out.append('{');
         key(out, "filename", info.path().toString());
         key(out, "format", info.format().toString());
@@ -127,7 +127,7 @@ final class DiskInfoCommand extends Command {
         }
         if (!info.below().isEmpty()) {
             out.append(info.format() == DiskFormat.QCOW2 ? "\"backing\":[" : "\"parts\":[");
-            for (ImageInfo below : info.below()) {
+            for (ImageSummary below : info.below()) {
                 json(out, below);
                 out.append(',');
             }
@@ -136,14 +136,14 @@ final class DiskInfoCommand extends Command {
         end(out, '}');
     }
 
-    private static void json(StringBuilder out, Qcow2Info info) {
+    private static void json(StringBuilder out, Qcow2Summary info) {
         number(out, "cluster-size", info.clusterSize());
         literal(out, "dirty-flag", info.dirty());
         key(out, "backing-filename", info.backing());
         key(out, "backing-filename-format", info.backingFormat());
         if (!info.snapshots().isEmpty()) {
             out.append("\"snapshots\":[");
-            for (Qcow2Info.SnapshotInfo snapshot : info.snapshots()) {
+            for (Qcow2Summary.SnapshotInfo snapshot : info.snapshots()) {
                 out.append('{');
                 key(out, "id", snapshot.id());
                 key(out, "name", snapshot.name());

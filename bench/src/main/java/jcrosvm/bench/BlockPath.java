@@ -46,14 +46,12 @@ final class BlockPath {
     private final EventFd kick = new EventFd();
     private final EventFd call = new EventFd();
     private final VirtioDevice device;
-    private final int depth;
     private final LongUnaryOperator sectors;
     private int available;
     private int seen;
 
     private BlockPath(VirtioDevice device, int depth, boolean writes, LongUnaryOperator sectors) {
         this.device = device;
-        this.depth = depth;
         this.sectors = sectors;
         for (int i = 0; i < depth; i++) {
             boolean write = writes && i % 2 == 1;

@@ -15,7 +15,8 @@ final class BlockOptions {
                             + " files (default true); block-size=N (default 512); id=TEXT: serial number, up to 20"
                             + " bytes; multiple-workers: a thread for each queue; async-executor=epoll|uring;"
                             + " packed-queue; pci-address=ADDRESS; dontcache: do not keep pages in the host's cache;"
-                            + " throttle=[bps=N,iops=N,read-bps=N,write-bps=N,read-iops=N,write-iops=N,burst=MS]:"
+                            + " throttle=[bps=N, iops=N, read-bps=N, write-bps=N, read-iops=N, write-iops=N,"
+                            + " burst=MS]:"
                             + " limits per second, of which unused ones can be saved up for burst milliseconds"
                             + " (default 100).")
             .withLetter('b')

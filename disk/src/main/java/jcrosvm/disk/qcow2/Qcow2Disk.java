@@ -267,8 +267,8 @@ public final class Qcow2Disk implements DiskFile {
     }
 
     /** What the image says about itself. */
-    public Qcow2Info info() {
-        return Qcow2Info.of(image.file, Qcow2Header.read(image.file));
+    public Qcow2Summary info() {
+        return Qcow2Summary.of(image.file, Qcow2Header.read(image.file));
     }
 
     @Override

@@ -16,9 +16,9 @@ public final class Qcow2Images {
      *
      * @throws jcrosvm.disk.DiskException when it is none, or cannot be understood
      */
-    public static Qcow2Info info(ImageFile file) {
+    public static Qcow2Summary info(ImageFile file) {
         Qcow2File image = new Qcow2File(file);
-        return Qcow2Info.of(image, Qcow2Header.read(image));
+        return Qcow2Summary.of(image, Qcow2Header.read(image));
     }
 
     /**

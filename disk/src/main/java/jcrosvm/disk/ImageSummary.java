@@ -9,7 +9,7 @@ import jcrosvm.base.VmmException;
 import jcrosvm.base.io.FileStatus;
 import jcrosvm.disk.composite.CompositeDisk;
 import jcrosvm.disk.qcow2.Qcow2Images;
-import jcrosvm.disk.qcow2.Qcow2Info;
+import jcrosvm.disk.qcow2.Qcow2Summary;
 import jcrosvm.disk.raw.ImageFile;
 import jcrosvm.disk.raw.RawDisk;
 
@@ -22,33 +22,33 @@ import jcrosvm.disk.raw.RawDisk;
  * @param below the images that it hangs on: a backing file, or the parts of a composite disk
  * @param problem why these are not known
  */
-public record ImageInfo(
+public record ImageSummary(
         Path path,
         DiskFormat format,
         long length,
         long allocated,
-        Optional<Qcow2Info> qcow2,
-        List<ImageInfo> below,
+        Optional<Qcow2Summary> qcow2,
+        List<ImageSummary> below,
         Optional<String> problem) {
     private static final DiskOptions OPTIONS = DiskOptions.READ_ONLY.withLock(false);
 
-    public ImageInfo {
+    public ImageSummary {
         below = List.copyOf(below);
     }
 
     /** @throws VmmException when it cannot be opened, or contradicts itself */
-    public static ImageInfo of(Path path, Optional<DiskFormat> format) {
+    public static ImageSummary of(Path path, Optional<DiskFormat> format) {
         return of(path, format, DiskImages.MAX_DEPTH);
     }
 
-    private static ImageInfo of(Path path, Optional<DiskFormat> given, int depth) {
+    private static ImageSummary of(Path path, Optional<DiskFormat> given, int depth) {
         try (ImageFile file = ImageFile.open(path, OPTIONS)) {
             DiskFormat format = given.orElseGet(() -> FormatProbe.of(file));
             long allocated = FileStatus.of(file.fd()).allocated();
             return switch (format) {
                 case RAW -> {
                     try (RawDisk disk = new RawDisk(file)) {
-                        yield new ImageInfo(
+                        yield new ImageSummary(
                                 path, format, disk.length(), allocated, Optional.empty(), List.of(), Optional.empty());
                     }
                 }
@@ -58,10 +58,10 @@ public record ImageInfo(
         }
     }
 
-    private static ImageInfo qcow2(Path path, long allocated, Qcow2Info info, int depth) {
+    private static ImageSummary qcow2(Path path, long allocated, Qcow2Summary info, int depth) {
         String backing = info.backing();
         String backingFormat = info.backingFormat();
-        List<ImageInfo> below = new ArrayList<>();
+        List<ImageSummary> below = new ArrayList<>();
         String problem = null;
         if (backing != null) {
             try {
@@ -79,19 +79,19 @@ public record ImageInfo(
                 problem = e.getMessage();
             }
         }
-        return new ImageInfo(
+        return new ImageSummary(
                 path, DiskFormat.QCOW2, info.size(), allocated, Optional.of(info), below, Optional.ofNullable(problem));
     }
 
-    private static ImageInfo other(Path path, DiskFormat format, long allocated, int depth) {
+    private static ImageSummary other(Path path, DiskFormat format, long allocated, int depth) {
         try (DiskFile disk = DiskImages.open(path, OPTIONS.withFormat(format))) {
-            List<ImageInfo> below = new ArrayList<>();
+            List<ImageSummary> below = new ArrayList<>();
             if (disk instanceof CompositeDisk composite) {
                 for (Path part : composite.paths()) {
                     below.add(of(part, Optional.empty(), depth - 1));
                 }
             }
-            return new ImageInfo(path, format, disk.length(), allocated, Optional.empty(), below, Optional.empty());
+            return new ImageSummary(path, format, disk.length(), allocated, Optional.empty(), below, Optional.empty());
         }
     }
 }

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param compression {@code zlib} or {@code zstd}
  * @param backing the file it is a difference to, as written in the image; or null
  */
-public record Qcow2Info(
+public record Qcow2Summary(
         int version,
         long size,
         long clusterSize,
@@ -34,12 +34,12 @@ public record Qcow2Info(
      */
     public record SnapshotInfo(String id, String name, Instant date, long stateSize, long diskSize) {}
 
-    static Qcow2Info of(Qcow2File file, Qcow2Header header) {
+    static Qcow2Summary of(Qcow2File file, Qcow2Header header) {
         List<SnapshotInfo> snapshots = new ArrayList<>();
         for (Snapshot s : Snapshot.readAll(file, header)) {
             snapshots.add(new SnapshotInfo(s.id(), s.name(), s.date(), s.stateSize(), s.diskSize()));
         }
-        return new Qcow2Info(
+        return new Qcow2Summary(
                 header.version(),
                 header.size(),
                 header.geometry().clusterSize(),
