@@ -147,7 +147,7 @@ class CompositeDiskTest {
         check("its version is 3", new CompositeSpec(3, List.of(a), 512));
         check("ENOENT", new CompositeSpec(2, List.of(new CompositeSpec.Part("none", 0, false, 0)), 512));
         check("begins beyond", new CompositeSpec(2, List.of(new CompositeSpec.Part("a", -1, false, 0)), 512));
-        check("hang on one another", new CompositeSpec(2, List.of(new CompositeSpec.Part("list", 0, false, 0)), 512));
+        check("form a loop", new CompositeSpec(2, List.of(new CompositeSpec.Part("list", 0, false, 0)), 512));
     }
 
     private void check(String expected, CompositeSpec spec) throws IOException {
