@@ -7,6 +7,8 @@ import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
 import jcrosvm.config.Syntax;
 import jcrosvm.config.UsageException;
+import jcrosvm.devices.net.NetConfig;
+import jcrosvm.devices.net.user.UserNetworkConfig;
 import jcrosvm.guest.DemoGuest;
 import jcrosvm.guest.GuestImage;
 import jcrosvm.guest.Guests;
@@ -64,6 +66,7 @@ final class DemoCommand extends Command {
                 .kernel(image.kernel())
                 .initrd(image.initramfs())
                 .params(image.parameters())
+                .device(NetConfig.user(UserNetworkConfig.defaults()))
                 .build();
         HypervisorChoice choice = HypervisorChoice.of(config.hypervisor());
         if (choice.availability().level() == Level.NATIVE) {

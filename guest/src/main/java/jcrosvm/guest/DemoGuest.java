@@ -1,11 +1,14 @@
 package jcrosvm.guest;
 
 import java.nio.file.Path;
+import java.util.List;
 
 /** The guest of {@code jcrosvm demo}: a Debian cloud kernel and busybox, on COM1. */
 public final class DemoGuest {
     private static final DebianKernel KERNEL = DebianKernel.CLOUD_6_12;
     private static final String PARAMETERS = "console=ttyS0 quiet loglevel=1 panic=-1";
+
+    private static final List<String> NETWORK = List.of("virtio_pci", "virtio_net", "af_packet");
 
     private final Guests guests;
 
@@ -37,9 +40,11 @@ public final class DemoGuest {
         Initramfs content = GuestScripts.base(guests.busybox())
                 .init(GuestScripts.text("demo-init.sh"))
                 .file("/lib/demo.sh", 0644, GuestScripts.text("demo.sh"))
+                .file("/lib/lease.sh", 0755, GuestScripts.text("lease.sh"))
                 .file("/etc/shellrc", 0644, GuestScripts.text("shellrc.sh"))
                 .file("/etc/passwd", 0644, "root::0:0:root:/root:/bin/sh\n")
-                .directory("/root", 0700);
+                .directory("/root", 0700)
+                .modules(kernel.modules().loadOrder(NETWORK));
         Path file = content.writeIfChanged(guests.directory().resolve("demo.cpio"));
         return new GuestImage(kernel.image(), file, PARAMETERS + " " + mode);
     }

@@ -8,4 +8,5 @@ run() {
 run uname -a
 run head -n 5 /proc/cpuinfo
 run free -m
+run ip -4 addr show dev eth0
 run poweroff
