@@ -94,7 +94,7 @@ final class DiskInfoCommand extends Command {
         if (info.backing() != null) {
             line(out, indent, "backing file name", info.backing() + " (" + info.backingFormat() + ")");
         }
-        for (Qcow2Summary.Snapshot snapshot : info.snapshots()) {
+        for (Qcow2Summary.SavedState snapshot : info.snapshots()) {
             line(
                     out,
                     indent,
@@ -143,7 +143,7 @@ final class DiskInfoCommand extends Command {
         key(out, "backing-filename-format", info.backingFormat());
         if (!info.snapshots().isEmpty()) {
             out.append("\"snapshots\":[");
-            for (Qcow2Summary.Snapshot snapshot : info.snapshots()) {
+            for (Qcow2Summary.SavedState snapshot : info.snapshots()) {
                 out.append('{');
                 key(out, "id", snapshot.id());
                 key(out, "name", snapshot.name());

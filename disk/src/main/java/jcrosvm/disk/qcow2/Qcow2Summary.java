@@ -25,19 +25,19 @@ public record Qcow2Summary(
         String compression,
         @Nullable String backing,
         @Nullable String backingFormat,
-        List<Snapshot> snapshots) {
+        List<SavedState> snapshots) {
     /**
      * An internal snapshot.
      *
      * @param stateSize bytes of machine state kept with it
      * @param diskSize the disk's length then, -1 where it does not say
      */
-    public record Snapshot(String id, String name, Instant date, long stateSize, long diskSize) {}
+    public record SavedState(String id, String name, Instant date, long stateSize, long diskSize) {}
 
     static Qcow2Summary of(Qcow2File file, Qcow2Header header) {
-        List<Snapshot> snapshots = new ArrayList<>();
+        List<SavedState> snapshots = new ArrayList<>();
         for (Snapshot s : Snapshot.readAll(file, header)) {
-            snapshots.add(new Snapshot(s.id(), s.name(), s.date(), s.stateSize(), s.diskSize()));
+            snapshots.add(new SavedState(s.id(), s.name(), s.date(), s.stateSize(), s.diskSize()));
         }
         return new Qcow2Summary(
                 header.version(),

@@ -146,7 +146,7 @@ class QemuMadeTest {
         }
         try (Qcow2Disk disk = TestDisk.open(image, false)) {
             assertThat(disk.info().snapshots())
-                    .extracting(Qcow2Summary.Snapshot::name)
+                    .extracting(Qcow2Summary.SavedState::name)
                     .containsExactly("snap 0", "snap 1", "snap 2");
             assertThat(disk.info().snapshots().getFirst().diskSize()).isEqualTo(SIZE);
         }
