@@ -2,11 +2,13 @@
 module jcrosvm.devices {
     requires static org.jspecify;
     requires jcrosvm.disk;
+    requires transitive jcrosvm.serial;
     requires transitive jcrosvm.virtio;
 
     exports jcrosvm.devices;
     // A program configures a VM by their records.
     exports jcrosvm.devices.block;
+    exports jcrosvm.devices.console;
     exports jcrosvm.devices.net;
     exports jcrosvm.devices.net.user;
     // The option language binds values to configuration records.

@@ -4,6 +4,7 @@ module jcrosvm.platform {
     requires transitive jcrosvm.bus;
     requires transitive jcrosvm.config;
     requires transitive jcrosvm.hypervisor;
+    requires transitive jcrosvm.serial;
 
     exports jcrosvm.platform;
     exports jcrosvm.platform.irqchip;

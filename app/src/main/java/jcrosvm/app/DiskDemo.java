@@ -18,7 +18,7 @@ import jcrosvm.guest.GuestImage;
 import jcrosvm.guest.GuestSsh;
 import jcrosvm.guest.Guests;
 import jcrosvm.hypervisor.HypervisorProvider.Availability.Level;
-import jcrosvm.platform.serial.SerialConfig;
+import jcrosvm.serial.SerialConfig;
 import jcrosvm.vmm.HypervisorChoice;
 import jcrosvm.vmm.VirtualMachine;
 import jcrosvm.vmm.VmExit;

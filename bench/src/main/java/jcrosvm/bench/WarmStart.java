@@ -3,7 +3,7 @@ package jcrosvm.bench;
 import java.nio.file.Path;
 import java.util.Arrays;
 import jcrosvm.guest.TinyGuest;
-import jcrosvm.platform.serial.SerialConfig;
+import jcrosvm.serial.SerialConfig;
 import jcrosvm.vmm.VirtualMachine;
 import jcrosvm.vmm.VmExit;
 import jcrosvm.vmm.config.DebugExitConfig;

@@ -3,6 +3,7 @@ package jcrosvm.devices;
 import java.util.List;
 import jcrosvm.devices.balloon.BalloonModule;
 import jcrosvm.devices.block.BlockModule;
+import jcrosvm.devices.console.ConsoleModule;
 import jcrosvm.devices.net.NetModule;
 import jcrosvm.devices.rng.RngModule;
 import jcrosvm.virtio.DeviceConfig;
@@ -12,7 +13,7 @@ import jcrosvm.virtio.DeviceModule;
 public final class DeviceModules {
     /** In the order in which they appear on the bus. */
     public static final List<DeviceModule<?>> ALL =
-            List.of(new BlockModule(), new RngModule(), new BalloonModule(), new NetModule());
+            List.of(new ConsoleModule(), new BlockModule(), new RngModule(), new BalloonModule(), new NetModule());
 
     private DeviceModules() {}
 

@@ -2,9 +2,9 @@ package jcrosvm.vmm;
 
 import java.util.List;
 import jcrosvm.bus.IrqLine;
-import jcrosvm.platform.serial.SerialConfig;
 import jcrosvm.platform.serial.SerialPorts;
 import jcrosvm.platform.serial.SerialSetup;
+import jcrosvm.serial.SerialConfig;
 
 /**
  * The serial ports, which outlive a reset: their files stay open and their sockets connected, while their interrupt

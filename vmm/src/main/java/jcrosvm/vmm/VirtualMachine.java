@@ -55,7 +55,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
                 throw new VmmException(config.cpus().count() + " vCPUs: " + hypervisor.name() + " on this host allows "
                         + hypervisor.maxVcpus());
             }
-            opened = new SerialConsoles(config.serial());
+            opened = new SerialConsoles(config.allSerial());
             consoles = opened;
             made = new Devices(config);
             devices = made;

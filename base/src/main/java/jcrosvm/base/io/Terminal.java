@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
  * process be killed outright, by a small shell that waits for it to vanish.
  */
 public final class Terminal implements AutoCloseable {
+    private static final int TIOCGWINSZ = 0x5413;
+    private static final int WINSIZE_SIZE = 8;
     private static final int TCSANOW = 0;
     private static final int TERMIOS_SIZE = 64;
     private static final int C_IFLAG = 0;
@@ -50,6 +52,22 @@ public final class Terminal implements AutoCloseable {
     /** Puts the terminal into raw mode: no echo, no line editing, no signals from keys. */
     public static Terminal raw(Fd fd) {
         return new Terminal(fd);
+    }
+
+    /** Characters; 0 where a terminal does not know. */
+    public record Size(int columns, int rows) {}
+
+    /** The size of the terminal on a descriptor; zeros when it is none. */
+    public static Size size(Fd fd) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment winsize = arena.allocate(WINSIZE_SIZE, 2);
+            if (fd.tryIoctl(TIOCGWINSZ, winsize) < 0) {
+                return new Size(0, 0);
+            }
+            return new Size(
+                    Short.toUnsignedInt(winsize.get(ValueLayout.JAVA_SHORT, 2)),
+                    Short.toUnsignedInt(winsize.get(ValueLayout.JAVA_SHORT, 0)));
+        }
     }
 
     private static void clear(MemorySegment mode, int field, int bits) {

@@ -26,6 +26,7 @@ final class ConsoleControl {
     private final List<ConsolePort> ports;
     private final ArrayDeque<byte[]> outgoing = new ArrayDeque<>();
     private @Nullable Virtqueue receive;
+    private byte[] size = new byte[0]; // of the first port's terminal, once it is known
 
     ConsoleControl(List<ConsolePort> ports) {
         this.ports = ports;
@@ -89,6 +90,9 @@ final class ConsoleControl {
         if (event == PORT_READY && value == 1) {
             if (port.isConsole()) {
                 send(id, CONSOLE_PORT, 1, new byte[0]);
+                if (id == 0 && size.length > 0) {
+                    send(id, RESIZE, 0, size);
+                }
             }
             if (!port.name().isEmpty()) {
                 send(id, PORT_NAME, 1, port.name().getBytes(StandardCharsets.UTF_8));
@@ -99,18 +103,20 @@ final class ConsoleControl {
         }
     }
 
-    /** Tells the driver the size of the terminal behind a port. */
-    void resize(int port, int columns, int rows) {
-        send(
-                port,
-                RESIZE,
-                0,
-                ByteBuffer.allocate(4)
-                        .order(ByteOrder.LITTLE_ENDIAN)
-                        .putShort((short) columns)
-                        .putShort((short) rows)
-                        .array());
+    /** Tells the driver the size of the terminal behind the first port. */
+    void resize(int columns, int rows) {
+        sized(columns, rows);
+        send(0, RESIZE, 0, size);
         deliver();
+    }
+
+    /** The size that a driver is told when it finds the port. */
+    void sized(int columns, int rows) {
+        size = ByteBuffer.allocate(4)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putShort((short) columns)
+                .putShort((short) rows)
+                .array();
     }
 
     private void send(int port, int event, int value, byte[] rest) {

@@ -2,8 +2,10 @@ package jcrosvm.devices.console;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import jcrosvm.base.io.Fd;
 import jcrosvm.virtio.DeviceTraits;
 import jcrosvm.virtio.Interrupt;
 import jcrosvm.virtio.QueueHandler;
@@ -13,7 +15,7 @@ import jcrosvm.virtio.QueueWorker;
 import jcrosvm.virtio.VirtioDevice;
 import org.jspecify.annotations.Nullable;
 
-/** A console with one port, or with several: one thread for all. */
+/** A console with one port, or with several, or with one that has a name: one thread for all. */
 final class ConsoleDevice implements VirtioDevice {
     static final long VIRTIO_CONSOLE_F_SIZE = 1;
     static final long VIRTIO_CONSOLE_F_MULTIPORT = 1 << 1;
@@ -30,19 +32,31 @@ final class ConsoleDevice implements VirtioDevice {
     private @Nullable QueueWorker worker; // guarded by this, as are the rest
     private @Nullable Interrupt interrupt;
     private long features;
+    private final @Nullable WindowSize window;
     private int columns;
     private int rows;
 
     /** @param ports one, or several for a device with control queues; owned from now on */
     ConsoleDevice(List<ConsolePort> ports) {
+        this(ports, List.of(), null);
+    }
+
+    /**
+     * @param ports more than one, or one with a name, make a device with control queues; owned from now on
+     * @param maxQueueSizes of the first queues; the others have the usual size
+     * @param terminal behind the first port, whose size the guest learns; owned from now on, or null
+     */
+    ConsoleDevice(List<ConsolePort> ports, List<Integer> maxQueueSizes, @Nullable Fd terminal) {
         this.ports = List.copyOf(ports);
         control = new ConsoleControl(this.ports);
-        boolean several = ports.size() > 1;
+        boolean several = ports.size() > 1 || !ports.getFirst().name().isEmpty();
+        List<Integer> sizes = new ArrayList<>(Collections.nCopies(several ? 2 * ports.size() + 2 : 2, QUEUE_SIZE));
+        for (int i = 0; i < maxQueueSizes.size(); i++) {
+            sizes.set(i, maxQueueSizes.get(i));
+        }
         traits = new DeviceTraits(
-                TYPE,
-                VIRTIO_CONSOLE_F_SIZE | (several ? VIRTIO_CONSOLE_F_MULTIPORT : 0),
-                Collections.nCopies(several ? 2 * ports.size() + 2 : 2, QUEUE_SIZE),
-                CONFIG_LENGTH);
+                TYPE, VIRTIO_CONSOLE_F_SIZE | (several ? VIRTIO_CONSOLE_F_MULTIPORT : 0), sizes, CONFIG_LENGTH);
+        window = terminal == null ? null : new WindowSize(terminal, this::resize);
     }
 
     @Override
@@ -74,7 +88,7 @@ final class ConsoleDevice implements VirtioDevice {
         columns = newColumns;
         rows = newRows;
         if (worker != null && (features & VIRTIO_CONSOLE_F_MULTIPORT) != 0) {
-            worker.execute(() -> control.resize(0, newColumns, newRows));
+            worker.execute(() -> control.resize(newColumns, newRows));
         } else if (interrupt != null && (features & VIRTIO_CONSOLE_F_SIZE) != 0) {
             interrupt.signalConfig();
         }
@@ -86,6 +100,11 @@ final class ConsoleDevice implements VirtioDevice {
         if (runner == null) {
             runner = new QueueWorker("console");
             worker = runner;
+            if (columns > 0) {
+                int c = columns;
+                int r = rows;
+                runner.execute(() -> control.sized(c, r));
+            }
         }
         interrupt = resources.interrupt();
         boolean several = (features & VIRTIO_CONSOLE_F_MULTIPORT) != 0;
@@ -127,6 +146,9 @@ final class ConsoleDevice implements VirtioDevice {
     public synchronized void close() {
         if (worker != null) {
             worker.close();
+        }
+        if (window != null) {
+            window.close();
         }
         ports.forEach(ConsolePort::close);
     }

@@ -1,49 +1,55 @@
 package jcrosvm.devices.console;
 
-import jcrosvm.base.Errno;
-import jcrosvm.base.OsException;
 import jcrosvm.base.io.Fd;
-import jcrosvm.base.io.IoVec;
-import jcrosvm.base.io.Poller;
+import jcrosvm.serial.SerialInput;
+import jcrosvm.serial.SerialOutput;
 import jcrosvm.virtio.DescriptorChain;
 import jcrosvm.virtio.QueueHandler;
 import jcrosvm.virtio.QueueWorker;
 import jcrosvm.virtio.Virtqueue;
 import org.jspecify.annotations.Nullable;
 
-/** One port: moves bytes between two descriptors and two queues. The worker's thread only. */
+/**
+ * One port: moves bytes between two queues and the host's streams, which have threads of their own, so that a terminal
+ * that hangs never holds up the worker. The worker's thread only, but for what says otherwise.
+ */
 final class ConsolePort implements AutoCloseable {
-    /** What is moved at once: a pipe that is writable takes so much without waiting. */
+    /** What is moved at once. */
     private static final int CHUNK = 4096;
-
-    private static final System.Logger LOG = System.getLogger("console");
 
     private final String name;
     private final boolean isConsole;
-    private final @Nullable Fd input;
-    private final @Nullable Fd output;
-    private final IoVec pieces = new IoVec(1024);
-    private @Nullable QueueWorker worker;
+    private final @Nullable SerialInput input;
+    private final @Nullable SerialOutput output;
+    private final byte[] chunk = new byte[CHUNK];
+    private volatile @Nullable QueueWorker worker;
     private @Nullable Virtqueue receive;
     private @Nullable Virtqueue transmit;
     private @Nullable DescriptorChain sending; // taken, and not all of it written
     private boolean isOpen;
-    private boolean isReading;
     private boolean isWaiting; // for the output to take more
-    private boolean inputEnded;
-    private boolean outputGone;
+
+    private final Object lock = new Object();
+    // Input that the guest has not taken. Guarded by the lock.
+    private final byte[] pending = new byte[CHUNK];
+    private int head;
+    private int count;
 
     /**
+     * @param thread what the thread of its input is called
      * @param name that the guest sees, or empty
      * @param isConsole whether the guest's kernel makes a terminal of it
      * @param input owned from now on, or null
      * @param output owned from now on, or null to throw bytes away
      */
-    ConsolePort(String name, boolean isConsole, @Nullable Fd input, @Nullable Fd output) {
+    ConsolePort(String thread, String name, boolean isConsole, @Nullable Fd input, @Nullable SerialOutput output) {
         this.name = name;
         this.isConsole = isConsole;
-        this.input = input;
+        this.input = input == null ? null : new SerialInput(thread, input, this::accept);
         this.output = output;
+        if (output != null) {
+            output.onRoom(() -> execute(this::roomMade));
+        }
     }
 
     String name() {
@@ -57,13 +63,15 @@ final class ConsolePort implements AutoCloseable {
     /** The guest has opened or closed it: input waits in the host while nobody reads. */
     void open(boolean open) {
         isOpen = open;
-        if (receive != null) {
-            receive(receive);
-        }
+        inputPending();
     }
 
+    /** From any thread. */
     QueueHandler receiver(QueueWorker on) {
         worker = on;
+        if (input != null) {
+            input.start();
+        }
         return new QueueHandler() {
             @Override
             public void process(Virtqueue queue) {
@@ -74,11 +82,11 @@ final class ConsolePort implements AutoCloseable {
             @Override
             public void drain(Virtqueue queue) {
                 receive = null;
-                watchInput(false);
             }
         };
     }
 
+    /** From any thread. */
     QueueHandler transmitter(QueueWorker on) {
         worker = on;
         return new QueueHandler() {
@@ -90,46 +98,86 @@ final class ConsolePort implements AutoCloseable {
 
             @Override
             public void drain(Virtqueue queue) {
-                watchOutput(false);
                 DescriptorChain rest = sending;
                 if (rest != null) {
-                    sending = null; // what the receiver would not take in time is lost
+                    sending = null;
+                    int length = (int) Math.min(CHUNK, rest.readable().remaining()); // Linux sends a page at most
+                    send(rest, length);
                     queue.complete(rest, 0);
                 }
+                isWaiting = false;
                 transmit = null;
             }
         };
     }
 
-    /** Reads when there is a buffer to read into; otherwise the input waits for the next kick. */
-    private void receive(Virtqueue queue) {
-        boolean hasRoom = queue.enableNotifications();
-        watchInput(hasRoom && isOpen && !inputEnded);
+    private void execute(Runnable task) {
+        QueueWorker runner = worker;
+        if (runner != null) {
+            runner.execute(task);
+        }
     }
 
-    private void inputReady() {
+    // On the input's thread.
+    private int accept(byte[] bytes, int offset, int length, long waitMillis) throws InterruptedException {
+        int n;
+        synchronized (lock) {
+            if (count == pending.length) {
+                lock.wait(waitMillis);
+            }
+            n = Math.min(length, pending.length - count);
+            for (int i = 0; i < n; i++) {
+                pending[(head + count + i) % pending.length] = bytes[offset + i];
+            }
+            count += n;
+        }
+        if (n > 0) {
+            execute(this::inputPending);
+        }
+        return n;
+    }
+
+    private void inputPending() {
         Virtqueue queue = receive;
-        Fd from = input;
-        if (queue == null || from == null) {
-            watchInput(false);
-            return;
+        QueueWorker runner = worker;
+        if (queue != null && runner != null) {
+            runner.process(queue.index());
         }
-        DescriptorChain chain = queue.pop();
-        if (chain == null) {
-            receive(queue);
-            return;
-        }
-        pieces.clear();
-        chain.writable().collect(pieces, Math.min(CHUNK, chain.writable().remaining()));
-        long n = pieces.length() == 0 ? 0 : from.tryReadv(pieces);
-        if (n > 0 || pieces.length() == 0) {
-            queue.complete(chain, (int) n);
+    }
+
+    /** Gives the guest what is pending; the rest waits for its next buffer. */
+    private void receive(Virtqueue queue) {
+        do {
+            for (int n = take(); n > 0; n = take()) {
+                DescriptorChain chain = queue.pop();
+                if (chain == null) {
+                    break;
+                }
+                int length = (int) Math.min(n, chain.writable().remaining());
+                chain.writable().put(chunk, 0, length);
+                drop(length);
+                queue.complete(chain, length);
+            }
             queue.flush();
-        } else {
-            queue.unpop(chain);
-            inputEnded = n != -Errno.EAGAIN; // a closed terminal or pipe fails in its own way
+        } while (queue.enableNotifications() && take() > 0);
+    }
+
+    /** Copies what is pending into the chunk, without taking it away. */
+    private int take() {
+        synchronized (lock) {
+            for (int i = 0; isOpen && i < count; i++) {
+                chunk[i] = pending[(head + i) % pending.length];
+            }
+            return isOpen ? count : 0;
         }
-        receive(queue);
+    }
+
+    private void drop(int length) {
+        synchronized (lock) {
+            head = (head + length) % pending.length;
+            count -= length;
+            lock.notifyAll();
+        }
     }
 
     private void transmit(Virtqueue queue) {
@@ -152,69 +200,34 @@ final class ConsolePort implements AutoCloseable {
 
     /** Whether all of it is written or thrown away; otherwise the output is waited for. */
     private boolean send(DescriptorChain chain) {
-        Fd to = output;
-        while (to != null && !outputGone && chain.readable().remaining() > 0) {
-            if (Poller.await(to, Poller.WRITABLE, 0) == 0) {
-                watchOutput(true);
+        SerialOutput to = output;
+        while (to != null && chain.readable().remaining() > 0) {
+            if (to.congested()) {
+                isWaiting = true; // its word that there is room comes as a task, and so after this
                 return false;
             }
-            pieces.clear();
-            int length = (int) Math.min(CHUNK, chain.readable().remaining());
-            chain.readable().peek(pieces, length);
-            long n = to.tryWritev(pieces);
-            if (n >= 0) {
-                chain.readable().skip(n);
-            } else if (n == -Errno.EAGAIN) {
-                watchOutput(true);
-                return false;
-            } else {
-                outputGone = n == -Errno.EPIPE || n == -Errno.ECONNRESET || n == -Errno.ECONNREFUSED;
-                LOG.log(System.Logger.Level.WARNING, "{0}: output is dropped: {1}", name, Errno.name((int) -n));
-                return true;
-            }
+            send(chain, (int) Math.min(CHUNK, chain.readable().remaining()));
         }
         return true;
     }
 
-    private void outputReady() {
-        watchOutput(false);
+    private void send(DescriptorChain chain, int length) {
+        if (output != null) {
+            chain.readable().get(chunk, 0, length);
+            output.put(chunk, 0, length);
+        }
+    }
+
+    private void roomMade() {
+        isWaiting = false;
         Virtqueue queue = transmit;
-        if (queue != null && worker != null) {
-            worker.process(queue.index());
+        QueueWorker runner = worker;
+        if (queue != null && runner != null) {
+            runner.process(queue.index());
         }
     }
 
-    private void watchInput(boolean on) {
-        if (input == null || worker == null || on == isReading) {
-            return;
-        }
-        isReading = on;
-        if (!on) {
-            worker.poller().remove(input);
-            return;
-        }
-        try {
-            worker.poller().add(input, Poller.READABLE, events -> inputReady());
-        } catch (OsException e) {
-            isReading = false;
-            inputEnded = true;
-            LOG.log(System.Logger.Level.WARNING, "{0}: cannot wait for input: {1}", name, e.getMessage());
-        }
-    }
-
-    private void watchOutput(boolean on) {
-        if (output == null || worker == null || on == isWaiting) {
-            return;
-        }
-        isWaiting = on;
-        if (on) {
-            worker.poller().add(output, Poller.WRITABLE, events -> outputReady());
-        } else {
-            worker.poller().remove(output);
-        }
-    }
-
-    /** Its queues are stopped. */
+    /** Its queues are stopped. What is not written yet gets a moment to be. */
     @Override
     public void close() {
         if (input != null) {

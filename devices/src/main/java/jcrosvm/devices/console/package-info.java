@@ -1,9 +1,7 @@
 /**
- * The console device (virtio 1.3, 5.3): one port, or several with a control queue. What a port is connected to is a pair of
- * descriptors; nothing is buffered between them and the rings, so a terminal that is slow slows the guest down and loses
- * nothing.
- *
- * <p>No option of {@code run} makes one yet.
+ * The console device (virtio 1.3, 5.3): one port, or several with control queues. Threads of {@code jcrosvm.serial} write
+ * its output and read its input; between them and the rings is a bounded buffer, so a terminal that is slow slows the guest
+ * down and loses nothing.
  */
 @NullMarked
 package jcrosvm.devices.console;

@@ -8,9 +8,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
-import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.UnixSocket;
+import jcrosvm.config.KeyValueParser;
+import jcrosvm.config.RecordBinder;
+import jcrosvm.serial.Endpoints;
+import jcrosvm.serial.SerialConfig;
+import jcrosvm.serial.SerialOutput;
 import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
 import jcrosvm.virtio.VirtioFeatures;
@@ -32,21 +37,30 @@ class ConsoleDeviceTest {
                 .array();
     }
 
+    private static SerialOutput output(String options) {
+        return Objects.requireNonNull(Endpoints.open("test", config(options)).output());
+    }
+
+    private static SerialConfig config(String options) {
+        return RecordBinder.bind(KeyValueParser.parse(options), SerialConfig.class);
+    }
+
     @Test
     void movesBytesBothWays() throws Exception {
         Path file = folder.resolve("out");
         Path path = folder.resolve("s");
         try (UnixSocket listener = UnixSocket.listen(path, UnixSocket.Type.STREAM)) {
+            SerialOutput output = output("type=file,path=" + file);
             UnixSocket near = UnixSocket.connect(path, UnixSocket.Type.STREAM);
             try (UnixSocket far = listener.accept();
                     MockDriver driver = new MockDriver(
-                            new ConsoleDevice(List.of(new ConsolePort(
-                                    "", true, near.fd(), Fd.open(file, Fd.O_WRONLY | Fd.O_CREAT, 0600)))),
+                            new ConsoleDevice(List.of(new ConsolePort("test", "", true, near.fd(), output))),
                             VirtioFeatures.RINGS)) {
                 MockQueue in = driver.start(0, 8);
                 MockQueue out = driver.start(1, 8);
                 String text = "x".repeat(10_000) + "\n";
                 out.perform(out.readable(text.getBytes(StandardCharsets.UTF_8)));
+                output.flush(30_000);
                 assertThat(file).hasContent(text);
                 for (int i = 0; i < 20; i++) {
                     far.send(("line " + i).getBytes(StandardCharsets.UTF_8)); // with and without a buffer waiting
@@ -61,8 +75,8 @@ class ConsoleDeviceTest {
 
     @Test
     void introducesItsPorts() {
-        List<ConsolePort> ports =
-                List.of(new ConsolePort("", true, null, null), new ConsolePort("org.test", false, null, null));
+        List<ConsolePort> ports = List.of(
+                new ConsolePort("test", "", true, null, null), new ConsolePort("test", "org.test", false, null, null));
         ConsoleDevice device = new ConsoleDevice(ports);
         try (MockDriver driver = new MockDriver(device, SEVERAL)) {
             assertThat(device.traits().queueSizes()).hasSize(6);
@@ -90,7 +104,7 @@ class ConsoleDeviceTest {
     void survivesHostileControlMessages() {
         List<ConsolePort> ports = new ArrayList<>();
         for (int i = 0; i < 3; i++) {
-            ports.add(new ConsolePort("p" + i, false, null, null));
+            ports.add(new ConsolePort("test", "p" + i, false, null, null));
         }
         try (MockDriver driver = new MockDriver(new ConsoleDevice(ports), SEVERAL)) {
             MockQueue to = driver.start(3, 64);
@@ -108,7 +122,7 @@ class ConsoleDeviceTest {
 
     @Test
     void tellsTheSizeOfTheTerminal() {
-        ConsoleDevice device = new ConsoleDevice(List.of(new ConsolePort("", true, null, null)));
+        ConsoleDevice device = new ConsoleDevice(List.of(new ConsolePort("test", "", true, null, null)));
         try (MockDriver driver = new MockDriver(device, VirtioFeatures.RINGS | ConsoleDevice.VIRTIO_CONSOLE_F_SIZE)) {
             driver.start(1, 8);
             device.resize(132, 50);

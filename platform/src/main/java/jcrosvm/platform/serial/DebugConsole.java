@@ -1,6 +1,7 @@
 package jcrosvm.platform.serial;
 
 import jcrosvm.bus.BusDevice;
+import jcrosvm.serial.SerialOutput;
 import org.jspecify.annotations.Nullable;
 
 /** A debug console: one port whose reads say that it is there, and whose writes are bytes of output. */

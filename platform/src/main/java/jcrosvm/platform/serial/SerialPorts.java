@@ -1,6 +1,5 @@
 package jcrosvm.platform.serial;
 
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import jcrosvm.base.VmmException;
@@ -9,6 +8,10 @@ import jcrosvm.bus.Bus;
 import jcrosvm.bus.IrqLine;
 import jcrosvm.bus.SharedIrqLine;
 import jcrosvm.bus.Suspendable;
+import jcrosvm.serial.Endpoints;
+import jcrosvm.serial.SerialConfig;
+import jcrosvm.serial.SerialInput;
+import jcrosvm.serial.SerialOutput;
 
 /**
  * COM1 to COM4 and the debug consoles, with their outputs and inputs. They outlive a reset of the machine: attaching
@@ -52,45 +55,31 @@ public final class SerialPorts implements Suspendable, AutoCloseable {
 
     private void openPort(SerialConfig config, IrqLine irq) {
         String name = "serial" + config.num();
-        Fd in = null;
-        Fd out = null;
-        try {
-            out = Endpoints.output(config);
-            in = Endpoints.input(config, out);
-        } catch (VmmException e) {
-            if (out != null) {
-                out.close();
-            }
-            throw new VmmException("serial " + config.num() + ": " + e.getMessage(), e);
-        }
-        SerialOutput output = null;
-        if (out != null) {
-            output = new SerialOutput(name, target(config), out, format(config));
-            outputs.add(output);
-        }
-        Uart16550 uart = new Uart16550(name, irq, output);
+        Endpoints ends = open(name, config);
+        Uart16550 uart = new Uart16550(name, irq, ends.output());
         uarts.add(uart);
+        Fd in = ends.input();
         if (in != null) {
-            inputs.add(new SerialInput(name, in, uart));
+            inputs.add(new SerialInput(
+                    name, in, (bytes, offset, length, millis) -> uart.receive(bytes[offset], millis) ? 1 : 0));
         }
     }
 
     private void openDebugcon(SerialConfig config) {
-        try {
-            Fd out = Endpoints.output(config);
-            SerialOutput output = null;
-            if (out != null) {
-                output = new SerialOutput("debugcon" + config.num(), target(config), out, format(config));
-                outputs.add(output);
-            }
-            debugcons.add(new DebugConsole(output));
-        } catch (VmmException e) {
-            throw new VmmException("debugcon " + config.num() + ": " + e.getMessage(), e);
-        }
+        debugcons.add(new DebugConsole(open("debugcon" + config.num(), config).output()));
     }
 
-    private static OutputWriter.Format format(SerialConfig config) {
-        return new OutputWriter.Format(config.outTimestamp(), config.type() == SerialConfig.Type.UNIX);
+    private Endpoints open(String name, SerialConfig config) {
+        Endpoints ends = Endpoints.open(name, config);
+        SerialOutput output = ends.output();
+        if (output != null) {
+            outputs.add(output);
+        }
+        Fd terminal = ends.terminal();
+        if (terminal != null) {
+            terminal.close(); // a UART has no size
+        }
+        return ends;
     }
 
     /** Resets the devices and puts them on a machine's bus. */
@@ -125,10 +114,5 @@ public final class SerialPorts implements Suspendable, AutoCloseable {
     public void close() {
         inputs.forEach(SerialInput::close);
         outputs.forEach(SerialOutput::close);
-    }
-
-    private static String target(SerialConfig config) {
-        Path path = config.path();
-        return path == null ? config.type().word() : path.toString();
     }
 }

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import jcrosvm.base.VmmException;
+import jcrosvm.serial.SerialConfig;
 
 /**
  * What a machine makes of its {@code --serial} options.
@@ -21,7 +22,8 @@ public record SerialSetup(List<SerialConfig> ports, List<SerialConfig> debugcons
 
     /**
      * Without a console, and unless COM1 is configured, COM1 is standard output and input and the console. COM ports
-     * that are not configured are there all the same.
+     * that are not configured are there all the same. Virtio consoles are devices of another bus: they only count for
+     * what contradicts what, and for whether there is a console.
      *
      * @throws VmmException when an option is wrong in itself or contradicts another
      */
@@ -66,7 +68,8 @@ public record SerialSetup(List<SerialConfig> ports, List<SerialConfig> debugcons
         SerialConfig stdin = null;
         SerialConfig earlycon = null;
         for (SerialConfig c : configs) {
-            if (!seen.computeIfAbsent(c.hardware(), hardware -> new HashSet<>()).add(c.num())) {
+            SerialConfig.Hardware kind = c.hardware().isVirtio() ? SerialConfig.Hardware.VIRTIO_CONSOLE : c.hardware();
+            if (!seen.computeIfAbsent(kind, hardware -> new HashSet<>()).add(c.num())) {
                 throw new VmmException(describe(c) + " is given twice");
             }
             if (c.hardware() == SerialConfig.Hardware.DEBUGCON && !debugconPorts.add(c.debugconPort())) {

@@ -2,6 +2,7 @@ package jcrosvm.platform.serial;
 
 import jcrosvm.bus.BusDevice;
 import jcrosvm.bus.IrqLine;
+import jcrosvm.serial.SerialOutput;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -1,4 +1,4 @@
-/** Serial ports and debug consoles: their options, devices, outputs and inputs. */
+/** The UARTs and debug consoles that a guest sees of {@code --serial}. */
 @NullMarked
 package jcrosvm.platform.serial;
 

@@ -8,15 +8,16 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import jcrosvm.base.Libc;
 import jcrosvm.base.VmmException;
-import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.UnixSocket;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.testing.Allocation;
 import jcrosvm.bus.testing.FakeLine;
-import jcrosvm.platform.serial.SerialConfig.Hardware;
-import jcrosvm.platform.serial.SerialConfig.Type;
+import jcrosvm.serial.Endpoints;
+import jcrosvm.serial.SerialConfig;
+import jcrosvm.serial.SerialConfig.Hardware;
+import jcrosvm.serial.SerialConfig.Type;
+import jcrosvm.serial.SerialOutput;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -88,23 +89,6 @@ class SerialPortsTest {
         try (SerialPorts ports = open(com2(Type.FILE, full, null, false, false))) {
             print("x".repeat(10_000));
         }
-    }
-
-    @Test
-    void writesAgainOnceThereIsRoom() throws Exception {
-        Path full = Path.of("/dev/full");
-        assumeThat(Files.isWritable(full)).as("/dev/full").isTrue();
-        Path file = dir.resolve("log");
-        Fd target = Fd.open(full, Fd.O_WRONLY);
-        OutputWriter writer = new OutputWriter("test", target, new OutputWriter.Format(false, false));
-        writer.write("lost".getBytes(StandardCharsets.US_ASCII), 4);
-        try (Fd room = Fd.open(file, Fd.O_WRONLY | Fd.O_CREAT, 0600)) {
-            // The same descriptor, of a disk that has room again.
-            assertThat(Libc.DUP3.callInt(room.number(), target.number(), 0)).isEqualTo(target.number());
-        }
-        writer.write("kept".getBytes(StandardCharsets.US_ASCII), 4);
-        writer.close();
-        assertThat(Files.readString(file)).isEqualTo("kept");
     }
 
     @Test
@@ -256,8 +240,9 @@ class SerialPortsTest {
 
     @Test
     void writingAllocatesNothing() throws Exception {
-        SerialOutput output = new SerialOutput(
-                "null", "/dev/null", Fd.open(Path.of("/dev/null"), Fd.O_WRONLY), new OutputWriter.Format(false, false));
+        SerialOutput output = java.util.Objects.requireNonNull(
+                Endpoints.open("null", com2(Type.FILE, Path.of("/dev/null"), null, false, false))
+                        .output());
         Uart16550 uart = new Uart16550("test", irq4, output);
         for (int i = 0; i < SerialOutput.CONGESTED; i++) {
             uart.write(0, 1, 'x');

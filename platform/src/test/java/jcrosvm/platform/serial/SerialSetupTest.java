@@ -6,8 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.file.Path;
 import java.util.List;
 import jcrosvm.base.VmmException;
-import jcrosvm.platform.serial.SerialConfig.Hardware;
-import jcrosvm.platform.serial.SerialConfig.Type;
+import jcrosvm.serial.SerialConfig;
+import jcrosvm.serial.SerialConfig.Hardware;
+import jcrosvm.serial.SerialConfig.Type;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -37,6 +38,14 @@ class SerialSetupTest {
                 case "name" -> flags(c, c.console(), c.earlycon(), c.stdin(), c.inputUnixStream(), v, c.debugconPort());
                 case "debugcon-port" ->
                     flags(c, c.console(), c.earlycon(), c.stdin(), c.inputUnixStream(), c.name(), Integer.decode(v));
+                case "pci" -> virtio(c, v, c.maxQueueSizes());
+                case "queues" ->
+                    virtio(
+                            c,
+                            c.pciAddress(),
+                            java.util.Arrays.stream(v.split(":"))
+                                    .map(Integer::valueOf)
+                                    .toList());
                 default -> throw new IllegalArgumentException(option);
             };
         }
@@ -80,6 +89,24 @@ class SerialSetupTest {
                 c.maxQueueSizes());
     }
 
+    private static SerialConfig virtio(SerialConfig c, String pciAddress, List<Integer> queues) {
+        return new SerialConfig(
+                c.type(),
+                c.hardware(),
+                c.name(),
+                c.num(),
+                c.path(),
+                c.input(),
+                c.inputUnixStream(),
+                c.console(),
+                c.earlycon(),
+                c.stdin(),
+                c.outTimestamp(),
+                c.debugconPort(),
+                pciAddress,
+                queues);
+    }
+
     private static SerialSetup setup(String... options) {
         return SerialSetup.of(
                 java.util.Arrays.stream(options).map(SerialSetupTest::config).toList());
@@ -114,6 +141,17 @@ class SerialSetupTest {
     }
 
     @Test
+    void virtioConsolesAreDevicesOfAnotherBus() {
+        SerialSetup setup = setup("hardware=VIRTIO_CONSOLE type=STDOUT console stdin");
+        assertThat(setup.ports().getFirst()).isEqualTo(SerialConfig.sink(1));
+        assertThat(setup.kernelParameters()).isEmpty();
+        SerialSetup beside = setup("hardware=VIRTIO_CONSOLE num=9 stdin");
+        assertThat(beside.ports().getFirst()).isEqualTo(SerialConfig.standardConsole(false));
+        assertThatThrownBy(() -> setup("hardware=VIRTIO_CONSOLE", "hardware=LEGACY_VIRTIO_CONSOLE"))
+                .hasMessage("serial legacy-virtio-console 1 is given twice");
+    }
+
+    @Test
     void debugconsHavePorts() {
         SerialSetup setup = setup("hardware=DEBUGCON num=7 type=STDOUT", "hardware=DEBUGCON debugcon-port=0xe9");
         assertThat(setup.debugcons()).extracting(SerialConfig::debugconPort).containsExactly(0xe9, 0x402);
@@ -123,8 +161,14 @@ class SerialSetupTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "hardware=VIRTIO_CONSOLE | serial virtio-console 1: hardware=virtio-console is not supported yet: use hardware=serial",
-                "type=SYSLOG | serial serial 1: type=syslog is not supported yet: use type=file or type=unix",
+                "hardware=VIRTIO_CONSOLE earlycon | serial virtio-console 1: earlycon needs hardware=serial",
+                "hardware=VIRTIO_CONSOLE num=0 | serial virtio-console 0: num must be 1 or more, not 0",
+                "hardware=VIRTIO_CONSOLE pci= | serial virtio-console 1: pci-address is empty",
+                "hardware=VIRTIO_CONSOLE queues=128:100 | serial virtio-console 1: max-queue-sizes must be powers of two from 2 to 32768, not 100",
+                "hardware=VIRTIO_CONSOLE queues=128 | serial virtio-console 1: max-queue-sizes needs 2 sizes, of the receive and the transmit queue, not 1",
+                "type=SYSLOG path=/x | serial serial 1: type=syslog takes no path",
+                "pci=00:09.0 | serial serial 1: pci-address needs hardware=virtio-console",
+                "queues=128:128 | serial serial 1: max-queue-sizes needs hardware=virtio-console",
                 "num=5 | serial serial 5: num must be 1 to 4, not 5",
                 "num=0 | serial serial 0: num must be 1 to 4, not 0",
                 "hardware=DEBUGCON num=0 | serial debugcon 0: num must be 1 or more, not 0",

@@ -19,7 +19,7 @@ import jcrosvm.guest.DebianKernel;
 import jcrosvm.guest.GuestImage;
 import jcrosvm.guest.Guests;
 import jcrosvm.guest.TestGuest;
-import jcrosvm.platform.serial.SerialConfig;
+import jcrosvm.serial.SerialConfig;
 import jcrosvm.vmm.VirtualMachine;
 import jcrosvm.vmm.VmExit;
 import jcrosvm.vmm.config.VmConfig;

@@ -2,9 +2,11 @@ package jcrosvm.vmm.config;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import jcrosvm.boot.BootConfig;
 import jcrosvm.boot.PciConfig;
-import jcrosvm.platform.serial.SerialConfig;
+import jcrosvm.devices.console.ConsoleConfig;
+import jcrosvm.serial.SerialConfig;
 import jcrosvm.virtio.DeviceConfig;
 import org.jspecify.annotations.Nullable;
 
@@ -13,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  * {@link #builder()} in a program that embeds a VM; all three are checked by {@link #validate()}.
  *
  * @param name for people: process and thread names
- * @param serial serial ports and consoles as given; what is missing is the machine's business
+ * @param serial serial ports and debug consoles as given; what is missing is the machine's business. Virtio consoles
+ *     given here become devices, after the others
  * @param devices virtio devices; those of one kind keep their order
  * @param socket control socket to listen on; a directory gets a socket named after the process
  * @param reboot what the guest's reset does
@@ -35,8 +38,21 @@ public record VmConfig(
         StartState start,
         @Nullable DebugExitConfig debugExit) {
     public VmConfig {
-        serial = List.copyOf(serial);
-        devices = List.copyOf(devices);
+        devices = Stream.concat(
+                        devices.stream(),
+                        serial.stream().filter(c -> c.hardware().isVirtio()).map(ConsoleConfig::new))
+                .toList();
+        serial = serial.stream().filter(c -> !c.hardware().isVirtio()).toList();
+    }
+
+    /** The serial ports, debug consoles and virtio consoles: all that {@code --serial} describes. */
+    public List<SerialConfig> allSerial() {
+        return Stream.concat(
+                        serial.stream(),
+                        devices.stream()
+                                .filter(ConsoleConfig.class::isInstance)
+                                .map(device -> ((ConsoleConfig) device).serial()))
+                .toList();
     }
 
     /** A builder with one vCPU, 256 MiB and nothing to boot. */

@@ -6,7 +6,7 @@ import java.util.List;
 import jcrosvm.base.VmmException;
 import jcrosvm.boot.BootConfig;
 import jcrosvm.boot.PciConfig;
-import jcrosvm.platform.serial.SerialConfig;
+import jcrosvm.serial.SerialConfig;
 import jcrosvm.virtio.DeviceConfig;
 import org.jspecify.annotations.Nullable;
 
@@ -79,7 +79,7 @@ public final class VmConfigBuilder {
         return this;
     }
 
-    /** Adds a serial port or console. */
+    /** Adds a serial port or console. Virtio consoles are hvc0 and on in the order in which they are added. */
     public VmConfigBuilder serial(SerialConfig config) {
         serial.add(config);
         return this;

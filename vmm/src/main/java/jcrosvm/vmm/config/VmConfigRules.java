@@ -8,7 +8,6 @@ import jcrosvm.base.VmmException;
 import jcrosvm.base.io.UnixSocket;
 import jcrosvm.config.CpuSet;
 import jcrosvm.devices.DeviceModules;
-import jcrosvm.platform.serial.SerialConfig;
 import jcrosvm.platform.serial.SerialSetup;
 
 /** The one set of checks behind command line, configuration file and embedding. */
@@ -28,8 +27,7 @@ final class VmConfigRules {
         memory(config.memory());
         cpus(config.cpus());
         config.pci().validate();
-        config.serial().forEach(SerialConfig::validate);
-        SerialSetup.of(config.serial());
+        SerialSetup.of(config.allSerial());
         DeviceModules.validate(config.devices());
         socket(config);
         DebugExitConfig debugExit = config.debugExit();

@@ -10,7 +10,7 @@ import jcrosvm.config.ConfigFile;
 import jcrosvm.config.Option;
 import jcrosvm.config.Syntax;
 import jcrosvm.devices.DeviceModules;
-import jcrosvm.platform.serial.SerialOptions;
+import jcrosvm.serial.SerialOptions;
 import org.jspecify.annotations.Nullable;
 
 /** All options that describe a VM, and the way from what was given to a {@link VmConfig}. */
@@ -60,13 +60,8 @@ public final class VmOptions {
 
     /** The tables, in the order of the help. */
     public static List<Option.Group> groups() {
-        List<Option.Group> groups = new ArrayList<>(List.of(
-                VM,
-                CpuOptions.GROUP,
-                MemoryOptions.GROUP,
-                HypervisorOptions.GROUP,
-                BootOptions.GROUP,
-                SerialOptions.GROUP));
+        List<Option.Group> groups = new ArrayList<>(
+                List.of(VM, CpuOptions.GROUP, MemoryOptions.GROUP, HypervisorOptions.GROUP, BootOptions.GROUP));
         DeviceModules.ALL.forEach(module -> groups.add(module.options()));
         groups.add(PlatformOptions.GROUP);
         return groups;
@@ -112,7 +107,10 @@ public final class VmOptions {
                 .reboot(reboot == null ? RebootPolicy.EXIT : reboot)
                 .start(start(arguments))
                 .debugExit(arguments.value(DEBUG_EXIT));
-        SerialOptions.read(arguments).forEach(builder::serial);
+        // The device module of the virtio consoles reads the same option, and has it in its table.
+        SerialOptions.read(arguments).stream()
+                .filter(serial -> !serial.hardware().isVirtio())
+                .forEach(builder::serial);
         DeviceModules.ALL.forEach(module -> module.read(arguments).forEach(builder::device));
         arguments.refuseUnsupported();
         return builder.build();

@@ -19,8 +19,11 @@ import jcrosvm.config.CpuSet;
 import jcrosvm.config.Option;
 import jcrosvm.config.Syntax;
 import jcrosvm.config.UsageException;
+import jcrosvm.devices.DeviceModules;
+import jcrosvm.devices.console.ConsoleConfig;
+import jcrosvm.devices.console.ConsoleModule;
 import jcrosvm.hypervisor.IrqChipMode;
-import jcrosvm.platform.serial.SerialConfig;
+import jcrosvm.serial.SerialConfig;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -161,6 +164,9 @@ class VmOptionsTest {
             --gpu k                              | --gpu is not supported yet
             --gpu x k                            | --gpu is not supported yet
             --pmem disk.img k                    | --pmem is not supported yet
+            --serial hardware=virtio-console,earlycon k | earlycon needs hardware=serial
+            --serial hardware=virtio-console --serial hardware=legacy-virtio-console k | is given twice
+            --serial hardware=virtio-console,stdin --serial stdin k | stdin is used by
             --enable-fw-cfg k                    | --enable-fw-cfg is not supported yet
             --no-pmu k                           | --no-pmu is only for AArch64 machines
             --exit-stats k                       | --exit-stats is only for Windows hosts
@@ -265,6 +271,24 @@ class VmOptionsTest {
         assertThat(KnownOptions.match("long,l value yet", "l").name()).isEqualTo("long");
         assertThat(KnownOptions.match("long,l value yet", "long,l")).isNull();
         assertThat(new KnownOptions().find("")).isNull();
+    }
+
+    @Test
+    void virtioConsolesBecomeDevices() {
+        VmConfig config = read("--serial hardware=virtio-console,num=2,console,max-queue-sizes=[64,128]"
+                + " --serial file,path=o,num=2 --serial stdout,hardware=legacy-virtio-console k");
+        assertThat(config.serial()).hasSize(1);
+        List<ConsoleConfig> consoles = DeviceModules.of(new ConsoleModule(), config.devices());
+        assertThat(consoles).extracting(console -> console.serial().num()).containsExactly(1, 2);
+        assertThat(new ConsoleModule().kernelParameters(consoles)).containsExactly("console=hvc1");
+        VmConfig embedded = VmConfig.builder()
+                .kernel(Path.of("k"))
+                .serial(consoles.getFirst().serial())
+                .serial(config.serial().getFirst())
+                .build();
+        assertThat(embedded.devices()).containsExactly(consoles.getFirst());
+        assertThat(embedded.serial()).isEqualTo(config.serial());
+        assertThat(embedded.allSerial()).hasSize(2);
     }
 
     @Test

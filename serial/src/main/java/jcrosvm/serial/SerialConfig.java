@@ -1,5 +1,6 @@
-package jcrosvm.platform.serial;
+package jcrosvm.serial;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import jcrosvm.base.VmmException;
@@ -10,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param type where output goes
  * @param hardware what the guest sees
- * @param name port name of a virtio console
+ * @param name port name of a virtio console, which makes it a device with a control queue
  * @param num which one of its kind, from 1
  * @param path file or socket of {@code type}
  * @param input file, pipe or device to read input from
@@ -42,6 +43,10 @@ public record SerialConfig(
     public static final int DEFAULT_DEBUGCON_PORT = 0x402;
 
     private static final int SERIAL_PORTS = 4;
+    private static final int VIRTIO_QUEUES = 2;
+    private static final int MAX_QUEUE_SIZE = 32768;
+    /** Linux's drivers take messages of a page; a name is for people and udev. */
+    private static final int MAX_NAME = 255;
 
     /** Where output goes. */
     public enum Type {
@@ -69,6 +74,11 @@ public record SerialConfig(
         LEGACY_VIRTIO_CONSOLE,
         DEBUGCON;
 
+        /** A device of its own on the virtio bus, under either name. */
+        public boolean isVirtio() {
+            return this == VIRTIO_CONSOLE || this == LEGACY_VIRTIO_CONSOLE;
+        }
+
         /** As in the option. */
         public String word() {
             return name().toLowerCase(java.util.Locale.ROOT).replace('_', '-');
@@ -95,7 +105,7 @@ public record SerialConfig(
     }
 
     /** What a machine has that nobody configured a console for. */
-    static SerialConfig standardConsole(boolean stdin) {
+    public static SerialConfig standardConsole(boolean stdin) {
         return new SerialConfig(
                 Type.STDOUT,
                 Hardware.SERIAL,
@@ -113,7 +123,8 @@ public record SerialConfig(
                 null);
     }
 
-    static SerialConfig sink(int num) {
+    /** A COM port whose output is thrown away. */
+    public static SerialConfig sink(int num) {
         return new SerialConfig(
                 Type.SINK,
                 Hardware.SERIAL,
@@ -133,12 +144,6 @@ public record SerialConfig(
 
     /** @throws VmmException saying what cannot be */
     public void validate() {
-        if (hardware == Hardware.VIRTIO_CONSOLE || hardware == Hardware.LEGACY_VIRTIO_CONSOLE) {
-            throw error("hardware=" + hardware.word() + " is not supported yet: use hardware=serial");
-        }
-        if (type == Type.SYSLOG) {
-            throw error("type=syslog is not supported yet: use type=file or type=unix");
-        }
         require(
                 num >= 1 && (hardware != Hardware.SERIAL || num <= SERIAL_PORTS),
                 "num must be " + (hardware == Hardware.SERIAL ? "1 to " + SERIAL_PORTS : "1 or more") + ", not " + num);
@@ -148,9 +153,7 @@ public record SerialConfig(
         int inputs = (stdin ? 1 : 0) + (input != null ? 1 : 0) + (inputUnixStream ? 1 : 0);
         require(inputs <= 1, "only one of stdin, input and input-unix-stream can be given");
         require(!earlycon || hardware == Hardware.SERIAL, "earlycon needs hardware=serial");
-        require(name == null, "name needs hardware=virtio-console");
-        require(pciAddress == null, "pci-address needs hardware=virtio-console");
-        require(maxQueueSizes == null, "max-queue-sizes needs hardware=virtio-console");
+        virtioKeys();
         if (hardware == Hardware.DEBUGCON) {
             require(inputs == 0, "a debugcon has no input");
             require(!console, "a debugcon cannot be the console");
@@ -158,6 +161,31 @@ public record SerialConfig(
             require(debugconPort == DEFAULT_DEBUGCON_PORT, "debugcon-port needs hardware=debugcon");
         }
         require(debugconPort >= 0 && debugconPort <= 0xffff, "debugcon-port " + debugconPort + " is above 65535");
+    }
+
+    private void virtioKeys() {
+        if (!hardware.isVirtio()) {
+            require(name == null, "name needs hardware=virtio-console");
+            require(pciAddress == null, "pci-address needs hardware=virtio-console");
+            require(maxQueueSizes == null, "max-queue-sizes needs hardware=virtio-console");
+            return;
+        }
+        require(
+                name == null || name.getBytes(StandardCharsets.UTF_8).length <= MAX_NAME,
+                "name is longer than " + MAX_NAME + " bytes");
+        require(name == null || name.chars().noneMatch(Character::isISOControl), "name has a control character");
+        require(pciAddress == null || !pciAddress.isEmpty(), "pci-address is empty");
+        if (maxQueueSizes != null) {
+            require(
+                    maxQueueSizes.size() == VIRTIO_QUEUES,
+                    "max-queue-sizes needs " + VIRTIO_QUEUES + " sizes, of the receive and the transmit queue, not "
+                            + maxQueueSizes.size());
+            for (int size : maxQueueSizes) {
+                require(
+                        size >= 2 && size <= MAX_QUEUE_SIZE && Integer.bitCount(size) == 1,
+                        "max-queue-sizes must be powers of two from 2 to " + MAX_QUEUE_SIZE + ", not " + size);
+            }
+        }
     }
 
     private void require(boolean condition, String otherwise) {

@@ -1,4 +1,4 @@
-package jcrosvm.platform.serial;
+package jcrosvm.serial;
 
 import java.io.ByteArrayOutputStream;
 import java.lang.foreign.Arena;
@@ -6,20 +6,28 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.time.LocalDateTime;
+import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.util.Locale;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.Poller;
 
-/** Writes a serial port's output to a descriptor and copes with one that fails. Belongs to the output's thread. */
+/** Writes the output of a serial port or console to a descriptor and copes with one that fails. Belongs to the output's thread. */
 final class OutputWriter implements AutoCloseable {
     /** What is written at once: a pipe that is writable takes so much without waiting. */
     static final int CHUNK = 4096;
 
     private static final int POLL_MILLIS = 200;
     private static final DateTimeFormatter TIMESTAMP = DateTimeFormatter.ofPattern("'['uuuu-MM-dd HH:mm:ss.SSS'] '");
+    /** Leaves room for the header in the 1024 bytes of RFC 3164, 4.1. */
+    private static final int SYSLOG_LINE = 900;
+
+    private static final int SYSLOG_USER_INFO = 1 << 3 | 6;
+    private static final DateTimeFormatter SYSLOG_TIME =
+            DateTimeFormatter.ofPattern("MMM ppd HH:mm:ss", Locale.ENGLISH);
     private static final System.Logger LOG = System.getLogger(OutputWriter.class.getName());
 
     /**
@@ -27,8 +35,13 @@ final class OutputWriter implements AutoCloseable {
      *
      * @param timestamps each line begins with the time, UTC
      * @param lines each line is a write of its own, as datagrams want it
+     * @param syslog each line is a message to the system's log (RFC 3164)
      */
-    record Format(boolean timestamps, boolean lines) {}
+    record Format(boolean timestamps, boolean lines, boolean syslog) {
+        int longestLine() {
+            return syslog ? SYSLOG_LINE : CHUNK;
+        }
+    }
 
     private final String name;
     private final Fd fd;
@@ -59,7 +72,7 @@ final class OutputWriter implements AutoCloseable {
             }
             line.write(bytes[i]);
             lineStart = bytes[i] == '\n';
-            if (format.lines && (lineStart || line.size() >= CHUNK)) {
+            if (format.lines && (lineStart || line.size() >= format.longestLine())) {
                 flushLine();
             }
         }
@@ -69,10 +82,35 @@ final class OutputWriter implements AutoCloseable {
     }
 
     private void flushLine() {
-        if (line.size() > 0) {
-            writeRaw(line.toByteArray(), line.size());
-            line.reset();
+        byte[] packet = packet();
+        line.reset();
+        if (packet.length > 0) {
+            writeRaw(packet, packet.length);
         }
+    }
+
+    /** The line as it is written; empty when there is nothing to write. */
+    private byte[] packet() {
+        byte[] text = line.toByteArray();
+        if (!format.syslog) {
+            return text;
+        }
+        int length = text.length;
+        while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r')) {
+            length--;
+        }
+        if (length == 0) {
+            return new byte[0];
+        }
+        ByteArrayOutputStream packet = new ByteArrayOutputStream();
+        packet.writeBytes("<%d>%s jcrosvm[%d]: "
+                .formatted(
+                        SYSLOG_USER_INFO,
+                        SYSLOG_TIME.format(LocalDateTime.now(ZoneId.systemDefault())),
+                        ProcessHandle.current().pid())
+                .getBytes(StandardCharsets.US_ASCII));
+        packet.write(text, 0, length);
+        return packet.toByteArray();
     }
 
     private void writeRaw(byte[] bytes, int length) {
@@ -133,9 +171,10 @@ final class OutputWriter implements AutoCloseable {
     @Override
     public void close() {
         try {
-            if (line.size() > 0 && !gone && Poller.await(fd, Poller.WRITABLE, POLL_MILLIS) != 0) {
-                int size = Math.min(CHUNK, line.size());
-                MemorySegment.copy(line.toByteArray(), 0, buffer, ValueLayout.JAVA_BYTE, 0, size);
+            byte[] packet = packet();
+            if (packet.length > 0 && !gone && Poller.await(fd, Poller.WRITABLE, POLL_MILLIS) != 0) {
+                int size = Math.min(CHUNK, packet.length);
+                MemorySegment.copy(packet, 0, buffer, ValueLayout.JAVA_BYTE, 0, size);
                 fd.write(buffer.asSlice(0, size));
             }
         } catch (OsException e) {

@@ -1,18 +1,18 @@
-package jcrosvm.platform.serial;
+package jcrosvm.serial;
 
 import jcrosvm.base.io.Fd;
 
 /**
- * Where a serial port's bytes go. A vCPU only puts them into memory; a thread of this output's own writes them, as soon
+ * Where the bytes of a serial port or console go. A device only puts them into memory; a thread of this output's own writes them, as soon
  * as there are any. Thread-safe, allocates nothing.
  *
- * <p>A receiver that does not keep up makes the output {@link #congested}, which the UART shows as a transmitter that
+ * <p>A receiver that does not keep up makes the output {@link #congested}, which a UART shows as a transmitter that
  * is busy: a driver waits, and nothing is lost. Those that write all the same have as much room again; beyond that
  * they are slowed down, and what does not fit then is dropped.
  */
-final class SerialOutput implements AutoCloseable {
+public final class SerialOutput implements AutoCloseable {
     /** Bytes from which it is congested. */
-    static final int CONGESTED = 1 << 16;
+    public static final int CONGESTED = 1 << 16;
 
     private static final int CAPACITY = 1 << 20;
     private static final int FIRST_CAPACITY = 1 << 12;
@@ -45,41 +45,59 @@ final class SerialOutput implements AutoCloseable {
     }
 
     /** Told, on another thread and without locks, when the output stops being congested. */
-    synchronized void onRoom(Runnable action) {
+    public synchronized void onRoom(Runnable action) {
         onRoom = action;
     }
 
-    synchronized boolean congested() {
+    /** Whether the receiver does not keep up: better wait for {@link #onRoom}. */
+    public synchronized boolean congested() {
         return count >= CONGESTED;
     }
 
-    void put(int value) {
-        synchronized (this) {
-            if (closed || (count == ring.length && !makeRoom())) {
-                return;
-            }
-            ring[(head + count++) & (ring.length - 1)] = (byte) value;
-            waitForRoom |= count >= CONGESTED;
-            if (!started) {
-                started = true;
-                thread = Thread.ofPlatform().name(name + "-out").daemon().start(this::loop);
-            } else if (idle) {
-                idle = false;
-                notifyAll();
-            }
+    /** Takes a byte. */
+    public synchronized void put(int value) {
+        if (closed || (count == ring.length && !grow() && !makeRoom())) {
+            return;
+        }
+        ring[(head + count++) & (ring.length - 1)] = (byte) value;
+        wakeUp();
+    }
+
+    /** Takes several bytes without ever waiting: those that do not fit into the room beyond congestion are dropped. */
+    public synchronized void put(byte[] bytes, int offset, int length) {
+        for (int i = 0; i < length && !closed && (count < ring.length || grow()); i++) {
+            ring[(head + count++) & (ring.length - 1)] = bytes[offset + i];
+        }
+        if (count > 0 && !closed) {
+            wakeUp();
         }
     }
 
-    private boolean makeRoom() {
-        if (ring.length < CAPACITY) {
-            byte[] larger = new byte[ring.length * 2];
-            for (int i = 0; i < count; i++) {
-                larger[i] = ring[(head + i) & (ring.length - 1)];
-            }
-            ring = larger;
-            head = 0;
-            return true;
+    private void wakeUp() {
+        waitForRoom |= count >= CONGESTED;
+        if (!started) {
+            started = true;
+            thread = Thread.ofPlatform().name(name + "-out").daemon().start(this::loop);
+        } else if (idle) {
+            idle = false;
+            notifyAll();
         }
+    }
+
+    private boolean grow() {
+        if (ring.length == CAPACITY) {
+            return false;
+        }
+        byte[] larger = new byte[ring.length * 2];
+        for (int i = 0; i < count; i++) {
+            larger[i] = ring[(head + i) & (ring.length - 1)];
+        }
+        ring = larger;
+        head = 0;
+        return true;
+    }
+
+    private boolean makeRoom() {
         try {
             long deadline = System.nanoTime() + FULL_WAIT_MILLIS * 1_000_000;
             for (long left; count == ring.length && !closed && (left = deadline - System.nanoTime()) > 0; ) {
@@ -138,7 +156,7 @@ final class SerialOutput implements AutoCloseable {
     }
 
     /** Waits until everything is written, or so many milliseconds. */
-    synchronized void flush(long millis) {
+    public synchronized void flush(long millis) {
         boolean interrupted = false;
         long deadline = System.nanoTime() + millis * 1_000_000;
         for (long left; (count > 0 || writing) && (left = deadline - System.nanoTime()) > 0; ) {

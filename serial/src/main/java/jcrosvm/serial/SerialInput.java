@@ -1,4 +1,4 @@
-package jcrosvm.platform.serial;
+package jcrosvm.serial;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -8,13 +8,12 @@ import jcrosvm.base.OsException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.Poller;
-import jcrosvm.bus.Suspendable;
 
 /**
- * Feeds a UART from a descriptor, on a thread of its own. While the UART has no room nothing is read, so whoever writes
- * at the other end has to wait.
+ * Feeds a device from a descriptor, on a thread of its own. While the device has no room nothing is read, so whoever
+ * writes at the other end has to wait.
  */
-final class SerialInput implements Suspendable, AutoCloseable {
+public final class SerialInput implements AutoCloseable {
     private static final int CHUNK = 64;
     private static final long ROOM_WAIT_MILLIS = 250;
     private static final long JOIN_MILLIS = 1000;
@@ -22,7 +21,7 @@ final class SerialInput implements Suspendable, AutoCloseable {
 
     private final String name;
     private final Fd fd;
-    private final Uart16550 uart;
+    private final Sink sink;
     private final EventFd wake = new EventFd();
     private final Thread thread;
     // Guarded by this.
@@ -31,16 +30,31 @@ final class SerialInput implements Suspendable, AutoCloseable {
     private boolean delivering;
     private volatile boolean closed;
 
-    /** @param fd owned from now on */
-    SerialInput(String name, Fd fd, Uart16550 uart) {
+    /** The device's side. */
+    @FunctionalInterface
+    public interface Sink {
+        /**
+         * Takes what it has room for.
+         *
+         * @param waitMillis how long to wait for room at most
+         * @return how many bytes were taken, 0 when there was no room
+         */
+        int receive(byte[] bytes, int offset, int length, long waitMillis) throws InterruptedException;
+    }
+
+    /**
+     * @param name of its thread
+     * @param fd owned from now on
+     */
+    public SerialInput(String name, Fd fd, Sink sink) {
         this.name = name;
         this.fd = fd;
-        this.uart = uart;
+        this.sink = sink;
         thread = Thread.ofPlatform().name(name + "-in").daemon().unstarted(this::loop);
     }
 
     /** Idempotent. */
-    synchronized void start() {
+    public synchronized void start() {
         if (!started) {
             started = true;
             thread.start();
@@ -49,6 +63,7 @@ final class SerialInput implements Suspendable, AutoCloseable {
 
     private void loop() {
         MemorySegment buffer = Arena.ofAuto().allocate(CHUNK);
+        byte[] bytes = new byte[CHUNK];
         try (Poller poller = new Poller()) {
             poller.add(wake.fd(), Poller.READABLE, events -> wake.drain());
             boolean[] ready = new boolean[1];
@@ -66,7 +81,8 @@ final class SerialInput implements Suspendable, AutoCloseable {
                     return;
                 }
                 if (n > 0) {
-                    deliver(buffer, (int) n);
+                    MemorySegment.copy(buffer, ValueLayout.JAVA_BYTE, 0, bytes, 0, (int) n);
+                    deliver(bytes, (int) n);
                 }
             }
         } catch (InterruptedException e) {
@@ -108,7 +124,7 @@ final class SerialInput implements Suspendable, AutoCloseable {
         }
     }
 
-    private void deliver(MemorySegment bytes, int length) throws InterruptedException {
+    private void deliver(byte[] bytes, int length) throws InterruptedException {
         for (int i = 0; i < length && !closed; ) {
             synchronized (this) {
                 while (suspended && !closed) {
@@ -117,18 +133,16 @@ final class SerialInput implements Suspendable, AutoCloseable {
                 delivering = true;
             }
             // In slices, so that suspend() and close() are not kept waiting by a guest that never reads.
-            boolean taken = uart.receive(bytes.get(ValueLayout.JAVA_BYTE, i), ROOM_WAIT_MILLIS);
+            int taken = sink.receive(bytes, i, length - i, ROOM_WAIT_MILLIS);
             synchronized (this) {
                 delivering = false;
                 notifyAll();
             }
-            if (taken) {
-                i++;
-            }
+            i += taken;
         }
     }
 
-    @Override
+    /** From its return until {@link #resume} nothing reaches the device. */
     public synchronized void suspend() {
         suspended = true;
         boolean interrupted = false;
@@ -144,7 +158,6 @@ final class SerialInput implements Suspendable, AutoCloseable {
         }
     }
 
-    @Override
     public synchronized void resume() {
         suspended = false;
         notifyAll();

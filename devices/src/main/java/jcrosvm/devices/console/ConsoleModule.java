@@ -1,0 +1,80 @@
+package jcrosvm.devices.console;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import jcrosvm.config.Arguments;
+import jcrosvm.config.Option;
+import jcrosvm.serial.Endpoints;
+import jcrosvm.serial.SerialConfig;
+import jcrosvm.serial.SerialOptions;
+import jcrosvm.virtio.DeviceHost;
+import jcrosvm.virtio.DeviceModule;
+import jcrosvm.virtio.VirtioDevice;
+
+/** The serial options whose hardware is a virtio console: a device with one port for each. */
+public final class ConsoleModule implements DeviceModule<ConsoleConfig> {
+    @Override
+    public String name() {
+        return "console";
+    }
+
+    @Override
+    public Class<ConsoleConfig> configType() {
+        return ConsoleConfig.class;
+    }
+
+    /** Serial ports are described by the same option, which the machine reads itself. */
+    @Override
+    public Option.Group options() {
+        return SerialOptions.GROUP;
+    }
+
+    /** In the order of their numbers, as guests count them. */
+    @Override
+    public List<ConsoleConfig> read(Arguments arguments) {
+        return SerialOptions.read(arguments).stream()
+                .filter(serial -> serial.hardware().isVirtio())
+                .sorted(Comparator.comparingInt(SerialConfig::num))
+                .map(ConsoleConfig::new)
+                .toList();
+    }
+
+    /**
+     * Linux counts its consoles as it finds them, whatever numbers they have here. A port with a name is found last: it
+     * takes a conversation over the control queues, for which the driver does not wait.
+     */
+    @Override
+    public List<String> kernelParameters(List<ConsoleConfig> all) {
+        List<ConsoleConfig> found = new ArrayList<>(all);
+        found.sort(Comparator.comparing(config -> !portName(config).isEmpty()));
+        List<String> parameters = new ArrayList<>();
+        for (int i = 0; i < found.size(); i++) {
+            if (found.get(i).serial().console()) {
+                parameters.add("console=hvc" + i);
+            }
+        }
+        return parameters;
+    }
+
+    private static String portName(ConsoleConfig config) {
+        String name = config.serial().name();
+        return name == null ? "" : name;
+    }
+
+    @Override
+    public String pciAddress(ConsoleConfig config) {
+        String address = config.serial().pciAddress();
+        return address == null ? "" : address;
+    }
+
+    @Override
+    public VirtioDevice create(ConsoleConfig config, int index, DeviceHost host) {
+        SerialConfig serial = config.serial();
+        Endpoints ends = Endpoints.open("console" + serial.num(), serial);
+        ConsolePort port =
+                new ConsolePort("console" + serial.num(), portName(config), true, ends.input(), ends.output());
+        List<Integer> sizes = serial.maxQueueSizes();
+        return new ConsoleDevice(List.of(port), sizes == null ? List.of() : sizes, ends.terminal());
+    }
+}
