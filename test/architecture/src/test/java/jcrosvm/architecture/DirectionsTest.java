@@ -132,6 +132,7 @@ class DirectionsTest {
     void theVirtioCoreAndDiskImagesKnowNoDevice() {
         forbid(List.of("virtio"), List.of("disk", "devices", "hypervisor", "platform", "boot", "vmm", "control"));
         forbid(List.of("disk"), List.of("memory", "virtio", "devices", "bus", "vmm", "control"));
+        forbid(List.of("serial"), List.of("memory", "virtio", "devices", "platform", "bus", "vmm", "control"));
     }
 
     @Test

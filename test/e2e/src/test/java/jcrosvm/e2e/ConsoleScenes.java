@@ -42,14 +42,18 @@ abstract class ConsoleScenes {
                 serve
                 """;
         try (UnixSocket listener = UnixSocket.listen(path, UnixSocket.Type.STREAM);
-                GuestSession guest = VirtioScenes.plain(directory, script, List.of("virtio_console"), builder -> builder
-                        .hypervisor(new HypervisorConfig(hypervisor(), null, null))
-                        .params("ignore_loglevel")
-                        .serial(GuestSession.serial("type=file,hardware=virtio-console,console,path=" + log))
-                        .serial(GuestSession.serial("type=file,hardware=virtio-console,num=2,path=" + answers
-                                + ",input=" + questions + ",max-queue-sizes=[16,32]"))
-                        .serial(GuestSession.serial("type=unix-stream,input-unix-stream,num=3,name=org.jcrosvm.shell,"
-                                + "hardware=legacy-virtio-console,path=" + path)));
+                GuestSession guest = VirtioScenes.plain(
+                        directory,
+                        script,
+                        List.of("virtio_console"),
+                        builder -> builder.hypervisor(new HypervisorConfig(hypervisor(), null, null))
+                                .params("ignore_loglevel")
+                                .serial(GuestSession.serial("type=file,hardware=virtio-console,console,path=" + log))
+                                .serial(GuestSession.serial("type=file,hardware=virtio-console,num=2,path=" + answers
+                                        + ",input=" + questions + ",max-queue-sizes=[16,32]"))
+                                .serial(GuestSession.serial(
+                                        "type=unix-stream,input-unix-stream,num=3,name=org.jcrosvm.shell,"
+                                                + "hardware=legacy-virtio-console,path=" + path)));
                 UnixSocket shell = listener.accept()) {
             assertThat(guest.awaitMarker("CMDLINE")).contains("console=hvc0").doesNotContain("hvc1");
             assertThat(guest.awaitMarker("NAMES")).isEqualTo("org.jcrosvm.shell");
@@ -58,8 +62,8 @@ abstract class ConsoleScenes {
             shell.send("echo sum $((40 + 2)); tty\n".getBytes(StandardCharsets.UTF_8));
             StringBuilder text = new StringBuilder();
             while (!text.toString().contains("/dev/hvc2")) {
-                text.append(new String(
-                        Objects.requireNonNull(shell.receive(4096)).data(), StandardCharsets.UTF_8));
+                text.append(
+                        new String(Objects.requireNonNull(shell.receive(4096)).data(), StandardCharsets.UTF_8));
             }
             assertThat(text).contains("sum 42").contains("echo sum"); // the terminal echoes what is typed
             guest.awaitText("SERVING", 1);
