@@ -33,10 +33,11 @@ abstract class ConsoleScenes {
                 mark CMDLINE $(cat /proc/cmdline)
                 mark NAMES $(cat /sys/class/virtio-ports/*/name)
                 mark ACTIVE $(cat /sys/class/tty/console/active)
-                stty -F /dev/hvc1 raw -echo
-                read answer < /dev/hvc1
+                exec 3<>/dev/hvc1 # kept open: the last close of a terminal throws its input away
+                stty raw -echo <&3
+                read answer <&3
                 mark FILE $answer
-                seq 1 20000 > /dev/hvc1
+                seq 1 20000 >&3
                 setsid sh -c 'exec sh -i < /dev/hvc2 > /dev/hvc2 2>&1' &
                 echo a message of the kernel > /dev/kmsg
                 serve
