@@ -72,7 +72,7 @@ abstract class ConsoleScenes {
             guest.awaitMarker("DONE");
             guest.awaitEnd();
         }
-        assertThat(Files.readString(log)).contains("Linux version").contains("a message of the kernel");
+        assertThat(Files.readString(log)).contains("Run /init as init process").contains("a message of the kernel");
         assertThat(Files.readString(answers).lines().filter(l -> l.matches("[0-9]+")))
                 .hasSize(20_000)
                 .last()
