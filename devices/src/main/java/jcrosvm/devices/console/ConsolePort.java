@@ -1,5 +1,6 @@
 package jcrosvm.devices.console;
 
+import java.util.concurrent.TimeUnit;
 import jcrosvm.base.io.Fd;
 import jcrosvm.serial.SerialInput;
 import jcrosvm.serial.SerialOutput;
@@ -122,8 +123,13 @@ final class ConsolePort implements AutoCloseable {
     private int accept(byte[] bytes, int offset, int length, long waitMillis) throws InterruptedException {
         int n;
         synchronized (lock) {
-            if (count == pending.length) {
-                lock.wait(waitMillis);
+            long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(waitMillis);
+            while (count == pending.length) {
+                long left = deadline - System.nanoTime();
+                if (left <= 0) {
+                    return 0;
+                }
+                TimeUnit.NANOSECONDS.timedWait(lock, left);
             }
             n = Math.min(length, pending.length - count);
             for (int i = 0; i < n; i++) {

@@ -161,6 +161,6 @@ class BadInputTest {
             assertThat(run.err()).contains("no-socket").hasLineCount(1);
         }
         assertThat(Run.of(folder, SCRIPT, "stop").status()).isEqualTo(USAGE);
-        assertThat(Run.of(folder, SCRIPT, "balloon", "1", "x").err()).contains("not supported yet");
+        assertThat(Run.of(folder, SCRIPT, "snapshot", "take", "x", "y").err()).contains("not supported yet");
     }
 }
