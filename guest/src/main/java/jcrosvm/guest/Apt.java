@@ -235,7 +235,9 @@ final class Apt {
         Process process = builder.start();
         try (InputStream out = process.getInputStream();
                 InputStream err = process.getErrorStream()) {
-            CompletableFuture<String> errors = CompletableFuture.supplyAsync(() -> text(err));
+            CompletableFuture<String> errors = CompletableFuture.supplyAsync(
+                    // not in the common pool, whose few threads may all wait for what comes after this
+                    () -> text(err), task -> Thread.ofVirtual().start(task));
             String output = lines(out, onLine);
             return new Result(process.waitFor(), output, errors.join());
         } catch (InterruptedException e) {

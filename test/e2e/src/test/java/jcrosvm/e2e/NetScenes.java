@@ -2,8 +2,6 @@ package jcrosvm.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -22,36 +20,22 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Linux's network driver and its TCP on the user-mode network, which needs no privileges. */
 abstract class NetScenes {
-    private static final List<String> NET = List.of("virtio_pci", "virtio_net", "af_packet", "sch_netem");
-    private static final int SIZE = 16 << 20;
-
-    /** Asks for an address and takes it; the lease's marker. */
-    private static final String UP = """
-            cat >/tmp/lease <<'END'
-            #!/bin/sh
-            [ "$1" = bound ] || exit 0
-            ip addr add $ip/24 dev $interface
-            ip route add default via $router
-            echo "nameserver $dns" >/etc/resolv.conf
-            echo "@@ LEASE $ip $router $dns"
-            END
-            chmod +x /tmp/lease
-            ip link set lo up
-            ip link set eth0 up
-            udhcpc -i eth0 -s /tmp/lease -q -n 2>/dev/null
-            """;
+    private static final List<String> NET = List.of("virtio_pci", "virtio_net", "af_packet");
 
     @TempDir
     private Path directory;
 
     abstract String hypervisor();
 
-    private GuestSession guest(String script, String net) {
-        UnaryOperator<VmConfigBuilder> machine = builder -> builder.cpus(2)
+    UnaryOperator<VmConfigBuilder> machine(String net) {
+        return builder -> builder.cpus(2)
                 .memoryMib(256)
                 .hypervisor(new HypervisorConfig(hypervisor(), null, null))
                 .device(VirtioScenes.device(NetConfig.class, net));
-        return VirtioScenes.plain(directory, UP + script, NET, machine);
+    }
+
+    private GuestSession guest(String script, String net) {
+        return VirtioScenes.plain(directory, VirtioScenes.NETWORK_UP + script, NET, machine(net));
     }
 
     private static int freePort() throws Exception {
@@ -117,52 +101,6 @@ abstract class NetScenes {
             try (GuestSession guest = guest(connect, "user,host-loopback=allow")) {
                 assertThat(guest.awaitMarker("GOT")).contains("secret");
             }
-        }
-    }
-
-    @Test
-    void bulkDataBothWaysWithAndWithoutLoss() throws Exception {
-        byte[] content = VirtioScenes.noise(11, SIZE);
-        String hash = VirtioScenes.sha256(content);
-        try (ServerSocket server = new ServerSocket()) {
-            server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
-            String script = """
-                    for loss in 0 2; do
-                        [ $loss = 0 ] || tc qdisc add dev eth0 root netem loss $loss% 2>/dev/null || mark "NO NETEM"
-                        nc 10.0.2.2 PORT </dev/null >/tmp/data
-                        mark "DOWN $(sha256sum </tmp/data)"
-                        nc 10.0.2.2 PORT </tmp/data >/tmp/answer
-                        mark "UP $(cat /tmp/answer)"
-                    done
-                    """.replace("PORT", Integer.toString(server.getLocalPort()));
-            CompletableFuture<Void> service = CompletableFuture.runAsync(() -> serve(server, content));
-            try (GuestSession guest = guest(script, "user,host-loopback=allow")) {
-                for (int round = 1; round <= 2; round++) {
-                    assertThat(guest.awaitMarker("DOWN", round)).startsWith(hash);
-                    assertThat(guest.awaitMarker("UP", round)).isEqualTo(hash);
-                }
-                assertThat(guest.awaitEnd()).isEqualTo(VmExit.STOP);
-            }
-            service.get();
-        }
-    }
-
-    /** Two rounds of: give the content; take it back and answer with its hash. */
-    private static void serve(ServerSocket server, byte[] content) {
-        try {
-            for (int round = 0; round < 2; round++) {
-                try (Socket down = server.accept();
-                        OutputStream out = down.getOutputStream()) {
-                    out.write(content);
-                }
-                try (Socket up = server.accept();
-                        InputStream in = up.getInputStream()) {
-                    String hash = VirtioScenes.sha256(in.readNBytes(content.length));
-                    up.getOutputStream().write(hash.getBytes(StandardCharsets.UTF_8));
-                }
-            }
-        } catch (Exception e) {
-            throw new AssertionError(e);
         }
     }
 }

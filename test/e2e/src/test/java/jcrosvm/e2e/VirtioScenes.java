@@ -31,6 +31,22 @@ final class VirtioScenes {
             deb() { PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot /srv "$@"; }
             """;
 
+    /** In the guest: asks for an address and takes it; the lease's marker. */
+    static final String NETWORK_UP = """
+            cat >/tmp/lease <<'END'
+            #!/bin/sh
+            [ "$1" = bound ] || exit 0
+            ip addr add $ip/24 dev $interface
+            ip route add default via $router
+            echo "nameserver $dns" >/etc/resolv.conf
+            echo "@@ LEASE $ip $router $dns"
+            END
+            chmod +x /tmp/lease
+            ip link set lo up
+            ip link set eth0 up
+            udhcpc -i eth0 -s /tmp/lease -q -n 2>/dev/null
+            """;
+
     private static final Guests GUESTS = Guests.ofUser(line -> {});
 
     private VirtioScenes() {}
@@ -39,14 +55,25 @@ final class VirtioScenes {
         return GUESTS.programs("virtio", "bookworm", "amd64", List.of("fio", "e2fsprogs", "xfsprogs", "btrfs-progs"));
     }
 
+    /** Traffic control, which busybox has without netem. */
+    static Path networkPrograms() {
+        return GUESTS.programs("net", "bookworm", "amd64", List.of("iproute2"));
+    }
+
     /** A guest whose script has the programs. */
     static GuestSession withPrograms(
             Path directory, String script, List<String> modules, UnaryOperator<VmConfigBuilder> machine) {
+        return withTree(directory, programs(), script, modules, machine);
+    }
+
+    /** A guest whose script has a tree of programs. */
+    static GuestSession withTree(
+            Path directory, Path tree, String script, List<String> modules, UnaryOperator<VmConfigBuilder> machine) {
         return new GuestSession(
                 directory,
                 DebianKernel.CLOUD_6_12,
                 PROGRAMS + script,
-                image -> image.modules(modules.toArray(String[]::new)).tree("/srv", programs()),
+                image -> image.modules(modules.toArray(String[]::new)).tree("/srv", tree),
                 machine);
     }
 
