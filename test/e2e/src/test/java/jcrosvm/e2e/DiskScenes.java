@@ -5,18 +5,26 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
 import jcrosvm.base.io.Fd;
 import jcrosvm.vmm.VmExit;
 import jcrosvm.vmm.config.HypervisorConfig;
+import jcrosvm.vmm.config.RebootPolicy;
 import jcrosvm.vmm.config.VmConfigBuilder;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Linux's block driver on our disks, with busybox alone: light enough for emulated KVM. */
 abstract class DiskScenes {
     static final List<String> DISK = List.of("virtio_pci", "virtio_blk");
     static final int MIB = 1 << 20;
+
+    private static final String LOAD =
+            "(while :; do dd if=/dev/vda of=/dev/null bs=16k iflag=direct; done) >/dev/null 2>&1 & "
+                    + "(while :; do dd if=/dev/zero of=/dev/vda bs=16k seek=1024 oflag=direct; done) >/dev/null 2>&1 &";
 
     @TempDir
     Path directory;
@@ -142,5 +150,62 @@ abstract class DiskScenes {
             guest.type("end");
             assertThat(guest.awaitEnd()).isEqualTo(VmExit.STOP);
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"raw, ',async-executor=uring'", "qcow2, ',packed-queue,multiple-workers'"})
+    void rebootsWithRequestsInFlight(String format, String options) throws Exception {
+        Path disk = image(format, 32 * MIB);
+        try (GuestSession guest = VirtioScenes.plain(
+                directory,
+                "serve",
+                DISK,
+                builder ->
+                        machine(2, 256, "path=" + disk + options).apply(builder).reboot(RebootPolicy.IN_PLACE))) {
+            int ran = 0;
+            for (int i = 1; i <= 2; i++) {
+                guest.awaitMarker("SERVING", i);
+                guest.type(LOAD);
+                guest.awaitMarker("RAN", ++ran);
+                Thread.sleep(300);
+                guest.type("echo b >/proc/sysrq-trigger");
+            }
+            guest.awaitMarker("SERVING", 3);
+            guest.type("dd if=/dev/zero of=/dev/vda bs=1M count=32 conv=fsync 2>/dev/null");
+            assertThat(guest.awaitMarker("RAN", ++ran)).isEqualTo("0");
+            guest.type("mark \"SHA $(sha256sum </dev/vda)\"");
+            assertThat(guest.awaitMarker("SHA")).startsWith(VirtioScenes.sha256(new byte[32 * MIB]));
+            guest.type("end");
+            assertThat(guest.awaitEnd()).isEqualTo(VmExit.STOP);
+        }
+        if (format.equals("qcow2")) {
+            VirtioScenes.qemuImg("check", "-q", disk.toString());
+        }
+    }
+
+    @Test
+    void suspendedDisksGoOnWhereTheyWere() throws Exception {
+        Path disk = image("qcow2", 32 * MIB);
+        try (GuestSession guest = VirtioScenes.plain(
+                directory,
+                "dd if=/dev/urandom of=/tmp/data bs=1M count=32 2>/dev/null\nserve",
+                DISK,
+                machine(2, 256, "path=" + disk))) {
+            guest.awaitMarker("SERVING");
+            guest.type(
+                    "for i in 1 2 3 4 5 6; do dd if=/tmp/data of=/dev/vda bs=32k oflag=direct 2>/dev/null || break; "
+                            + "dd if=/dev/vda bs=32k iflag=direct 2>/dev/null | cmp - /tmp/data || break; done; mark \"ROUNDS $i\"");
+            for (int i = 0; i < 10; i++) {
+                TimeUnit.MILLISECONDS.sleep(50);
+                guest.vm().suspend(true);
+                TimeUnit.MILLISECONDS.sleep(50);
+                guest.vm().resume(true);
+            }
+            assertThat(guest.awaitMarker("ROUNDS")).isEqualTo("6");
+            assertThat(guest.awaitMarker("RAN")).isEqualTo("0");
+            guest.type("end");
+            assertThat(guest.awaitEnd()).isEqualTo(VmExit.STOP);
+        }
+        VirtioScenes.qemuImg("check", "-q", disk.toString());
     }
 }

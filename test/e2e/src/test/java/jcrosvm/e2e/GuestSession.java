@@ -30,6 +30,8 @@ final class GuestSession implements AutoCloseable {
     /** Far above what a boot takes even in emulation on a busy machine: only a hang meets it. */
     private static final long LIMIT_SECONDS = 240;
 
+    private static final long LAST_WORDS_SECONDS = 3;
+
     private static final Guests GUESTS = Guests.ofUser(line -> {});
 
     private final VirtualMachine vm;
@@ -74,6 +76,9 @@ final class GuestSession implements AutoCloseable {
                 end.complete(vm.run());
             } catch (InterruptedException | RuntimeException | Error e) {
                 end.completeExceptionally(e);
+            }
+            synchronized (received) {
+                received.notifyAll();
             }
         });
     }
@@ -138,8 +143,13 @@ final class GuestSession implements AutoCloseable {
 
     private void await(Predicate<String> condition, String what) {
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_SECONDS);
+        boolean ended = false;
         synchronized (received) {
             while (!condition.test(received.toString(StandardCharsets.UTF_8).replace("\r", ""))) {
+                if (!ended && end.isDone()) {
+                    ended = true; // what it printed last may still be on its way
+                    deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(LAST_WORDS_SECONDS);
+                }
                 long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
                 if (left <= 0 || !connected) {
                     throw new AssertionError("no \"" + what + "\" in the guest's output:\n" + output());

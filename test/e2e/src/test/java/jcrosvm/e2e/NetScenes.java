@@ -28,8 +28,12 @@ abstract class NetScenes {
     abstract String hypervisor();
 
     UnaryOperator<VmConfigBuilder> machine(String net) {
+        return machine(net, 256);
+    }
+
+    UnaryOperator<VmConfigBuilder> machine(String net, int mib) {
         return builder -> builder.cpus(2)
-                .memoryMib(256)
+                .memoryMib(mib)
                 .hypervisor(new HypervisorConfig(hypervisor(), null, null))
                 .device(VirtioScenes.device(NetConfig.class, net));
     }
@@ -38,7 +42,7 @@ abstract class NetScenes {
         return VirtioScenes.plain(directory, VirtioScenes.NETWORK_UP + script, NET, machine(net));
     }
 
-    private static int freePort() throws Exception {
+    static int freePort() throws Exception {
         try (ServerSocket probe = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             return probe.getLocalPort();
         }

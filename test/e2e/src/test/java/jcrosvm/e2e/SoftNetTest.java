@@ -52,7 +52,11 @@ class SoftNetTest extends NetScenes {
                     () -> serve(server, content),
                     task -> Thread.ofPlatform().daemon().start(task));
             try (GuestSession guest = VirtioScenes.withTree(
-                    directory, programs, VirtioScenes.NETWORK_UP + script, NET, machine("user,host-loopback=allow"))) {
+                    directory,
+                    programs,
+                    VirtioScenes.NETWORK_UP + script,
+                    NET,
+                    machine("user,host-loopback=allow", 512))) {
                 for (int round = 1; round <= 2; round++) {
                     assertThat(guest.awaitMarker("DOWN", round)).startsWith(hash);
                     assertThat(guest.awaitMarker("UP", round)).isEqualTo(hash);
@@ -62,6 +66,25 @@ class SoftNetTest extends NetScenes {
                 assertThat(guest.awaitEnd()).isEqualTo(VmExit.STOP);
             }
             service.get();
+        }
+    }
+
+    @Test
+    void iperfBothWays() throws Exception {
+        int port = freePort();
+        Process server = VirtioScenes.iperfServer(port);
+        try (GuestSession guest = VirtioScenes.withTree(
+                directory,
+                VirtioScenes.networkPrograms(),
+                VirtioScenes.NETWORK_UP + VirtioScenes.iperfBothWays("10.0.2.2", port),
+                NET,
+                machine("user,host-loopback=allow", 512))) {
+            for (int way = 1; way <= 2; way++) {
+                assertThat(Long.parseLong(guest.awaitMarker("IPERF", way))).isGreaterThan(1_000_000);
+            }
+            assertThat(guest.awaitEnd()).isEqualTo(VmExit.STOP);
+        } finally {
+            server.destroy();
         }
     }
 

@@ -12,11 +12,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.FutureTask;
+import java.util.function.UnaryOperator;
 import jcrosvm.base.Libc;
 import jcrosvm.devices.net.NetConfig;
 import jcrosvm.vmm.VmExit;
 import jcrosvm.vmm.config.HypervisorConfig;
+import jcrosvm.vmm.config.VmConfigBuilder;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -26,6 +29,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class SoftTapTest {
     private static final int CLONE_NEWNET = 0x40000000;
     private static final int SIZE = 16 << 20;
+    private static final List<String> MODULES = List.of("virtio_pci", "virtio_net");
     private static final String ADDRESSES = "host-ip=10.99.0.1,netmask=255.255.255.0,mac=02:00:00:00:00:05";
 
     @TempDir
@@ -43,11 +47,17 @@ class SoftTapTest {
         }
     }
 
+    private static UnaryOperator<VmConfigBuilder> machine(String options) {
+        return builder -> builder.cpus(2)
+                .memoryMib(512)
+                .hypervisor(new HypervisorConfig("soft", null, null))
+                .device(VirtioScenes.device(NetConfig.class, ADDRESSES + options));
+    }
+
     private void transfer(String options) throws Exception {
         byte[] content = VirtioScenes.noise(12, SIZE);
         String hash = VirtioScenes.sha256(content);
         try (ServerSocket server = new ServerSocket()) {
-            // Threads are born into the namespace of the one that starts them.
             FutureTask<Void> service = new FutureTask<>(() -> {
                 serve(server, content);
                 return null;
@@ -62,14 +72,7 @@ class SoftTapTest {
                     nc 10.99.0.1 5000 </tmp/data >/tmp/answer
                     mark "UP $(cat /tmp/answer)"
                     """;
-            try (GuestSession guest = VirtioScenes.plain(
-                    directory,
-                    script,
-                    List.of("virtio_pci", "virtio_net"),
-                    builder -> builder.cpus(2)
-                            .memoryMib(256)
-                            .hypervisor(new HypervisorConfig("soft", null, null))
-                            .device(VirtioScenes.device(NetConfig.class, ADDRESSES + options)))) {
+            try (GuestSession guest = VirtioScenes.plain(directory, script, MODULES, machine(options))) {
                 server.bind(new java.net.InetSocketAddress(InetAddress.getByAddress(new byte[] {10, 99, 0, 1}), 5000));
                 Thread.ofPlatform().daemon().start(service);
                 assertThat(guest.awaitMarker("MAC")).startsWith("02:00:00:00:00:05 1400");
@@ -85,12 +88,55 @@ class SoftTapTest {
     @ParameterizedTest
     @ValueSource(strings = {"", ",mrg-rxbuf=false", ",packed-queue", ",vq-pairs=2"})
     void bulkDataBothWays(String options) throws Exception {
+        inNamespace(() -> transfer(",mtu=1400" + options));
+    }
+
+    /** Several connections over two pairs of queues, which both have work. */
+    @Test
+    void iperfOverTwoPairs() throws Exception {
+        String script = """
+                ip addr add 10.99.0.2/24 dev eth0
+                ip link set eth0 up
+                """ + VirtioScenes.iperfBothWays("10.99.0.1", 5201) + """
+                for queue in input.0 output.0 input.1 output.1; do
+                    mark "$queue $(awk -v q="-$queue$" '$NF ~ q { print $2 + $3 }' /proc/interrupts)"
+                done
+                """;
+        Path programs = VirtioScenes.networkPrograms(); // there is no way to them from the namespace
+        inNamespace(() -> {
+            try (GuestSession guest =
+                    VirtioScenes.withTree(directory, programs, script, MODULES, machine(",vq-pairs=2"))) {
+                Process server = VirtioScenes.iperfServer(5201);
+                try {
+                    for (int way = 1; way <= 2; way++) {
+                        assertThat(Long.parseLong(guest.awaitMarker("IPERF", way)))
+                                .isGreaterThan(1_000_000);
+                    }
+                    for (String queue : List.of("input.0", "output.0", "input.1", "output.1")) {
+                        assertThat(Integer.parseInt(guest.awaitMarker(queue)))
+                                .as(queue)
+                                .isPositive();
+                    }
+                    assertThat(guest.awaitEnd()).isEqualTo(VmExit.STOP);
+                } finally {
+                    server.destroy();
+                }
+            }
+        });
+    }
+
+    private interface Scene {
+        void play() throws Exception;
+    }
+
+    /** Threads, processes and taps are born into the namespace of the thread that makes them. */
+    private static void inNamespace(Scene scene) throws Exception {
         assumeTrue(Files.exists(Path.of("/dev/net/tun")), "there is no /dev/net/tun");
         FutureTask<Boolean> task = new FutureTask<>(() -> {
             if (Libc.UNSHARE.callInt(CLONE_NEWNET) != 0) {
                 return false;
             }
-            transfer(",mtu=1400" + options);
+            scene.play();
             return true;
         });
         Thread.ofPlatform().start(task);

@@ -55,9 +55,48 @@ final class VirtioScenes {
         return GUESTS.programs("virtio", "bookworm", "amd64", List.of("fio", "e2fsprogs", "xfsprogs", "btrfs-progs"));
     }
 
-    /** Traffic control, which busybox has without netem. */
+    /** Traffic control, which busybox has without netem, and iperf3. */
     static Path networkPrograms() {
-        return GUESTS.programs("net", "bookworm", "amd64", List.of("iproute2"));
+        return GUESTS.programs("network", "bookworm", "amd64", List.of("iproute2", "iperf3"));
+    }
+
+    /**
+     * Starts iperf3's server in the network namespace of the calling thread. Skips the test where there is none.
+     *
+     * @param port at all addresses
+     */
+    static Process iperfServer(int port) throws IOException, InterruptedException {
+        Path program = Path.of("/usr/bin/iperf3");
+        assumeTrue(Files.isExecutable(program), "iperf3 is not installed");
+        Process server = new ProcessBuilder(program.toString(), "-s", "-p", Integer.toString(port), "--forceflush")
+                .redirectErrorStream(true)
+                .start();
+        java.io.BufferedReader output = server.inputReader();
+        String line;
+        do {
+            line = output.readLine();
+        } while (line != null && !line.contains("listening"));
+        assertThat(line).as("iperf3's server").isNotNull();
+        Thread.ofPlatform().daemon().start(() -> drain(output));
+        return server;
+    }
+
+    private static void drain(java.io.BufferedReader output) {
+        try (output) {
+            output.transferTo(java.io.Writer.nullWriter());
+        } catch (IOException e) {
+            assertThat(e).hasMessage("Stream closed"); // by the process' end
+        }
+    }
+
+    /** In the guest: iperf3 up and down, several connections at once; the marker IPERF and bits per second of each. */
+    static String iperfBothWays(String host, int port) {
+        return """
+                for way in '' -R; do
+                    deb iperf3 -c HOST -p PORT -t 2 -P 4 -J $way >/tmp/iperf || cat /tmp/iperf
+                    mark "IPERF $(grep -A 9 '"sum_received"' /tmp/iperf | sed -n 's/.*"bits_per_second":[^0-9]*\\([0-9]*\\).*/\\1/p')"
+                done
+                """.replace("HOST", host).replace("PORT", Integer.toString(port));
     }
 
     /** A guest whose script has the programs. */

@@ -1,0 +1,87 @@
+package jcrosvm.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.UnaryOperator;
+import jcrosvm.devices.balloon.BalloonConfig;
+import jcrosvm.devices.net.NetConfig;
+import jcrosvm.devices.rng.RngConfig;
+import jcrosvm.vmm.VmExit;
+import jcrosvm.vmm.config.HypervisorConfig;
+import jcrosvm.vmm.config.PlatformConfig;
+import jcrosvm.vmm.config.VirtioBus;
+import jcrosvm.vmm.config.VmConfigBuilder;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The same devices behind every transport, with Linux's drivers. */
+abstract class TransportScenes {
+    private static final int MIB = 1 << 20;
+    private static final String SCRIPT = VirtioScenes.NETWORK_UP + """
+            mark "SHA $(sha256sum </dev/vda)"
+            dd if=/dev/urandom of=/tmp/data bs=1M count=4 2>/dev/null
+            dd if=/tmp/data of=/dev/vda bs=64k conv=fsync 2>/dev/null
+            mark "WROTE $(sha256sum </tmp/data)"
+            ping -c 2 -W 5 10.0.2.2 >/dev/null; mark "PING $?"
+            mark "RNG $(cat /sys/class/misc/hw_random/rng_current) $(dd if=/dev/hwrng bs=512 count=8 2>/dev/null | wc -c)"
+            cat /proc/interrupts
+            mark "LINES $(grep -c 'IO-APIC.*virtio[0-9]$' /proc/interrupts) $(grep -c 'MSI.*virtio[0-9]-' /proc/interrupts)"
+            """;
+
+    @TempDir
+    private Path directory;
+
+    abstract String hypervisor();
+
+    private String[] run(String modules, UnaryOperator<VmConfigBuilder> machine) throws Exception {
+        byte[] content = VirtioScenes.noise(3, 4 * MIB);
+        Path disk = Files.write(directory.resolve("disk"), content);
+        try (GuestSession guest = VirtioScenes.plain(
+                directory,
+                SCRIPT,
+                List.of(modules, "virtio_blk", "virtio_net", "virtio_rng", "virtio_balloon", "af_packet"),
+                builder -> machine.apply(builder.cpus(2)
+                        .memoryMib(256)
+                        .hypervisor(new HypervisorConfig(hypervisor(), null, null))
+                        .device(VirtioScenes.block("path=" + disk))
+                        .device(VirtioScenes.device(NetConfig.class, "user"))
+                        .device(new RngConfig())
+                        .device(BalloonConfig.defaults())))) {
+            assertThat(guest.awaitEnd()).as(guest.output()).isEqualTo(VmExit.STOP);
+            assertThat(guest.awaitMarker("SHA")).startsWith(VirtioScenes.sha256(content));
+            assertThat(guest.awaitMarker("WROTE")).startsWith(VirtioScenes.sha256(Files.readAllBytes(disk)));
+            assertThat(guest.awaitMarker("PING")).isEqualTo("0");
+            assertThat(guest.awaitMarker("RNG")).startsWith("virtio_rng").endsWith(" 4096");
+            return guest.awaitMarker("LINES").split(" ");
+        }
+    }
+
+    private static UnaryOperator<VmConfigBuilder> on(VirtioBus bus) {
+        return builder -> builder.platform(new PlatformConfig(true, true, true, true, bus, true));
+    }
+
+    @Test
+    void pciWithMessages() throws Exception {
+        String[] interrupts = run("virtio_pci", on(VirtioBus.PCI));
+        assertThat(interrupts[0]).as("lines").isEqualTo("0");
+        assertThat(Integer.parseInt(interrupts[1])).as("messages").isGreaterThanOrEqualTo(8);
+    }
+
+    @Test
+    void pciWithInterruptLines() throws Exception {
+        String[] interrupts =
+                run("virtio_pci", builder -> on(VirtioBus.PCI).apply(builder).params("pci=nomsi"));
+        assertThat(interrupts[1]).as("messages").isEqualTo("0");
+    }
+
+    /** Told by ACPI; Debian's kernels do not take devices from the command line. */
+    @Test
+    void mmio() throws Exception {
+        assertThat(run("virtio_mmio", on(VirtioBus.MMIO)))
+                .as("lines and messages")
+                .containsExactly("4", "0");
+    }
+}
