@@ -1,6 +1,7 @@
 package jcrosvm.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -107,5 +108,45 @@ class SoftDiskTest extends DiskScenes {
             hash = guest.awaitMarker("SHA");
         }
         assertThat(hash).startsWith(contentHash(disk));
+    }
+
+    /** The host's disk is full: the guest sees errors, nothing is lost, and it goes on when there is space again. */
+    @ParameterizedTest
+    @CsvSource({"raw", "qcow2"})
+    void aFullHostGivesErrorsUntilThereIsSpace(String format) throws Exception {
+        Path small = Files.createDirectory(directory.resolve("small"));
+        Process mount = new ProcessBuilder("mount", "-t", "tmpfs", "-o", "size=8m", "small", small.toString())
+                .redirectErrorStream(true)
+                .start();
+        assumeTrue(mount.waitFor() == 0, "a file system of a few MiB needs the right to mount");
+        try {
+            Path disk = small.resolve("disk");
+            VirtioScenes.qemuImg("create", "-q", "-f", format, disk.toString(), "16M");
+            Path ballast = Files.write(small.resolve("ballast"), new byte[4 * MIB]);
+            try (GuestSession guest =
+                    VirtioScenes.plain(directory, "serve", DISK, machine(1, 256, "path=" + disk))) {
+                guest.awaitMarker("SERVING");
+                guest.type("dd if=/dev/urandom of=/tmp/data bs=1M count=6 2>/dev/null");
+                guest.type("write() { dd if=/tmp/data of=/dev/vda bs=64k count=$1 oflag=direct conv=fsync 2>/dev/null; }");
+                guest.type("write 32");
+                assertThat(guest.awaitMarker("RAN", 3)).isEqualTo("0");
+                guest.type("write 96");
+                assertThat(guest.awaitMarker("RAN", 4)).isEqualTo("1");
+                guest.type("dd if=/dev/vda bs=64k count=32 iflag=direct 2>/dev/null | cmp -n 2097152 - /tmp/data");
+                assertThat(guest.awaitMarker("RAN", 5)).as("what was there").isEqualTo("0");
+                Files.delete(ballast);
+                guest.type("write 96");
+                assertThat(guest.awaitMarker("RAN", 6)).isEqualTo("0");
+                guest.type("dd if=/dev/vda bs=64k count=96 iflag=direct 2>/dev/null | cmp - /tmp/data");
+                assertThat(guest.awaitMarker("RAN", 7)).isEqualTo("0");
+                guest.type("end");
+                assertThat(guest.awaitEnd()).isEqualTo(VmExit.STOP);
+            }
+            if (format.equals("qcow2")) {
+                VirtioScenes.qemuImg("check", "-q", disk.toString());
+            }
+        } finally {
+            new ProcessBuilder("umount", "-l", small.toString()).start().waitFor();
+        }
     }
 }
