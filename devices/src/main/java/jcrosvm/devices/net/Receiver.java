@@ -6,7 +6,6 @@ import jcrosvm.base.io.IoVec;
 import jcrosvm.base.io.Poller;
 import jcrosvm.virtio.DescriptorChain;
 import jcrosvm.virtio.DescriptorException;
-import jcrosvm.virtio.QueueHandler;
 import jcrosvm.virtio.Virtqueue;
 import jcrosvm.virtio.Writer;
 
@@ -15,12 +14,11 @@ import jcrosvm.virtio.Writer;
  * them into a buffer of ours: with mergeable buffers it is copied on into further ones (virtio 1.3, 5.1.6.4), without
  * them such a packet is dropped. A packet that has to wait for buffers keeps its place.
  */
-final class Receiver implements QueueHandler {
+final class Receiver extends PacketMover {
     private static final int BATCH = 64;
     private static final int MOST_PIECES = 1023; // and one of ours make the most that readv takes
     private static final int LEAST_ROOM = 2048;
 
-    private final QueuePair pair;
     private final boolean mergeable;
     private final boolean checksums;
     private final MemorySegment beyond = Arena.ofAuto().allocate(NetSpec.MAX_PACKET);
@@ -40,15 +38,13 @@ final class Receiver implements QueueHandler {
     private int overflow;
 
     private int copied;
-    private boolean entered;
-    private boolean failed;
 
     /**
      * @param mergeable VIRTIO_NET_F_MRG_RXBUF was negotiated
      * @param checksums VIRTIO_NET_F_GUEST_CSUM was negotiated
      */
     Receiver(QueuePair pair, int size, boolean mergeable, boolean checksums) {
-        this.pair = pair;
+        super(pair, Poller.READABLE);
         this.mergeable = mergeable;
         this.checksums = checksums;
         held = new DescriptorChain[size];
@@ -56,31 +52,14 @@ final class Receiver implements QueueHandler {
     }
 
     @Override
-    public void process(Virtqueue queue) {
-        if (failed) {
-            return;
-        }
-        if (!entered) {
-            entered = true;
-            pair.enter();
-        }
-        try {
-            receive(queue);
-        } catch (RuntimeException e) {
-            failed = true;
-            pair.watch(Poller.READABLE, false);
-            throw e;
-        }
-    }
-
-    private void receive(Virtqueue queue) {
+    void move(Virtqueue queue) {
         int budget = BATCH;
         queue.disableNotifications();
         while (pair.connected()) {
             boolean ready = length == 0 ? prepare(queue) : spread(queue);
             if (!ready) {
                 queue.flush();
-                pair.watch(Poller.READABLE, false); // until the driver kicks
+                watch(false); // until the driver kicks
                 if (!queue.enableNotifications()) {
                     return;
                 }
@@ -93,7 +72,7 @@ final class Receiver implements QueueHandler {
                 return;
             } else if (!take()) {
                 queue.flush();
-                pair.watch(Poller.READABLE, true);
+                watch(true);
                 return;
             }
         }
@@ -219,9 +198,6 @@ final class Receiver implements QueueHandler {
         room = 0;
         pieces = 0;
         length = 0;
-        if (entered) {
-            entered = false;
-            pair.leave(Poller.READABLE);
-        }
+        super.drain(queue);
     }
 }

@@ -123,11 +123,11 @@ class SoftDiskTest extends DiskScenes {
             Path disk = small.resolve("disk");
             VirtioScenes.qemuImg("create", "-q", "-f", format, disk.toString(), "16M");
             Path ballast = Files.write(small.resolve("ballast"), new byte[4 * MIB]);
-            try (GuestSession guest =
-                    VirtioScenes.plain(directory, "serve", DISK, machine(1, 256, "path=" + disk))) {
+            try (GuestSession guest = VirtioScenes.plain(directory, "serve", DISK, machine(1, 256, "path=" + disk))) {
                 guest.awaitMarker("SERVING");
                 guest.type("dd if=/dev/urandom of=/tmp/data bs=1M count=6 2>/dev/null");
-                guest.type("write() { dd if=/tmp/data of=/dev/vda bs=64k count=$1 oflag=direct conv=fsync 2>/dev/null; }");
+                guest.type(
+                        "write() { dd if=/tmp/data of=/dev/vda bs=64k count=$1 oflag=direct conv=fsync 2>/dev/null; }");
                 guest.type("write 32");
                 assertThat(guest.awaitMarker("RAN", 3)).isEqualTo("0");
                 guest.type("write 96");

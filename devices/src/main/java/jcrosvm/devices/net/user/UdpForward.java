@@ -5,47 +5,25 @@ import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.DatagramChannel;
 import java.nio.channels.SelectionKey;
-import org.jspecify.annotations.Nullable;
 
 /** A forwarded port of UDP: each peer that uses it becomes a flow. */
-final class UdpForward implements HostLoop.Endpoint {
+final class UdpForward extends Forward<DatagramChannel> {
     private static final int BATCH = 32;
 
-    private final UserNetwork network;
     private final UdpNat nat;
-    private final IpAddress guest;
-    private final int guestPort;
-    private @Nullable DatagramChannel channel;
 
     UdpForward(UserNetwork network, UdpNat nat, IpAddress guest, int guestPort) {
-        this.network = network;
+        super(network, guest, guestPort, SelectionKey.OP_READ);
         this.nat = nat;
-        this.guest = guest;
-        this.guestPort = guestPort;
-    }
-
-    void open(InetSocketAddress at) throws IOException {
-        DatagramChannel opened = HostPolicy.open(at);
-        try {
-            opened.bind(at);
-            network.loop().register(opened, SelectionKey.OP_READ, this);
-            channel = opened;
-        } catch (IOException e) {
-            opened.close();
-            throw e;
-        }
-    }
-
-    int port() {
-        return channel == null ? 0 : channel.socket().getLocalPort();
     }
 
     @Override
-    public void ready(SelectionKey key) {
-        DatagramChannel from = channel;
-        if (from == null) {
-            return;
-        }
+    DatagramChannel create(InetSocketAddress at) throws IOException {
+        return HostPolicy.open(at);
+    }
+
+    @Override
+    void ready(DatagramChannel from) throws IOException {
         ByteBuffer into = network.writer().buffer();
         long mac = network.macOf(guest);
         try {
@@ -63,16 +41,8 @@ final class UdpForward implements HostLoop.Endpoint {
                     flow.toGuest(length);
                 }
             }
-        } catch (IOException e) {
-            System.getLogger(UdpForward.class.getName()).log(System.Logger.Level.DEBUG, "hostfwd", e);
         } finally {
             into.clear();
-        }
-    }
-
-    void close() {
-        if (channel != null) {
-            network.loop().close(channel);
         }
     }
 }
