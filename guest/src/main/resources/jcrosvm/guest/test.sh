@@ -25,8 +25,8 @@ idle() {
 
 # Executes lines from the console, until one says "end"; after each the marker RAN and its exit code.
 serve() {
+    stty -echo # before anything is typed: an echo would mix with the markers
     mark SERVING
-    stty -echo
     while IFS= read -r line && [ "$line" != end ]; do
         eval "$line"
         mark "RAN $?"

@@ -134,7 +134,7 @@ final class Machine implements AutoCloseable {
             consoles.connect(interrupts.line(COM1_COM3_IRQ), interrupts.line(COM2_COM4_IRQ));
             serial.attach(ports);
             PciBus pci = pci(layout, ports, mmio);
-            virtio = new VirtioTransports(vm, memory, interrupts);
+            virtio = new VirtioTransports(vm, memory, interrupts, config.platform());
             attached = virtio;
             switch (config.platform().virtio()) {
                 case PCI -> virtio.attach(devices, pci, config.platform().virtioIntx());

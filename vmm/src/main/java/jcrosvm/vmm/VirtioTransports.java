@@ -1,5 +1,7 @@
 package jcrosvm.vmm;
 
+import static jcrosvm.virtio.VirtioFeatures.VIRTIO_F_ACCESS_PLATFORM;
+
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -19,6 +21,7 @@ import jcrosvm.memory.GuestMemory;
 import jcrosvm.virtio.transport.TransportHost;
 import jcrosvm.virtio.transport.VirtioMmioTransport;
 import jcrosvm.virtio.transport.VirtioPciTransport;
+import jcrosvm.vmm.config.PlatformConfig;
 import org.jspecify.annotations.Nullable;
 
 /** The virtio devices' places in one machine. */
@@ -31,9 +34,9 @@ final class VirtioTransports implements Suspendable, AutoCloseable {
     private final List<byte[]> aml = new ArrayList<>();
     private final List<String> parameters = new ArrayList<>();
 
-    VirtioTransports(Vm vm, GuestMemory memory, Interrupts interrupts) {
+    VirtioTransports(Vm vm, GuestMemory memory, Interrupts interrupts, PlatformConfig platform) {
         this.interrupts = interrupts;
-        host = host(vm, memory, interrupts);
+        host = host(vm, memory, interrupts, platform.virtioAccessPlatform() ? VIRTIO_F_ACCESS_PLATFORM : 0);
     }
 
     /** Puts the devices on the PCI bus: those with an address of their own first, the others in order behind them. */
@@ -84,11 +87,16 @@ final class VirtioTransports implements Suspendable, AutoCloseable {
         return parameters;
     }
 
-    private TransportHost host(Vm vm, GuestMemory memory, Interrupts interrupts) {
+    private TransportHost host(Vm vm, GuestMemory memory, Interrupts interrupts, long features) {
         return new TransportHost() {
             @Override
             public GuestMemory memory() {
                 return memory;
+            }
+
+            @Override
+            public long features() {
+                return features;
             }
 
             @Override

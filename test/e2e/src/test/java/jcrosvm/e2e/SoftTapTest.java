@@ -125,6 +125,59 @@ class SoftTapTest {
         });
     }
 
+    @Test
+    void sshReachesTheGuest() throws Exception {
+        assumeTrue(Files.isExecutable(Path.of("/usr/bin/ssh-keygen")), "ssh is not installed: openssh-client");
+        Path programs = VirtioScenes.sshServer();
+        Path key = directory.resolve("key");
+        command(List.of("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key.toString()), Path.of("/dev/null"));
+        Path content = Files.write(directory.resolve("content"), VirtioScenes.noise(13, 4 << 20));
+        String script = """
+                ip addr add 10.99.0.2/24 dev eth0
+                ip link set eth0 up
+                mkdir -p /srv/root/.ssh /srv/etc/dropbear /srv/bin
+                cp /bin/busybox /srv/bin/sh
+                cp /bin/busybox /srv/bin/sha256sum
+                echo root::0:0::/root:/bin/sh >/srv/etc/passwd
+                echo 'KEY' >/srv/root/.ssh/authorized_keys
+                chmod -R go= /srv/root
+                deb dropbear -R -E
+                serve
+                """.replace(
+                        "KEY", Files.readString(directory.resolve("key.pub")).strip());
+        inNamespace(() -> {
+            try (GuestSession guest = VirtioScenes.withTree(directory, programs, script, MODULES, machine(""))) {
+                guest.awaitMarker("SERVING");
+                String answer = command(
+                        List.of(
+                                "ssh",
+                                "-q",
+                                "-i",
+                                key.toString(),
+                                "-o",
+                                "StrictHostKeyChecking=no",
+                                "-o",
+                                "UserKnownHostsFile=/dev/null",
+                                "root@10.99.0.2",
+                                "sha256sum"),
+                        content);
+                assertThat(answer).startsWith(VirtioScenes.sha256(Files.readAllBytes(content)));
+                guest.type("end");
+                assertThat(guest.awaitEnd()).isEqualTo(VmExit.STOP);
+            }
+        });
+    }
+
+    private static String command(List<String> words, Path input) throws Exception {
+        Process process = new ProcessBuilder(words)
+                .redirectInput(input.toFile())
+                .redirectErrorStream(true)
+                .start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor()).as(output).isZero();
+        return output;
+    }
+
     private interface Scene {
         void play() throws Exception;
     }

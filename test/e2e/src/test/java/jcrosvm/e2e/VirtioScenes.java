@@ -60,6 +60,11 @@ final class VirtioScenes {
         return GUESTS.programs("network", "bookworm", "amd64", List.of("iproute2", "iperf3"));
     }
 
+    /** A small ssh server. */
+    static Path sshServer() {
+        return GUESTS.programs("ssh", "bookworm", "amd64", List.of("dropbear-bin"));
+    }
+
     /**
      * Starts iperf3's server in the network namespace of the calling thread. Skips the test where there is none.
      *

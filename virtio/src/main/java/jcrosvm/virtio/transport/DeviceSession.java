@@ -51,14 +51,15 @@ public final class DeviceSession implements AutoCloseable {
 
     /**
      * @param device belongs to the session until it is closed
+     * @param features offered beside the device's and the rings'
      * @param interrupt how the transport reaches the driver. Its {@code signalFailed} is called after the status has
      *     DEVICE_NEEDS_RESET, and has only to send a configuration interrupt; nothing is called before DRIVER_OK
      */
-    public DeviceSession(VirtioDevice device, GuestMemory memory, Interrupt interrupt) {
+    public DeviceSession(VirtioDevice device, long features, GuestMemory memory, Interrupt interrupt) {
         this.device = device;
         this.memory = memory;
         this.interrupt = new Guarded(interrupt);
-        offered = VirtioFeatures.RINGS | device.traits().features();
+        offered = VirtioFeatures.RINGS | device.traits().features() | features;
         config = new ConfigSpace(device);
         queues = device.traits().queueSizes().stream().map(QueueRegisters::new).toArray(QueueRegisters[]::new);
     }

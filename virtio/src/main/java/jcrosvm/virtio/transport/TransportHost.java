@@ -8,6 +8,11 @@ import jcrosvm.memory.GuestMemory;
 public interface TransportHost {
     GuestMemory memory();
 
+    /** Features that the platform adds to every device's. */
+    default long features() {
+        return 0;
+    }
+
     /**
      * Signals {@code event} when the guest writes to this place of its memory, instead of calling the device of the bus.
      *

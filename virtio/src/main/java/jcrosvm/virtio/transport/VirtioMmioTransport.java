@@ -48,7 +48,7 @@ public final class VirtioMmioTransport implements BusDevice, Suspendable, AutoCl
         this.sharedMemory = sharedMemory;
         traits = device.traits();
         interrupt = new MmioInterrupt(host, line, traits.queueSizes().size());
-        session = new DeviceSession(device, host.memory(), interrupt);
+        session = new DeviceSession(device, host.features(), host.memory(), interrupt);
         for (int i = 0; i < session.queues(); i++) {
             host.registerKick(address + QUEUE_NOTIFY, REGISTER, i, false, session.kick(i));
         }

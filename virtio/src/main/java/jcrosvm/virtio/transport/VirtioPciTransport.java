@@ -78,7 +78,7 @@ public final class VirtioPciTransport implements PciFunction, Suspendable, AutoC
         bars.add(PciBar.memory32(0, BAR_SIZE, new Registers()));
         sharedMemory(traits.sharedMemory());
         interrupt = new PciInterrupt(host, msix, queues);
-        session = new DeviceSession(device, host.memory(), interrupt);
+        session = new DeviceSession(device, host.features(), host.memory(), interrupt);
         common = new PciCommonConfig(session, interrupt);
     }
 

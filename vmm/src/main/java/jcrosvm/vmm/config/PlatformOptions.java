@@ -29,6 +29,9 @@ public final class PlatformOptions {
             "Where the guest finds virtio devices: on the PCI bus (default), or at addresses of their own, as ACPI says.");
     private static final Option<Boolean> DISABLE_VIRTIO_INTX =
             Option.flag("disable-virtio-intx", "Give virtio devices no interrupt pins: their drivers must use MSI-X.");
+    private static final Option<Boolean> VIRTIO_ACCESS_PLATFORM = Option.flag(
+            "virtio-access-platform",
+            "Have drivers of virtio devices use the guest's DMA interface, for instance its bounce buffers (swiotlb).");
     private static final Option<Boolean> NO_USB =
             Option.flag("no-usb", "Without USB controller, which this machine does not have yet.");
 
@@ -42,6 +45,7 @@ public final class PlatformOptions {
                     BREAK_LINUX_PCI_CONFIG_IO,
                     VIRTIO_BUS,
                     DISABLE_VIRTIO_INTX,
+                    VIRTIO_ACCESS_PLATFORM,
                     NO_USB));
 
     private PlatformOptions() {}
@@ -54,7 +58,8 @@ public final class PlatformOptions {
                 PlatformConfig.defaults().pvpanic(),
                 !arguments.has(BREAK_LINUX_PCI_CONFIG_IO),
                 bus == null ? VirtioBus.PCI : bus,
-                !arguments.has(DISABLE_VIRTIO_INTX));
+                !arguments.has(DISABLE_VIRTIO_INTX),
+                arguments.has(VIRTIO_ACCESS_PLATFORM));
     }
 
     static PciConfig readPci(Arguments arguments) {
