@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param blockSize logical block size in bytes
  * @param id what the guest sees as its serial number, at most 20 bytes
  * @param multipleWorkers a thread for every queue, not one for all
- * @param asyncExecutor how requests are carried out, or null for the VM's
+ * @param asyncExecutor how requests are carried out, or null for the VM's, and where that has none for what suits the disk: URING
+ *     with direct where the host can, otherwise EPOLL
  * @param packedQueue offers packed rings
  * @param bootindex place in the firmware's boot order
  * @param pciAddress where on the bus

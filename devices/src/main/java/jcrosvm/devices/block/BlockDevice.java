@@ -83,11 +83,8 @@ final class BlockDevice implements VirtioDevice {
         config = new ConfigSpace(
                 settings.blockSize(), queues, disk.plainFile() != null ? PLAIN_DISCARD : CLUSTER_DISCARD);
         throttle = settings.throttle() == null ? Throttle.NONE : new Throttle(settings.throttle(), System::nanoTime);
-        useKernel = settings.asyncExecutor() == AsyncExecutor.URING;
+        useKernel = KernelRequests.suit(settings, disk);
         kernelFlags = uncached ? IoUring.RWF_DONTCACHE : 0;
-        if (useKernel) {
-            probe(settings);
-        }
         sectors = disk.length() >> BlockSpec.SECTOR_SHIFT;
         config.capacity(sectors);
         negotiated(0);
@@ -98,18 +95,6 @@ final class BlockDevice implements VirtioDevice {
                     name,
                     disk.length() % settings.blockSize(),
                     settings.path());
-        }
-    }
-
-    /** Tells the user now, not a guest later. */
-    private static void probe(BlockConfig settings) {
-        try {
-            new IoUring(1).close();
-        } catch (VmmException e) {
-            throw new VmmException(
-                    "block " + settings.path() + ": async-executor=uring: " + e.getMessage()
-                            + "; use async-executor=epoll",
-                    e);
         }
     }
 

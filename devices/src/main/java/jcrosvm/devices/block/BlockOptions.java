@@ -33,7 +33,8 @@ final class BlockOptions {
             "async-executor",
             AsyncExecutor.class,
             "epoll|uring",
-            "How disks without async-executor of their own carry requests out (default epoll).");
+            "How disks without async-executor of their own carry requests out (default: uring with"
+                    + " direct where the host has it, otherwise epoll).");
 
     static final Option.Group GROUP =
             new Option.Group("Disks", List.of(BLOCK, DISK, RWDISK, ROOT, RWROOT, ASYNC_EXECUTOR));

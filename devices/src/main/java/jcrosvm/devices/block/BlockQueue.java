@@ -19,6 +19,9 @@ final class BlockQueue implements QueueHandler {
     /** How long one queue keeps the thread from others, and from who wants to stop it. */
     private static final long SLICE_NANOS = 5_000_000;
 
+    /** After so many requests that had no company the next one is not expected to have any. */
+    private static final int ALONE = 16;
+
     private final BlockDevice device;
     private final QueueWorker worker;
     private final Throttle throttle;
@@ -26,6 +29,10 @@ final class BlockQueue implements QueueHandler {
     private final TimerFd resume = new TimerFd();
     private final @Nullable KernelRequests kernel;
     private boolean attached;
+    /** Nothing is under way, and nothing was waiting when last looked. */
+    private boolean lull;
+    /** How many requests came one after the other in a lull each. */
+    private int alone;
 
     /** @param kernel that carries out what it can, or null */
     BlockQueue(BlockDevice device, QueueWorker worker, Throttle throttle, @Nullable KernelRequests kernel) {
@@ -83,6 +90,7 @@ final class BlockQueue implements QueueHandler {
             DescriptorChain chain = queue.pop();
             if (chain == null) {
                 settle(queue);
+                lull = kernel != null && kernel.ring().inFlight() == 0;
                 if (!queue.enableNotifications()) {
                     return true;
                 }
@@ -141,13 +149,23 @@ final class BlockQueue implements QueueHandler {
             queue.unpop(chain);
             return wait;
         }
-        Fd file = kernel != null ? device.fileFor(request) : null;
+        Fd file = kernel != null && hasCompany() ? device.fileFor(request) : null;
         if (kernel != null && file != null) {
             kernel.start(request, file);
         } else {
             queue.complete(chain, request.end(device.perform(request)));
         }
         return 0;
+    }
+
+    /**
+     * Whether the request is one of many, which the kernel carries out side by side. For a single one that way is longer
+     * than a system call.
+     */
+    private boolean hasCompany() {
+        alone = lull ? Math.min(alone + 1, ALONE) : 0;
+        lull = false;
+        return alone < ALONE;
     }
 
     @Override

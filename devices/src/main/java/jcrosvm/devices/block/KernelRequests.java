@@ -1,7 +1,9 @@
 package jcrosvm.devices.block;
 
+import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.IoUring;
+import jcrosvm.disk.DiskFile;
 import org.jspecify.annotations.Nullable;
 
 /** The requests of one queue that the kernel carries out by itself (io_uring). Of the worker's thread. */
@@ -17,6 +19,31 @@ final class KernelRequests implements AutoCloseable {
         this.flags = flags;
         for (int i = 0; i < idle.length; i++) {
             idle[i] = idle.length - 1 - i;
+        }
+    }
+
+    /**
+     * Whether a disk is to work this way: when it is asked to, and by default where it wins, which is where requests
+     * wait for the disk and not for the processor.
+     *
+     * @throws VmmException it is asked to and this host cannot: the user learns it now, not a guest later
+     */
+    static boolean suit(BlockConfig settings, DiskFile disk) {
+        AsyncExecutor wish = settings.asyncExecutor();
+        if (wish == AsyncExecutor.EPOLL || (wish == null && !(settings.direct() && disk.plainFile() != null))) {
+            return false;
+        }
+        try {
+            new IoUring(1).close();
+            return true;
+        } catch (VmmException e) {
+            if (wish == null) {
+                return false;
+            }
+            throw new VmmException(
+                    "block " + settings.path() + ": async-executor=uring: " + e.getMessage()
+                            + "; use async-executor=epoll",
+                    e);
         }
     }
 

@@ -131,7 +131,13 @@ class BlockStreamTest {
             for (int step = 0; step < STEPS; step++) {
                 int index = random.nextInt(QUEUES);
                 MockQueue queue = queues.get(index);
-                if (random.nextInt(4) != 0) {
+                if (random.nextInt(50) == 0) {
+                    finish(index);
+                    for (int i = 0; i < 20; i++) { // one after the other
+                        submit(index);
+                        finish(index);
+                    }
+                } else if (random.nextInt(4) != 0) {
                     submit(index);
                     if (random.nextInt(3) == 0) {
                         queue.kick();
@@ -145,11 +151,14 @@ class BlockStreamTest {
                 }
             }
             for (int i = 0; i < QUEUES; i++) {
-                int index = i;
-                queues.get(i).kick();
-                while (!inFlight.get(i).isEmpty()) {
-                    queues.get(i).await().forEach(done -> check(index, done));
-                }
+                finish(i);
+            }
+        }
+
+        private void finish(int index) {
+            queues.get(index).kick();
+            while (!inFlight.get(index).isEmpty()) {
+                queues.get(index).await().forEach(done -> check(index, done));
             }
         }
 
