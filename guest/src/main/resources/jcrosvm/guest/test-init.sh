@@ -5,6 +5,11 @@
 dmesg -n "${console_level:-4}"
 if [ -n "$(ls /dev/input 2>/dev/null)" ]; then
     acpid -c /etc/acpi -a /etc/acpi/actions -M /etc/acpi/events -l /dev/null -p /run/acpid.pid
+    # It goes into the background first and opens the buttons then: one that is pressed before would be lost.
+    for try in $(seq 500); do
+        [ -s /run/acpid.pid ] && break
+        sleep 0.01
+    done
 fi
 mark READY
 sh -c '. /lib/test.sh; . /test/script'

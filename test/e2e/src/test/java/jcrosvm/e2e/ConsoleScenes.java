@@ -33,12 +33,12 @@ abstract class ConsoleScenes {
                 mark CMDLINE $(cat /proc/cmdline)
                 mark NAMES $(cat /sys/class/virtio-ports/*/name)
                 mark ACTIVE $(cat /sys/class/tty/console/active)
-                exec 3<>/dev/hvc1 # kept open: the last close of a terminal throws its input away
+                exec 3<>/dev/hvc2 # kept open: the last close of a terminal throws its input away
                 stty raw -echo <&3
                 read answer <&3
                 mark FILE $answer
                 seq 1 20000 >&3
-                setsid sh -c 'exec sh -i < /dev/hvc2 > /dev/hvc2 2>&1' &
+                setsid sh -c 'exec sh -i < /dev/hvc1 > /dev/hvc1 2>&1' &
                 echo a message of the kernel > /dev/kmsg
                 serve
                 """;
@@ -50,19 +50,20 @@ abstract class ConsoleScenes {
                         builder -> builder.hypervisor(new HypervisorConfig(hypervisor(), null, null))
                                 .params("ignore_loglevel")
                                 .serial(GuestSession.serial("type=file,hardware=virtio-console,console,path=" + log))
-                                .serial(GuestSession.serial("type=file,hardware=virtio-console,num=2,path=" + answers
-                                        + ",input=" + questions + ",max-queue-sizes=[16,32]"))
                                 .serial(GuestSession.serial(
-                                        "type=unix-stream,input-unix-stream,num=3,name=org.jcrosvm.shell,"
-                                                + "hardware=legacy-virtio-console,path=" + path)));
+                                        "type=unix-stream,input-unix-stream,num=2,hardware=legacy-virtio-console,path="
+                                                + path))
+                                .serial(GuestSession.serial(
+                                        "type=file,hardware=virtio-console,num=3,name=org.jcrosvm.file,path=" + answers
+                                                + ",input=" + questions + ",max-queue-sizes=[16,32]")));
                 UnixSocket shell = listener.accept()) {
             assertThat(guest.awaitMarker("CMDLINE")).contains("console=hvc0").doesNotContain("hvc1");
-            assertThat(guest.awaitMarker("NAMES")).isEqualTo("org.jcrosvm.shell");
+            assertThat(guest.awaitMarker("NAMES")).isEqualTo("org.jcrosvm.file");
             assertThat(guest.awaitMarker("ACTIVE")).contains("hvc0");
             assertThat(guest.awaitMarker("FILE")).isEqualTo(line);
             shell.send("echo sum $((40 + 2)); tty\n".getBytes(StandardCharsets.UTF_8));
             StringBuilder text = new StringBuilder();
-            while (!text.toString().contains("/dev/hvc2")) {
+            while (!text.toString().contains("/dev/hvc1")) {
                 text.append(
                         new String(Objects.requireNonNull(shell.receive(4096)).data(), StandardCharsets.UTF_8));
             }
