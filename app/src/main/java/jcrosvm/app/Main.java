@@ -3,6 +3,7 @@ package jcrosvm.app;
 import java.lang.System.Logger.Level;
 import java.util.List;
 import jcrosvm.app.log.Log;
+import jcrosvm.base.Libc;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.ArgumentReader;
 import jcrosvm.config.UsageException;
@@ -12,8 +13,12 @@ public final class Main {
     private Main() {}
 
     public static void main(String[] args) {
+        List<String> words = List.of(args);
+        if (words.contains("run") || words.contains("selftest")) {
+            Libc.linkAhead();
+        }
         // Runs shutdown hooks, and does not wait for threads that a VM left behind.
-        System.exit(run(List.of(args)));
+        System.exit(run(words));
     }
 
     /** The exit code of a command line. */

@@ -100,6 +100,14 @@ public enum Libc {
                 .orElseThrow(() -> new VmmException("the C library has no function " + symbol));
     }
 
+    /**
+     * Begins to link what every call goes through, in a thread of its own: the foreign function interface does that at run
+     * time, which takes a third of a start. Whoever calls before it is done waits.
+     */
+    public static void linkAhead() {
+        Thread.ofPlatform().daemon().name("link").start(() -> ABS.call(0));
+    }
+
     /** Calls the function; the result is as wide as the C type says, errors are not looked at. */
     public long call(long a, long b, long c, long d, long e, long f, long g) {
         try {

@@ -24,8 +24,12 @@ public record HypervisorChoice(HypervisorProvider provider, Availability availab
         return provider.open(config.device());
     }
 
-    /** @throws VmmException saying what each candidate lacks */
-    public static HypervisorChoice of(HypervisorConfig config) {
+    /**
+     * Those that the configuration allows, usable or not.
+     *
+     * @throws VmmException when it names none that this build has
+     */
+    public static List<HypervisorChoice> candidates(HypervisorConfig config) {
         List<HypervisorChoice> candidates = new ArrayList<>();
         List<String> names = new ArrayList<>();
         for (HypervisorProvider provider : ServiceLoader.load(HypervisorProvider.class)) {
@@ -37,13 +41,24 @@ public record HypervisorChoice(HypervisorProvider provider, Availability availab
         if (candidates.isEmpty()) {
             throw new VmmException("unknown hypervisor '" + config.kind() + "': this build has " + names);
         }
+        return candidates;
+    }
+
+    /** Whether it can run a guest here at all. */
+    public boolean isUsable() {
+        return availability.level() != Availability.Level.MISSING;
+    }
+
+    /** @throws VmmException saying what each candidate lacks */
+    public static HypervisorChoice of(HypervisorConfig config) {
+        List<HypervisorChoice> candidates = candidates(config);
         HypervisorChoice best = candidates.getFirst();
         for (HypervisorChoice candidate : candidates) {
             if (candidate.availability.level().compareTo(best.availability.level()) > 0) {
                 best = candidate;
             }
         }
-        if (best.availability.level() == Availability.Level.MISSING) {
+        if (!best.isUsable()) {
             List<String> reasons =
                     candidates.stream().map(HypervisorChoice::description).toList();
             throw new VmmException("no usable hypervisor: " + String.join("; ", reasons));

@@ -1,6 +1,7 @@
 package jcrosvm.bus.pci;
 
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.function.IntFunction;
 import jcrosvm.base.VmmException;
@@ -176,14 +177,15 @@ public final class PciBus {
 
     /** The pins in use, for _PRT and the MP table. */
     public synchronized List<PciIntxRoute> intxRoutes() {
-        return present().stream()
-                .filter(s -> s.pin != null)
-                .map(s -> {
-                    int pin = s.address.function() % PINS;
-                    return new PciIntxRoute(s.address.device(), pin, intxGsi(s.address.device(), pin));
-                })
-                .distinct()
-                .sorted((a, b) -> Integer.compare(a.device() * 4 + a.pin(), b.device() * 4 + b.pin()))
+        // Functions of a device can share a pin. No set of records: what hashes them is linked at run time, slowly.
+        BitSet pins = new BitSet();
+        for (PciSlot slot : present()) {
+            if (slot.pin != null) {
+                pins.set(slot.address.device() * PINS + slot.address.function() % PINS);
+            }
+        }
+        return pins.stream()
+                .mapToObj(n -> new PciIntxRoute(n / PINS, n % PINS, intxGsi(n / PINS, n % PINS)))
                 .toList();
     }
 

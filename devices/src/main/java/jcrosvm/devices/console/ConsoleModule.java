@@ -1,7 +1,6 @@
 package jcrosvm.devices.console;
 
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
@@ -35,7 +34,7 @@ public final class ConsoleModule implements DeviceModule<ConsoleConfig> {
     public List<ConsoleConfig> read(Arguments arguments) {
         return SerialOptions.read(arguments).stream()
                 .filter(serial -> serial.hardware().isVirtio())
-                .sorted(Comparator.comparingInt(SerialConfig::num))
+                .sorted((a, b) -> Integer.compare(a.num(), b.num()))
                 .map(ConsoleConfig::new)
                 .toList();
     }
@@ -47,7 +46,8 @@ public final class ConsoleModule implements DeviceModule<ConsoleConfig> {
     @Override
     public List<String> kernelParameters(List<ConsoleConfig> all) {
         List<ConsoleConfig> found = new ArrayList<>(all);
-        found.sort(Comparator.comparing(config -> !portName(config).isEmpty()));
+        found.sort(
+                (a, b) -> Boolean.compare(!portName(a).isEmpty(), !portName(b).isEmpty()));
         List<String> parameters = new ArrayList<>();
         for (int i = 0; i < found.size(); i++) {
             if (found.get(i).serial().console()) {

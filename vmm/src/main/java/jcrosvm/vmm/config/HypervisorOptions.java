@@ -63,15 +63,11 @@ public final class HypervisorOptions {
             kind = new Kind.Kvm(device);
         }
         IrqChipMode chip = chip(arguments);
-        // Not a case of the switch: one over patterns is linked at run time, which every start would wait for.
-        if (kind == null) {
-            return new HypervisorConfig(HypervisorConfig.AUTO, null, chip);
+        // No switch over patterns: it is linked at run time, which every start would wait for.
+        if (kind instanceof Kind.Kvm kvm) {
+            return new HypervisorConfig("kvm", kvm.device(), chip);
         }
-        return switch (kind) {
-            case Kind.Auto() -> new HypervisorConfig(HypervisorConfig.AUTO, null, chip);
-            case Kind.Kvm kvm -> new HypervisorConfig("kvm", kvm.device(), chip);
-            case Kind.Soft() -> new HypervisorConfig("soft", null, chip);
-        };
+        return new HypervisorConfig(kind instanceof Kind.Soft ? "soft" : HypervisorConfig.AUTO, null, chip);
     }
 
     private static @Nullable IrqChipMode chip(Arguments arguments) {
