@@ -3,7 +3,7 @@ package jcrosvm.app;
 import java.lang.System.Logger.Level;
 import java.util.List;
 import jcrosvm.app.log.Log;
-import jcrosvm.base.Libc;
+import jcrosvm.base.LinkAhead;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.ArgumentReader;
 import jcrosvm.config.UsageException;
@@ -13,12 +13,11 @@ public final class Main {
     private Main() {}
 
     public static void main(String[] args) {
-        List<String> words = List.of(args);
-        if (words.contains("run") || words.contains("selftest")) {
-            Libc.linkAhead();
+        if (args.length > 1) {
+            LinkAhead.begin(); // an option or a file, so more than words to print
         }
         // Runs shutdown hooks, and does not wait for threads that a VM left behind.
-        System.exit(run(words));
+        System.exit(run(List.of(args)));
     }
 
     /** The exit code of a command line. */

@@ -34,19 +34,20 @@ final class SelfTestCommand extends Command {
             Path image = Files.createTempFile("jcrosvm-selftest", ".elf");
             try {
                 Files.write(image, TinyGuest.greeting("the guest runs\r\n", PM1_CONTROL));
-                boolean isAnyUsable = false;
-                for (HypervisorChoice choice : HypervisorChoice.candidates(HypervisorConfig.defaults())) {
-                    System.out.println(choice.description());
-                    if (choice.isUsable()) {
-                        isAnyUsable = true;
-                        int status =
-                                new RunCommand().run(words(choice.provider().name(), image), isExtended);
+                int status = ExitCode.FAILURE;
+                for (String name : HypervisorChoice.names()) {
+                    HypervisorConfig config = new HypervisorConfig(name, null, null);
+                    if (HypervisorChoice.candidates(config).getFirst().isUsable()) {
+                        status = new RunCommand().run(words(name, image), isExtended);
                         if (status != ExitCode.SUCCESS) {
                             return status;
                         }
                     }
                 }
-                return isAnyUsable ? ExitCode.SUCCESS : ExitCode.FAILURE;
+                for (HypervisorChoice choice : HypervisorChoice.candidates(HypervisorConfig.defaults())) {
+                    System.out.println(choice.description());
+                }
+                return status;
             } finally {
                 Files.delete(image);
             }

@@ -11,8 +11,10 @@ import java.lang.invoke.MethodHandle;
  * The table of C library functions, all called through one shape of seven longs.
  *
  * <p>Passing more arguments than a C function takes is harmless in the calling conventions of Linux on x86-64 and
- * aarch64 (the caller owns the argument area), and one shape keeps start-up short. Functions that return {@code int}
- * leave the upper half of the result undefined: use {@link #callInt}.
+ * aarch64 (the caller owns the argument area), and one shape keeps start-up short. Neither cares that some of the
+ * functions are variadic: integers travel as they always do, and the number of vector registers, which x86-64 wants in
+ * al, only tells a function what it may save. Functions that return {@code int} leave the upper half of the result
+ * undefined: use {@link #callInt}.
  */
 public enum Libc {
     ABS("abs"),
@@ -84,8 +86,7 @@ public enum Libc {
                                 ValueLayout.JAVA_LONG,
                                 ValueLayout.JAVA_LONG,
                                 ValueLayout.JAVA_LONG),
-                        Linker.Option.captureCallState("errno"),
-                        Linker.Option.firstVariadicArg(1));
+                        Linker.Option.captureCallState("errno"));
 
         static final ThreadLocal<MemorySegment> ERRNO =
                 ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(Linker.Option.captureStateLayout()));
@@ -98,14 +99,6 @@ public enum Libc {
                 .defaultLookup()
                 .find(symbol)
                 .orElseThrow(() -> new VmmException("the C library has no function " + symbol));
-    }
-
-    /**
-     * Begins to link what every call goes through, in a thread of its own: the foreign function interface does that at run
-     * time, which takes a third of a start. Whoever calls before it is done waits.
-     */
-    public static void linkAhead() {
-        Thread.ofPlatform().daemon().name("link").start(() -> ABS.call(0));
     }
 
     /** Calls the function; the result is as wide as the C type says, errors are not looked at. */

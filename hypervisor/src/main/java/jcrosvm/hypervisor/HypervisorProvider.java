@@ -8,8 +8,13 @@ public interface HypervisorProvider {
     /** The word after {@code --hypervisor}. */
     String name();
 
-    /** Whether it can be used on this host, and how well; never throws. */
+    /** Whether it can be used on this host, and how well; may run a guest for some milliseconds. Never throws. */
     Availability probe(@Nullable Path device);
+
+    /** The same as far as it is known without running a guest: for whoever wants this hypervisor, however good it is. */
+    default Availability expect(@Nullable Path device) {
+        return probe(device);
+    }
 
     /**
      * Opens it.

@@ -5,11 +5,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
-import java.time.LocalDateTime;
-import java.time.ZoneId;
-import java.time.ZoneOffset;
-import java.time.format.DateTimeFormatter;
-import java.util.Locale;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.io.Fd;
@@ -21,13 +16,10 @@ final class OutputWriter implements AutoCloseable {
     static final int CHUNK = 4096;
 
     private static final int POLL_MILLIS = 200;
-    private static final DateTimeFormatter TIMESTAMP = DateTimeFormatter.ofPattern("'['uuuu-MM-dd HH:mm:ss.SSS'] '");
     /** Leaves room for the header in the 1024 bytes of RFC 3164, 4.1. */
     private static final int SYSLOG_LINE = 900;
 
     private static final int SYSLOG_USER_INFO = 1 << 3 | 6;
-    private static final DateTimeFormatter SYSLOG_TIME =
-            DateTimeFormatter.ofPattern("MMM ppd HH:mm:ss", Locale.ENGLISH);
     private static final System.Logger LOG = System.getLogger(OutputWriter.class.getName());
 
     /**
@@ -67,8 +59,7 @@ final class OutputWriter implements AutoCloseable {
         }
         for (int i = 0; i < length; i++) {
             if (lineStart && format.timestamps) {
-                line.writeBytes(
-                        TIMESTAMP.format(LocalDateTime.now(ZoneOffset.UTC)).getBytes(StandardCharsets.US_ASCII));
+                line.writeBytes(Timestamps.bracketed().getBytes(StandardCharsets.US_ASCII));
             }
             line.write(bytes[i]);
             lineStart = bytes[i] == '\n';
@@ -106,7 +97,7 @@ final class OutputWriter implements AutoCloseable {
         packet.writeBytes("<%d>%s jcrosvm[%d]: "
                 .formatted(
                         SYSLOG_USER_INFO,
-                        SYSLOG_TIME.format(LocalDateTime.now(ZoneId.systemDefault())),
+                        Timestamps.syslog(),
                         ProcessHandle.current().pid())
                 .getBytes(StandardCharsets.US_ASCII));
         packet.write(text, 0, length);

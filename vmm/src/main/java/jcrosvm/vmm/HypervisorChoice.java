@@ -12,7 +12,7 @@ import jcrosvm.vmm.config.HypervisorConfig;
 /**
  * The hypervisor that a configuration asks for, or the best there is.
  *
- * @param availability what its probe said
+ * @param availability what its probe said; less if no other could have been chosen
  */
 public record HypervisorChoice(HypervisorProvider provider, Availability availability) {
     /** One line for the user: which and why. */
@@ -22,6 +22,18 @@ public record HypervisorChoice(HypervisorProvider provider, Availability availab
 
     public Hypervisor open(HypervisorConfig config) {
         return provider.open(config.device());
+    }
+
+    /** The same with what a probe says, which may run a guest for some milliseconds. */
+    HypervisorChoice measured(HypervisorConfig config) {
+        return new HypervisorChoice(provider, provider.probe(config.device()));
+    }
+
+    /** Names of all that this build has. */
+    public static List<String> names() {
+        List<String> names = new ArrayList<>();
+        ServiceLoader.load(HypervisorProvider.class).forEach(provider -> names.add(provider.name()));
+        return names;
     }
 
     /**
@@ -34,8 +46,10 @@ public record HypervisorChoice(HypervisorProvider provider, Availability availab
         List<String> names = new ArrayList<>();
         for (HypervisorProvider provider : ServiceLoader.load(HypervisorProvider.class)) {
             names.add(provider.name());
-            if (config.kind().equals(HypervisorConfig.AUTO) || config.kind().equals(provider.name())) {
+            if (config.kind().equals(HypervisorConfig.AUTO)) {
                 candidates.add(new HypervisorChoice(provider, provider.probe(config.device())));
+            } else if (config.kind().equals(provider.name())) {
+                candidates.add(new HypervisorChoice(provider, provider.expect(config.device())));
             }
         }
         if (candidates.isEmpty()) {

@@ -143,7 +143,6 @@ final class Machine implements AutoCloseable {
             if (config.platform().pvpanic()) {
                 pci.add(new PvPanic(power), null);
             }
-            pci.allocate();
             publish(pci, layout, ports, mmio, power);
             if (config.debugExit() != null) {
                 ports.insert(
@@ -155,7 +154,7 @@ final class Machine implements AutoCloseable {
 
             LoadedGuest guest =
                     Boot.load(memory, layout, hardware(processors, pci, parameters(devices)), config.boot(), speed);
-            LOG.log(System.Logger.Level.DEBUG, guest.description());
+            LOG.log(System.Logger.Level.DEBUG, guest::description);
             guest.rom().ifPresent(rom -> mapRom(rom, hypervisor));
             prepare(
                     processors,
@@ -171,6 +170,8 @@ final class Machine implements AutoCloseable {
                         Topologies.hostCpus(config.cpus(), vcpus.size()),
                         events::vcpuEnded));
             }
+            // Late: it registers I/O events, for which KVM waits until the memory is mapped.
+            pci.allocate();
             vcpusSuspended = state != StartState.RUNNING;
             if (state == StartState.SUSPENDED) {
                 suspendDevices();

@@ -81,7 +81,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         config.validate();
         HypervisorChoice choice = HypervisorChoice.of(config.hypervisor());
         if (choice.availability().level() == Availability.Level.INTERPRETED) {
-            LOG.log(System.Logger.Level.WARNING, choice.description() + ": too slow for an operating system");
+            warnOfInterpretation(choice);
         } else {
             // Somebody who asked for nothing in particular may have expected KVM.
             boolean fallback = choice.availability().level() == Availability.Level.TRANSLATED
@@ -90,6 +90,24 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
             LOG.log(level, "hypervisor " + choice.description());
         }
         return new VirtualMachine(config, choice);
+    }
+
+    private static void warnOfInterpretation(HypervisorChoice choice) {
+        LOG.log(System.Logger.Level.WARNING, choice.description() + ": too slow for an operating system");
+    }
+
+    // Who named a hypervisor gets it, so that its speed need not be known before the guest runs.
+    private void probeMeanwhile() {
+        if (choice.availability().level() != Availability.Level.NATIVE
+                || config.hypervisor().kind().equals(HypervisorConfig.AUTO)) {
+            return;
+        }
+        Thread.ofPlatform().daemon().name("probe").start(() -> {
+            HypervisorChoice measured = choice.measured(config.hypervisor());
+            if (measured.availability().level() == Availability.Level.INTERPRETED) {
+                warnOfInterpretation(measured);
+            }
+        });
     }
 
     /** On a hypervisor that was chosen already. */
@@ -110,6 +128,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         }
         started = true;
         machine.start();
+        probeMeanwhile();
     }
 
     /** Starts the VM and waits for its end. */

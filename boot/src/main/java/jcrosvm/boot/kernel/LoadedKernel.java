@@ -9,9 +9,9 @@ final class LoadedKernel {
     private LoadedKernel() {}
 
     static LoadedGuest of(EntryState state, String how, long entry, Initrd initrd) {
-        String text = "%s, entry 0x%x".formatted(how, entry);
+        String text = how + ", entry 0x" + Long.toHexString(entry);
         if (initrd.size() > 0) {
-            text += ", initrd 0x%x+0x%x".formatted(initrd.address(), initrd.size());
+            text += ", initrd 0x" + Long.toHexString(initrd.address()) + "+0x" + Long.toHexString(initrd.size());
         }
         return new LoadedGuest(Optional.of(state), Optional.empty(), text);
     }

@@ -17,8 +17,12 @@ final class InterpretationProbe {
     /** Any real processor, and KVM inside an emulator too, is far above this; an interpreter far below. */
     static final long NATIVE_RATE = 20_000_000;
 
-    private static final int LOOPS = 2_000;
-    private static final int LOOPS_IN_DOUBT = 40_000;
+    private static final int LOOPS = 500;
+    private static final int LOOPS_IN_DOUBT = 20_000;
+
+    /** Some interpreters do half of this, none more: twice as many rounds would only take time. */
+    private static final long DOUBTFUL_RATE = 6_000_000;
+
     private static final int TRIES = 3;
 
     private static final VcpuExitHandler NOTHING = new VcpuExitHandler() {
@@ -42,7 +46,7 @@ final class InterpretationProbe {
     private InterpretationProbe() {}
 
     /**
-     * Instructions a second, at least; a few milliseconds of measuring where KVM interprets, less where it does not.
+     * Instructions a second, at least; a millisecond of measuring where KVM interprets, less where it does not.
      *
      * <p>The time of an empty run is taken off: entry and exit are dear where the host itself is emulated, the more so
      * while our own code is cold.
@@ -58,7 +62,7 @@ final class InterpretationProbe {
                     empty = Math.min(empty, time(vcpu, memory, 1));
                 }
                 long rate = rate(vcpu, memory, LOOPS, empty);
-                return rate < NATIVE_RATE && rate > NATIVE_RATE / 10 ? rate(vcpu, memory, LOOPS_IN_DOUBT, empty) : rate;
+                return rate < NATIVE_RATE && rate > DOUBTFUL_RATE ? rate(vcpu, memory, LOOPS_IN_DOUBT, empty) : rate;
             }
         }
     }

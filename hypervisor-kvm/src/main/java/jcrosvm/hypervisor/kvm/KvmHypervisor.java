@@ -14,7 +14,6 @@ import jcrosvm.hypervisor.Vm;
 import jcrosvm.hypervisor.x86.CpuidLeaf;
 import jcrosvm.hypervisor.x86.CpuidTable;
 import jcrosvm.memory.GuestMemory;
-import jcrosvm.memory.MemoryRegion;
 
 /** The opened /dev/kvm. */
 final class KvmHypervisor implements Hypervisor {
@@ -99,15 +98,8 @@ final class KvmHypervisor implements Hypervisor {
     public Vm createVm(GuestMemory memory, IrqChipMode mode) {
         capabilities.require(mode);
         KvmVm vm = new KvmVm(this, createVmFd(), mode);
-        try {
-            for (MemoryRegion region : memory.regions()) {
-                vm.addMemory(region.slot(), region.address(), memory.slice(region.address(), region.size()), false);
-            }
-            return vm;
-        } catch (RuntimeException e) {
-            vm.close();
-            throw e;
-        }
+        vm.addMeanwhile(memory);
+        return vm;
     }
 
     @Override

@@ -13,6 +13,12 @@ import org.jspecify.annotations.Nullable;
 public final class KvmProvider implements HypervisorProvider {
     private static final Path DEVICE = Path.of("/dev/kvm");
 
+    private static final Availability NATIVE =
+            new Availability(Availability.Level.NATIVE, "it runs guest code on the processor");
+
+    private static final Availability UNMEASURED =
+            new Availability(Availability.Level.NATIVE, "it is there, and its speed not known yet");
+
     private static volatile @Nullable Availability usual;
 
     @Override
@@ -34,8 +40,26 @@ public final class KvmProvider implements HypervisorProvider {
             }
             return measured;
         } catch (VmmException e) {
-            return new Availability(Availability.Level.MISSING, String.valueOf(e.getMessage()));
+            return missing(e);
         }
+    }
+
+    @Override
+    public Availability expect(@Nullable Path device) {
+        Availability known = usual;
+        if (device == null && known != null) {
+            return known;
+        }
+        try {
+            openKvm(device).close();
+            return UNMEASURED;
+        } catch (VmmException e) {
+            return missing(e);
+        }
+    }
+
+    private static Availability missing(VmmException e) {
+        return new Availability(Availability.Level.MISSING, String.valueOf(e.getMessage()));
     }
 
     private static Availability measure(@Nullable Path device) {
@@ -47,7 +71,7 @@ public final class KvmProvider implements HypervisorProvider {
                         "it interprets guest code, at about " + Math.ceilDiv(rate, 1_000_000)
                                 + " million instructions a second (nested virtualisation)");
             }
-            return new Availability(Availability.Level.NATIVE, "it runs guest code on the processor");
+            return NATIVE;
         }
     }
 

@@ -29,6 +29,7 @@ final class KvmVcpu implements Vcpu {
     private final Fd fd;
     private final KvmVcpuState stateAccess;
     private final boolean split;
+    private final Runnable ready;
     private final Mapping mapping;
     private final MemorySegment page;
     private final Object kickLock = new Object();
@@ -37,10 +38,12 @@ final class KvmVcpu implements Vcpu {
     private boolean closed; // guarded by kickLock
     private @Nullable Thread owner; // whom `thread` belongs to; only that one looks
 
-    KvmVcpu(int id, Fd fd, KvmHypervisor kvm, boolean split) {
+    /** @param ready returns when the VM is complete; called before the first run */
+    KvmVcpu(int id, Fd fd, KvmHypervisor kvm, boolean split, Runnable ready) {
         this.id = id;
         this.fd = fd;
         this.split = split;
+        this.ready = ready;
         try {
             mapping = Mapping.shared(fd, 0, kvm.runPageSize());
         } catch (RuntimeException e) {
@@ -104,6 +107,7 @@ final class KvmVcpu implements Vcpu {
     }
 
     private void attach() {
+        ready.run();
         synchronized (kickLock) {
             thread = ThreadKick.forCurrentThread();
             owner = Thread.currentThread();

@@ -3,8 +3,6 @@ package jcrosvm.hypervisor.kvm;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.HashMap;
-import java.util.Map;
 import java.util.Objects;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
@@ -15,6 +13,7 @@ import jcrosvm.hypervisor.IoEventAddress;
 import jcrosvm.hypervisor.IrqChip;
 import jcrosvm.hypervisor.IrqChipMode;
 import jcrosvm.hypervisor.Vm;
+import jcrosvm.memory.GuestMemory;
 import org.jspecify.annotations.Nullable;
 
 /** A VM descriptor of KVM. */
@@ -23,17 +22,16 @@ final class KvmVm implements Vm {
     private static final long IDENTITY_MAP_ADDRESS = 0xFEFF_C000L;
     private static final long TSS_ADDRESS = 0xFEFF_D000L;
 
-    private record Slot(long address, MemorySegment host, boolean readOnly, boolean logDirty) {}
-
     private final KvmHypervisor kvm;
     private final Fd fd;
     private final @Nullable KvmIrqChip irqChip;
-    private final Map<Integer, Slot> slots = new HashMap<>();
+    private final KvmMemory memory;
 
     /** @param mode null leaves all interrupt controllers out, so that HLT exits */
     KvmVm(KvmHypervisor kvm, Fd fd, @Nullable IrqChipMode mode) {
         this.kvm = kvm;
         this.fd = fd;
+        memory = new KvmMemory(fd);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment address = arena.allocateFrom(ValueLayout.JAVA_LONG, IDENTITY_MAP_ADDRESS);
             fd.ioctl("KVM_SET_IDENTITY_MAP_ADDR", KvmSpec.KVM_SET_IDENTITY_MAP_ADDR, address);
@@ -53,69 +51,33 @@ final class KvmVm implements Vm {
                     ? new VmmException("KVM refuses vCPU " + id + ": this host allows " + kvm.maxVcpus())
                     : new OsException("cannot create vCPU " + id, -r);
         }
-        return new KvmVcpu(id, Fd.adopt(r), kvm, irqChip != null && irqChip.mode() == IrqChipMode.SPLIT);
+        return new KvmVcpu(
+                id, Fd.adopt(r), kvm, irqChip != null && irqChip.mode() == IrqChipMode.SPLIT, memory::await);
+    }
+
+    /** Adds RAM while the caller goes on; vCPUs wait for it before they run. */
+    void addMeanwhile(GuestMemory ram) {
+        memory.addMeanwhile(ram);
     }
 
     @Override
-    public synchronized void addMemory(int slot, long address, MemorySegment host, boolean readOnly) {
-        if (slots.containsKey(slot)) {
-            throw new IllegalArgumentException("memory slot " + slot + " is in use");
-        }
-        Slot added = new Slot(address, host, readOnly, false);
-        region(slot, added, host.byteSize());
-        slots.put(slot, added);
+    public void addMemory(int slot, long address, MemorySegment host, boolean readOnly) {
+        memory.add(slot, address, host, readOnly);
     }
 
     @Override
-    public synchronized void removeMemory(int slot) {
-        Slot removed = slots.remove(slot);
-        if (removed == null) {
-            throw new IllegalArgumentException("no memory slot " + slot);
-        }
-        region(slot, removed, 0);
+    public void removeMemory(int slot) {
+        memory.remove(slot);
     }
 
     @Override
-    public synchronized void logDirty(int slot, boolean on) {
-        Slot old = slot(slot);
-        Slot changed = new Slot(old.address, old.host, old.readOnly, on);
-        region(slot, changed, old.host.byteSize());
-        slots.put(slot, changed);
-    }
-
-    private Slot slot(int number) {
-        Slot slot = slots.get(number);
-        if (slot == null) {
-            throw new IllegalArgumentException("no memory slot " + number);
-        }
-        return slot;
-    }
-
-    private void region(int number, Slot slot, long size) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment region = arena.allocate(32, 8);
-            int flags = (slot.logDirty ? KvmSpec.KVM_MEM_LOG_DIRTY_PAGES : 0)
-                    | (slot.readOnly ? KvmSpec.KVM_MEM_READONLY : 0);
-            region.set(ValueLayout.JAVA_INT, 0, number);
-            region.set(ValueLayout.JAVA_INT, 4, flags);
-            region.set(ValueLayout.JAVA_LONG, 8, slot.address);
-            region.set(ValueLayout.JAVA_LONG, 16, size);
-            region.set(ValueLayout.JAVA_LONG, 24, slot.host.address());
-            fd.ioctl("KVM_SET_USER_MEMORY_REGION", KvmSpec.KVM_SET_USER_MEMORY_REGION, region);
-        }
+    public void logDirty(int slot, boolean on) {
+        memory.logDirty(slot, on);
     }
 
     @Override
-    public synchronized long[] dirtyLog(int slot) {
-        long pages = slot(slot).host.byteSize() / 4096;
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment bitmap = arena.allocate((pages + 63) / 64 * 8, 8);
-            MemorySegment request = arena.allocate(16, 8);
-            request.set(ValueLayout.JAVA_INT, 0, slot);
-            request.set(ValueLayout.JAVA_LONG, 8, bitmap.address());
-            fd.ioctl("KVM_GET_DIRTY_LOG", KvmSpec.KVM_GET_DIRTY_LOG, request);
-            return bitmap.toArray(ValueLayout.JAVA_LONG);
-        }
+    public long[] dirtyLog(int slot) {
+        return memory.dirtyLog(slot);
     }
 
     @Override
@@ -169,8 +131,15 @@ final class KvmVm implements Vm {
 
     @Override
     public void close() {
-        // The kernel takes milliseconds, mostly waiting, to take a VM apart: no caller needs to wait for that too.
-        if (fd.isOpen()) {
+        if (!fd.isOpen()) {
+            return;
+        }
+        try {
+            memory.await(); // its thread uses the descriptor, and memory that the caller is about to give back
+        } catch (RuntimeException e) {
+            // told to whoever wanted to run; now it only matters that the thread has ended
+        } finally {
+            // The kernel takes milliseconds, mostly waiting, to take a VM apart: no caller needs to wait for that too.
             Thread.ofPlatform().name("kvm-close").daemon().start(fd::close);
         }
     }

@@ -108,12 +108,22 @@ public final class Aml {
             out.write(segments.length);
         }
         for (String segment : segments) {
-            if (!segment.matches("[A-Z_][A-Z0-9_]{0,3}")) {
+            if (!isSegment(segment)) {
                 throw new IllegalArgumentException("AML name " + name);
             }
             out.writeBytes((segment + "___").substring(0, 4).getBytes(StandardCharsets.US_ASCII));
         }
         return out.toByteArray();
+    }
+
+    private static boolean isSegment(String text) {
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (!(c >= 'A' && c <= 'Z' || c == '_' || i > 0 && c >= '0' && c <= '9')) {
+                return false;
+            }
+        }
+        return !text.isEmpty() && text.length() <= 4;
     }
 
     public static byte[] name(String name, byte[] value) {
