@@ -57,7 +57,7 @@ java_bench() {
 # The command line of a VMM for a guest, in the array $command. $1: VMM, $2: image.
 command_for() {
     local machine image=$2
-    local ours=(run --mem "$guest_mib" --debug-exit port=0xf4
+    local ours=(run --hypervisor kvm --mem "$guest_mib" --debug-exit port=0xf4
         --serial type=stdout,hardware=serial,num=1,stdin=false)
     case $1 in
         jcrosvm) command=("$root/jcrosvm" "${ours[@]}") ;;

@@ -49,7 +49,7 @@ public record HypervisorChoice(HypervisorProvider provider, Availability availab
             if (config.kind().equals(HypervisorConfig.AUTO)) {
                 candidates.add(new HypervisorChoice(provider, provider.probe(config.device())));
             } else if (config.kind().equals(provider.name())) {
-                candidates.add(new HypervisorChoice(provider, provider.expect(config.device())));
+                return List.of(new HypervisorChoice(provider, provider.expect(config.device())));
             }
         }
         if (candidates.isEmpty()) {

@@ -143,6 +143,7 @@ final class Machine implements AutoCloseable {
             if (config.platform().pvpanic()) {
                 pci.add(new PvPanic(power), null);
             }
+            pci.allocate();
             publish(pci, layout, ports, mmio, power);
             if (config.debugExit() != null) {
                 ports.insert(
@@ -170,8 +171,6 @@ final class Machine implements AutoCloseable {
                         Topologies.hostCpus(config.cpus(), vcpus.size()),
                         events::vcpuEnded));
             }
-            // Late: it registers I/O events, for which KVM waits until the memory is mapped.
-            pci.allocate();
             vcpusSuspended = state != StartState.RUNNING;
             if (state == StartState.SUSPENDED) {
                 suspendDevices();

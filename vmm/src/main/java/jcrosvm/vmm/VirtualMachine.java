@@ -3,6 +3,7 @@ package jcrosvm.vmm;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
@@ -38,6 +39,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
     private final Devices devices;
     private final LinkedBlockingQueue<VmExit> endings = new LinkedBlockingQueue<>();
     private final AtomicBoolean panicked = new AtomicBoolean();
+    private final AtomicBoolean isProbed = new AtomicBoolean();
     private volatile int debugExit = -1;
 
     private Machine machine; // guarded by this
@@ -96,20 +98,6 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         LOG.log(System.Logger.Level.WARNING, choice.description() + ": too slow for an operating system");
     }
 
-    // Who named a hypervisor gets it, so that its speed need not be known before the guest runs.
-    private void probeMeanwhile() {
-        if (choice.availability().level() != Availability.Level.NATIVE
-                || config.hypervisor().kind().equals(HypervisorConfig.AUTO)) {
-            return;
-        }
-        Thread.ofPlatform().daemon().name("probe").start(() -> {
-            HypervisorChoice measured = choice.measured(config.hypervisor());
-            if (measured.availability().level() == Availability.Level.INTERPRETED) {
-                warnOfInterpretation(measured);
-            }
-        });
-    }
-
     /** On a hypervisor that was chosen already. */
     static VirtualMachine create(VmConfig config, HypervisorChoice choice) {
         config.validate();
@@ -128,7 +116,6 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         }
         started = true;
         machine.start();
-        probeMeanwhile();
     }
 
     /** Starts the VM and waits for its end. */
@@ -140,7 +127,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
     /** Waits until the VM has ended; its vCPUs stand still then. A reset does not count where reboots are in place. */
     public VmExit await() throws InterruptedException {
         while (true) {
-            VmExit how = endings.take();
+            VmExit how = ending();
             if (how != VmExit.RESET || config.reboot() != RebootPolicy.IN_PLACE || panicked.get()) {
                 end(how); // for whoever else waits
                 synchronized (this) {
@@ -150,6 +137,22 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
             }
             reboot();
         }
+    }
+
+    // Who named a hypervisor gets it. What it is worth need not be known before the guest runs, and the probe is kept out
+    // of the way of its first second.
+    private VmExit ending() throws InterruptedException {
+        if (choice.availability().level() == Availability.Level.NATIVE && !isProbed.getAndSet(true)) {
+            VmExit early = endings.poll(1, TimeUnit.SECONDS);
+            if (early != null) {
+                return early;
+            }
+            HypervisorChoice measured = choice.measured(config.hypervisor());
+            if (measured.availability().level() == Availability.Level.INTERPRETED) {
+                warnOfInterpretation(measured);
+            }
+        }
+        return endings.take();
     }
 
     // Each way once: a guest may ask for a reset as often as it can before anybody looks.

@@ -23,12 +23,11 @@ public final class VirtioMmioTransport implements BusDevice, Suspendable, AutoCl
     private static final int REGISTER = 4;
 
     private final String name;
-    private final TransportHost host;
-    private final long address;
     private final DeviceTraits traits;
     private final long sharedMemory;
     private final MmioInterrupt interrupt;
     private final DeviceSession session;
+    private final Kicks kicks;
     private int deviceFeaturesSel; // these four guarded by this
     private int driverFeaturesSel;
     private int queueSel;
@@ -43,15 +42,12 @@ public final class VirtioMmioTransport implements BusDevice, Suspendable, AutoCl
     public VirtioMmioTransport(
             String name, VirtioDevice device, TransportHost host, long address, IrqLine line, long sharedMemory) {
         this.name = name;
-        this.host = host;
-        this.address = address;
         this.sharedMemory = sharedMemory;
         traits = device.traits();
         interrupt = new MmioInterrupt(host, line, traits.queueSizes().size());
         session = new DeviceSession(device, host.features(), host.memory(), interrupt);
-        for (int i = 0; i < session.queues(); i++) {
-            host.registerKick(address + QUEUE_NOTIFY, REGISTER, i, false, session.kick(i));
-        }
+        kicks = new Kicks(host, session, 0, REGISTER);
+        kicks.moveTo(address + QUEUE_NOTIFY);
     }
 
     /** What tells Linux of a device. */
@@ -118,7 +114,7 @@ public final class VirtioMmioTransport implements BusDevice, Suspendable, AutoCl
             case QUEUE_SEL -> queueSel = value;
             case QUEUE_SIZE -> session.queueSize(queueSel, value);
             case QUEUE_READY -> ready(value);
-            case QUEUE_NOTIFY -> session.signalKick(value);
+            case QUEUE_NOTIFY -> kicks.signal(value);
             case STATUS -> status(value);
             case QUEUE_DESC, QUEUE_DESC + HIGH, QUEUE_DRIVER, QUEUE_DRIVER + HIGH, QUEUE_DEVICE, QUEUE_DEVICE + HIGH ->
                 session.address(queueSel, area(register), (register & HIGH) != 0, value);
@@ -194,9 +190,7 @@ public final class VirtioMmioTransport implements BusDevice, Suspendable, AutoCl
     /** Takes the device off, reset. No vCPU runs any more. */
     @Override
     public void close() {
-        for (int i = 0; i < session.queues(); i++) {
-            host.unregisterKick(address + QUEUE_NOTIFY, REGISTER, i, false, session.kick(i));
-        }
+        kicks.remove();
         session.close();
         interrupt.close();
     }

@@ -37,15 +37,14 @@ public final class VirtioPciTransport implements PciFunction, Suspendable, AutoC
 
     private final String name;
     private final boolean intx;
-    private final TransportHost host;
     private final DeviceSession session;
     private final PciInterrupt interrupt;
     private final Msix msix;
     private final PciConfigSpace config;
     private final List<PciBar> bars = new ArrayList<>();
     private final PciCommonConfig common;
+    private final Kicks kicks;
     private final int window; // offset of the capability that leads to the BAR through configuration space
-    private long kicksAt = -1;
 
     /**
      * @param name for messages: {@code block0}
@@ -54,7 +53,6 @@ public final class VirtioPciTransport implements PciFunction, Suspendable, AutoC
     public VirtioPciTransport(String name, VirtioDevice device, TransportHost host, boolean intx) {
         this.intx = intx;
         this.name = name;
-        this.host = host;
         DeviceTraits traits = device.traits();
         int id = PciSpec.FIRST_DEVICE + traits.type();
         config = new PciConfigSpace(new PciConfigSpace.Identity(
@@ -80,6 +78,7 @@ public final class VirtioPciTransport implements PciFunction, Suspendable, AutoC
         interrupt = new PciInterrupt(host, msix, queues);
         session = new DeviceSession(device, host.features(), host.memory(), interrupt);
         common = new PciCommonConfig(session, interrupt);
+        kicks = new Kicks(host, session, NOTIFY_STRIDE, KICK_SIZE);
     }
 
     private int capability(int type, long offset, long length, byte[] more) {
@@ -161,28 +160,15 @@ public final class VirtioPciTransport implements PciFunction, Suspendable, AutoC
     @Override
     public void barMapped(PciBar bar, long address) {
         if (bar.index() == 0) {
-            kicksAt = address + NOTIFY;
-            for (int i = 0; i < session.queues(); i++) {
-                host.registerKick(kicksAt + (long) NOTIFY_STRIDE * i, KICK_SIZE, 0, true, session.kick(i));
-            }
+            kicks.moveTo(address + NOTIFY);
         }
     }
 
     @Override
     public void barUnmapped(PciBar bar) {
         if (bar.index() == 0) {
-            unregisterKicks();
+            kicks.remove();
         }
-    }
-
-    private void unregisterKicks() {
-        if (kicksAt < 0) {
-            return;
-        }
-        for (int i = 0; i < session.queues(); i++) {
-            host.unregisterKick(kicksAt + (long) NOTIFY_STRIDE * i, KICK_SIZE, 0, true, session.kick(i));
-        }
-        kicksAt = -1;
     }
 
     @Override
@@ -239,7 +225,7 @@ public final class VirtioPciTransport implements PciFunction, Suspendable, AutoC
     /** Takes the device off the bus, reset. No vCPU runs any more. */
     @Override
     public void close() {
-        unregisterKicks();
+        kicks.remove();
         session.close();
         interrupt.close();
     }
@@ -277,7 +263,7 @@ public final class VirtioPciTransport implements PciFunction, Suspendable, AutoC
             } else if (at >= DEVICE && at < DEVICE + DEVICE_SIZE) {
                 session.writeConfig(at - DEVICE, size, value);
             } else if (at >= NOTIFY && at < MSIX_TABLE) {
-                session.signalKick((at - NOTIFY) / NOTIFY_STRIDE);
+                kicks.signal((at - NOTIFY) / NOTIFY_STRIDE);
             } else if (at >= MSIX_TABLE && at < MSIX_PENDING) {
                 msix.writeTable(at - MSIX_TABLE, size, value);
             }

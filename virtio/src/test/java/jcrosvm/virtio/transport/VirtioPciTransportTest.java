@@ -146,6 +146,10 @@ class VirtioPciTransportTest {
         assertThat(second.layout().size()).isEqualTo(8);
         assertThat(device.features)
                 .isEqualTo(1 | VirtioFeatures.VIRTIO_F_EVENT_IDX | VirtioFeatures.VIRTIO_F_VERSION_1);
+        assertThat(host.kicks).isEmpty();
+        bar.write(0x3004, 2, 0);
+        assertThat(second.kick().drain()).isEqualTo(1);
+        assertThat(host.kicks).hasSize(2);
         assertThat(host.kicks.get(BAR + 0x3004)).isSameAs(second.kick());
         bar.write(0x3004, 4, 0); // of a width that no event was registered for
         assertThat(second.kick().drain()).isEqualTo(1);
