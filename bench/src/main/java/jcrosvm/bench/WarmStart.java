@@ -7,6 +7,7 @@ import jcrosvm.serial.SerialConfig;
 import jcrosvm.vmm.VirtualMachine;
 import jcrosvm.vmm.VmExit;
 import jcrosvm.vmm.config.DebugExitConfig;
+import jcrosvm.vmm.config.HypervisorConfig;
 import jcrosvm.vmm.config.VmConfig;
 
 /**
@@ -42,6 +43,7 @@ final class WarmStart {
 
     private static void run(Path image) throws InterruptedException {
         VmConfig config = VmConfig.builder()
+                .hypervisor(new HypervisorConfig("kvm", null, null))
                 .memoryMib(MEMORY_MIB)
                 .kernel(image)
                 .serial(SerialConfig.defaults())
