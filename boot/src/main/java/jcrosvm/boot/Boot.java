@@ -41,7 +41,9 @@ public final class Boot {
             tables(memory, layout, hardware, config, BiosImage.shadowStart(rom.content().length));
             CommandLine.write(memory, CommandLine.linux(hardware.params(), config.params()), 0);
             return new LoadedGuest(
-                    Optional.empty(), Optional.of(rom), "BIOS at 0x" + Long.toHexString(rom.address()) + ", reset vector");
+                    Optional.empty(),
+                    Optional.of(rom),
+                    "BIOS at 0x" + Long.toHexString(rom.address()) + ", reset vector");
         }
         Path kernel = config.kernel();
         if (kernel == null) {

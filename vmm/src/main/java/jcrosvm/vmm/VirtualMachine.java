@@ -139,7 +139,8 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         }
     }
 
-    // Who named a hypervisor gets it. What it is worth need not be known before the guest runs, and the probe is kept out
+    // Who named a hypervisor gets it. What it is worth need not be known before the guest runs, and the probe is kept
+    // out
     // of the way of its first second.
     private VmExit ending() throws InterruptedException {
         if (choice.availability().level() == Availability.Level.NATIVE && !isProbed.getAndSet(true)) {

@@ -51,8 +51,7 @@ final class KvmVm implements Vm {
                     ? new VmmException("KVM refuses vCPU " + id + ": this host allows " + kvm.maxVcpus())
                     : new OsException("cannot create vCPU " + id, -r);
         }
-        return new KvmVcpu(
-                id, Fd.adopt(r), kvm, irqChip != null && irqChip.mode() == IrqChipMode.SPLIT, memory::await);
+        return new KvmVcpu(id, Fd.adopt(r), kvm, irqChip != null && irqChip.mode() == IrqChipMode.SPLIT, memory::await);
     }
 
     /** Adds RAM while the caller goes on; vCPUs wait for it before they run. */
