@@ -20,6 +20,7 @@ public enum Libc {
     ABS("abs"),
     ACCEPT4("accept4"),
     BIND("bind"),
+    CLOCK_GETTIME("clock_gettime"),
     CLOSE("close"),
     CONNECT("connect"),
     DUP3("dup3"),

@@ -41,7 +41,7 @@ final class SoftCpuid {
         leaves.add(leaf(1, SIGNATURE, 0, features1c(), features1d()));
         // 6: the APIC's timer never stops
         leaves.add(leaf(6, 1 << 2, 0, 0, 0));
-        leaves.add(indexed(7, 0, 0, features7b(), 0, 0));
+        leaves.add(indexed(7, 0, 0, features7b(), 0, 1 << 14)); // SERIALIZE
         leaves.add(indexed(0xb, 0, 0, 0, 0, 0));
         leaves.add(indexed(0xd, 0, 3, XSAVE_SIZE, XSAVE_SIZE, 0));
         leaves.add(indexed(0xd, 1, 1, 0, 0, 0)); // XSAVEOPT

@@ -232,6 +232,11 @@ final class SoftMsrs implements Msrs {
     }
 
     @Override
+    public long timeStampOffset() {
+        return tsc.fromHost();
+    }
+
+    @Override
     public long timeStampCounter() {
         return tsc.read();
     }

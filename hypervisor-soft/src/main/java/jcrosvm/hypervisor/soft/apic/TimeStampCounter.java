@@ -15,6 +15,11 @@ public final class TimeStampCounter {
         return clock.nanos() + offset;
     }
 
+    /** What to add to the host's time to get the counter. */
+    public long fromHost() {
+        return offset - clock.origin();
+    }
+
     /** Ticks ahead of the VM's clock. */
     public long offset() {
         return offset;

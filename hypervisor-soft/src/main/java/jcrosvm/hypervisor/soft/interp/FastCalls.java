@@ -9,11 +9,11 @@ import jcrosvm.hypervisor.soft.mmu.Mmu;
  * SYSCALL, SYSRET, SYSENTER, SYSEXIT, as AMD's processors do them (APM volume 3), except that SYSENTER works from
  * compatibility mode too: 32-bit programs then run whichever a kernel chose for them. Each returns the new RIP.
  */
-final class FastCalls {
+public final class FastCalls {
     private static final long MASK_32 = 0xffff_ffffL;
     private static final int RPL = 3;
-    /** All flags that exist but RF and VM. */
-    private static final long FLAGS = 0x3c_7fd7;
+    /** What SYSRET takes from r11: all flags that exist but RF and VM. */
+    public static final int RETURNED_FLAGS = 0x3c_7fd7;
 
     private final Cpu cpu;
     private final Mmu mmu;
@@ -31,7 +31,6 @@ final class FastCalls {
         if ((cpu.efer & Control.EFER_SCE) == 0) {
             throw cpu.ud();
         }
-        int code = (int) (cpu.star >>> 32) & 0xfffc;
         long target;
         long flags = cpu.rflags() & ~(long) Rflags.RF;
         if (cpu.longMode()) {
@@ -44,8 +43,37 @@ final class FastCalls {
             cpu.gpr(Cpu.RCX, next & MASK_32);
             flags &= ~(long) (Rflags.IF | Rflags.VM);
         }
-        enter(code, flags);
+        enter(callCode(), flags);
         return target;
+    }
+
+    /** The selectors of SYSCALL. */
+    public int callCode() {
+        return (int) (cpu.star >>> 32) & 0xfffc;
+    }
+
+    public int callStack() {
+        return callCode() + 8 & 0xffff;
+    }
+
+    /** The selectors of SYSRET, to 64-bit code if it is {@code wide}. */
+    public int returnCode(boolean wide) {
+        int base = (int) (cpu.star >>> 48);
+        return (wide ? base + 16 : base) & 0xffff | RPL;
+    }
+
+    public int returnStack() {
+        return (int) (cpu.star >>> 48) + 8 & 0xffff | RPL;
+    }
+
+    /** After a SYSCALL (level 0) or SYSRET (3) between 64-bit code that somebody else did but for segments and rights. */
+    public void arrived(int level) {
+        if (level == 0) {
+            segmentation.setFlat(callCode(), callStack(), 0, true);
+        } else {
+            segmentation.setFlat(returnCode(true), returnStack(), 3, true);
+        }
+        mmu.rightsChanged();
     }
 
     private void enter(int code, long flags) {
@@ -64,16 +92,14 @@ final class FastCalls {
         if (!cpu.protectedMode() || cpu.cpl != 0) {
             throw cpu.gp(0);
         }
-        int base = (int) (cpu.star >>> 48);
         boolean wide = operandSize == 8;
-        int code = (wide ? base + 16 : base) & 0xffff | RPL;
-        long flags = cpu.longMode() ? cpu.gpr(Cpu.R11) & FLAGS | Rflags.FIXED : cpu.rflags() | Rflags.IF;
+        long flags = cpu.longMode() ? cpu.gpr(Cpu.R11) & RETURNED_FLAGS | Rflags.FIXED : cpu.rflags() | Rflags.IF;
         long target = cpu.gpr(Cpu.RCX);
         debugging.loadFlags(flags);
         if ((flags & Rflags.TF) != 0) {
             debugging.stepHere();
         }
-        segmentation.setFlat(code, base + 8 & 0xffff | RPL, 3, wide);
+        segmentation.setFlat(returnCode(wide), returnStack(), 3, wide);
         mmu.rightsChanged();
         cpu.unblocked();
         return wide ? target : target & MASK_32;

@@ -60,6 +60,15 @@ public final class Interpreter implements Engine {
         ports = new Ports(cpu, mmu, outside, operands, strings, system);
     }
 
+    public FastCalls fastCalls() {
+        return system.fastCalls();
+    }
+
+    /** The time stamp counter less the host's monotonic nanoseconds. */
+    public long timeOffset() {
+        return system.timeOffset();
+    }
+
     /** The processor is gone: nobody needs to tell it of changed code. */
     public void close() {
         cache.close();

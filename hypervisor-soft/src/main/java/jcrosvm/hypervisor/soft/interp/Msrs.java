@@ -12,4 +12,7 @@ public interface Msrs {
     void cpuid(int leaf, int subleaf, int[] answer);
 
     long timeStampCounter();
+
+    /** The counter less the host's monotonic nanoseconds ({@link System#nanoTime}). */
+    long timeStampOffset();
 }

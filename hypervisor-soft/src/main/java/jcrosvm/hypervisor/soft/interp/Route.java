@@ -80,7 +80,7 @@ final class Route {
             case LAHF, SAHF, SALC, CMC, CLC, STC, CLD, STD -> FLAGS;
             case MOVS, CMPS, STOS, LODS, SCAS -> STRING;
             case INS, OUTS, IN, OUT -> PORT;
-            case NOP, FENCE, CACHE_HINT -> NOTHING;
+            case NOP, FENCE, SERIALIZE, CACHE_HINT -> NOTHING;
             case X87, SIMD, EMMS, MASKMOV -> FLOATING;
             default -> SYSTEM;
         };

@@ -72,6 +72,14 @@ public final class SystemInstructions {
         return debugging;
     }
 
+    long timeOffset() {
+        return msrs.timeStampOffset();
+    }
+
+    FastCalls fastCalls() {
+        return fastCalls;
+    }
+
     public Delivery delivery() {
         return delivery;
     }
@@ -131,7 +139,7 @@ public final class SystemInstructions {
             case SYSEXIT -> {
                 return fastCalls.systemExit();
             }
-            case NOP, PAUSE, FENCE, CACHE_HINT -> {}
+            case NOP, PAUSE, FENCE, SERIALIZE, CACHE_HINT -> {}
             case HLT -> {
                 privileged();
                 cpu.halted = true;

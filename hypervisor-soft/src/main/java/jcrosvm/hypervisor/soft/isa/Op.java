@@ -208,6 +208,7 @@ public enum Op {
     RDGSBASE,
     WRFSBASE,
     WRGSBASE,
+    SERIALIZE,
     CLAC,
     STAC,
     XGETBV,

@@ -218,6 +218,16 @@ public final class Mmu {
         return translation.translate(context, linear, PageWalker.FETCH);
     }
 
+    /** The same if the TLB knows it, or -1. */
+    public long knownPhysicalOfCode(long linear) {
+        int index = Tlb.index(context, linear);
+        if (!tlb.hits(index, Tlb.EXECUTE, linear, 1)) {
+            return -1;
+        }
+        Slot s = tlb.slot(index);
+        return s.address + tlb.slotOffset(index, s, linear);
+    }
+
     /**
      * Copies code bytes, at most to the end of their page.
      *

@@ -14,16 +14,20 @@ final class BranchCode {
 
     private final Emitter emit;
     private final Assembler out;
+    private final LevelCode levels;
 
     BranchCode(Emitter emit) {
         this.emit = emit;
+        levels = new LevelCode(emit);
         out = emit.out;
     }
 
-    static boolean supports(Insn insn) {
+    /** In a TLB context. */
+    static boolean supports(Insn insn, int context) {
         return switch (insn.op) {
             case JMP, JCC, JCXZ, LOOP, LOOPE, LOOPNE, CALL, RET -> insn.operandSize == 8;
             case JMP_INDIRECT, CALL_INDIRECT -> insn.operandSize == 8;
+            case SYSCALL, SYSRET -> LevelCode.supports(insn, context);
             default -> false;
         };
     }
@@ -94,6 +98,7 @@ final class BranchCode {
                 out.load64(TEMP0, STATE, Frame.TEMPORARY);
                 emit.jumpIndirect(-8);
             }
+            case SYSCALL, SYSRET -> levels.emit(insn);
             default -> throw new IllegalStateException(insn.form.mnemonic());
         }
     }

@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import jcrosvm.base.io.ExecutableMemory;
+import jcrosvm.hypervisor.soft.isa.Decoder;
 import jcrosvm.hypervisor.soft.mmu.CodePages;
 import jcrosvm.hypervisor.soft.mmu.Tlb;
 import org.jspecify.annotations.Nullable;
@@ -38,10 +39,8 @@ final class CodeCache implements CodePages.Listener, Tlb.Listener, AutoCloseable
     private final Map<Long, List<Block>> pages = new HashMap<>();
 
     // Linked jumps to other pages.
-    private final LinkList globalLinks = new LinkList();
-    private final LinkList localLinks = new LinkList();
-    /** Pages, hashed, that something of the above leads to. */
-    private final long[] targets = new long[64];
+    private final PageLinks globalLinks = new PageLinks();
+    private final PageLinks localLinks = new PageLinks();
 
     CodeCache(MemorySegment state, int size) {
         this.size = size;
@@ -80,9 +79,8 @@ final class CodeCache implements CodePages.Listener, Tlb.Listener, AutoCloseable
         Arrays.fill(table, null);
         pages.clear();
         sites.clear();
-        globalLinks.count = 0;
-        localLinks.count = 0;
-        Arrays.fill(targets, 0);
+        globalLinks.clear();
+        localLinks.clear();
         jumps.clear();
         used = start;
         generation++;
@@ -127,8 +125,7 @@ final class CodeCache implements CodePages.Listener, Tlb.Listener, AutoCloseable
         if ((sites.info(site) & Sites.SAME_PAGE) == 0
                 || sites.address(site) != to.page
                 || to.second != Block.ONE_PAGE) {
-            (global ? globalLinks : localLinks).add(site);
-            remember(to.linear);
+            (global ? globalLinks : localLinks).add(site, to.linear, to.linear + to.length - 1);
         }
         set(sites.where(site), destination(site, to));
     }
@@ -157,14 +154,8 @@ final class CodeCache implements CodePages.Listener, Tlb.Listener, AutoCloseable
         to.linkCount(kept);
     }
 
-    private void remember(long linear) {
-        int page = (int) (linear >>> 12);
-        targets[page >>> 6 & 63] |= 1L << page;
-    }
-
     void jump(int context, Block to, boolean global) {
         jumps.put(context, to.linear, address(to.entry), global);
-        remember(to.linear);
     }
 
     // What others tell
@@ -173,43 +164,19 @@ final class CodeCache implements CodePages.Listener, Tlb.Listener, AutoCloseable
     public void flushed(boolean globalToo) {
         if (globalToo) {
             jumps.clear();
-            unlinkAll(globalLinks);
-            Arrays.fill(targets, 0);
+            globalLinks.removeAll(this::unlink);
         } else {
             jumps.clearLocal();
         }
-        unlinkAll(localLinks);
+        localLinks.removeAll(this::unlink);
     }
 
     @Override
     public void flushed(long linear, long length) {
-        int page = (int) (linear >>> 12);
-        if (length == 4096 && (targets[page >>> 6 & 63] >>> page & 1) == 0) {
-            return;
-        }
-        jumps.clearRange(linear, length);
-        unlinkRange(globalLinks, linear, length);
-        unlinkRange(localLinks, linear, length);
-    }
-
-    private void unlinkAll(LinkList list) {
-        for (int i = 0; i < list.count; i++) {
-            unlink(list.site[i]);
-        }
-        list.count = 0;
-    }
-
-    private void unlinkRange(LinkList list, long linear, long length) {
-        int kept = 0;
-        for (int i = 0; i < list.count; i++) {
-            int site = list.site[i];
-            if (Long.compareUnsigned(sites.pc(site) - linear, length) < 0) {
-                unlink(site);
-            } else {
-                list.site[kept++] = site;
-            }
-        }
-        list.count = kept;
+        // Also what begins just before the range and may end in it.
+        jumps.clearRange(linear - Decoder.MAX_LENGTH, length + Decoder.MAX_LENGTH);
+        globalLinks.remove(linear, length, this::unlink);
+        localLinks.remove(linear, length, this::unlink);
     }
 
     @Override
@@ -258,18 +225,5 @@ final class CodeCache implements CodePages.Listener, Tlb.Listener, AutoCloseable
     @Override
     public void close() {
         memory.close();
-    }
-
-    /** Sites of linked jumps. */
-    private static final class LinkList {
-        int[] site = new int[256];
-        int count;
-
-        void add(int s) {
-            if (count == site.length) {
-                site = Arrays.copyOf(site, 2 * count);
-            }
-            site[count++] = s;
-        }
     }
 }

@@ -9,6 +9,7 @@ import static jcrosvm.hypervisor.soft.translate.Frame.TEMP1;
 
 import java.util.Arrays;
 import jcrosvm.hypervisor.soft.cpu.Cpu;
+import jcrosvm.hypervisor.soft.cpu.Rflags;
 import jcrosvm.hypervisor.soft.cpu.StateLayout;
 import jcrosvm.hypervisor.soft.isa.Insn;
 import jcrosvm.hypervisor.soft.mmu.Tlb;
@@ -140,6 +141,19 @@ final class Emitter {
             out.load64(RAX, STATE, Frame.SAVED_RAX);
             nativeFlags = true;
         }
+    }
+
+    /** The guest's RFLAGS, but RF and VM, into r11; destroys r10. They must be saved. */
+    void composeFlags() {
+        out.rm(M1 | 0xb6, TEMP0, STATE, Frame.FLAGS); // movzx: OF
+        out.rr(0xc1, 4, TEMP0); // shl
+        out.emit(Integer.numberOfTrailingZeros(Rflags.OF));
+        out.rm(M1 | 0xb6, TEMP1, STATE, Frame.FLAGS + 1);
+        out.aluImmediate(0, 4, TEMP1, Rflags.ARITHMETIC & 0xff);
+        out.rr(0x0b, TEMP1, TEMP0); // or
+        out.load64(TEMP0, STATE, StateLayout.RFLAGS);
+        out.aluImmediate(W, 4, TEMP0, ~(Rflags.ARITHMETIC | Rflags.RF | Rflags.VM));
+        out.rr(0x0b | W, TEMP1, TEMP0);
     }
 
     private void loadFlags() {
@@ -352,6 +366,11 @@ final class Emitter {
      * @param popped by how much the instruction has already raised the stack pointer
      */
     void jumpIndirect(int popped) {
+        jumpIndirect(popped, context);
+    }
+
+    /** The same to code of another context. */
+    void jumpIndirect(int popped, int newContext) {
         clobberFlags(true);
         int site = sites.add(Sites.INDIRECT, pc, popped);
         out.rm(0x83, 7, STATE, StateLayout.PENDING);
@@ -362,7 +381,7 @@ final class Emitter {
         out.rr(0xc1, 5, TEMP1); // shr
         out.emit(Frame.JUMP_SHIFT);
         out.aluImmediate(0, 4, TEMP1, Frame.JUMP_MASK);
-        int pairs = Frame.jumps(context);
+        int pairs = Frame.jumps(newContext);
         out.rm(0x3b | W, TEMP0, STATE, TEMP1, 0, pairs);
         exit(JNE, site);
         out.rm(0xff, 4, STATE, TEMP1, 0, pairs + 8);
@@ -378,6 +397,12 @@ final class Emitter {
         out.emit(0);
         exit(JE, LOAD_XMM);
         xmmLoaded = true;
+    }
+
+    /** The time stamp counter into r10; destroys r11 and the flags. */
+    void readTime() {
+        out.emit(0xe8);
+        out.emit32(stubs.readTime - (base + out.position() + 4));
     }
 
     /** What lies behind the block. */

@@ -41,6 +41,36 @@ final class Frame {
     static final int INTERRUPT_WAITING = AREA + 84;
     /** Copied back when code was left. */
     static final int KERNEL_GS_BASE = AREA + 88;
+    /** From the guest's address of what is copied to the host's. */
+    static final int DISTANCE = AREA + 96;
+    /** Which instructions may run here; the others are the interpreter's. */
+    static final int ALLOWED = AREA + 85;
+
+    static final int MAY_CALL = 1;
+    static final int MAY_RETURN = 2;
+    static final int MAY_READ_TIME = 4;
+
+    // What SYSCALL and SYSRET use: LSTAR, ~SFMASK, CS and SS of each.
+    static final int LSTAR = AREA + 104;
+    static final int KEPT_FLAGS = AREA + 112;
+    static final int CALL_SELECTORS = AREA + 120;
+    static final int RETURN_SELECTORS = AREA + 124;
+    /** One of the following when code has changed the privilege level and Java does not know. */
+    static final int LEVEL = AREA + 86;
+
+    static final int AT_SUPERVISOR = 1;
+    static final int AT_USER = 2;
+
+    /** Seven registers while C code runs. */
+    static final int SAVED = AREA + 128;
+    /** What clock_gettime fills in, its address, and what to add to it for the time stamp counter. */
+    static final int TIMESPEC = AREA + 192;
+
+    static final int CLOCK_GETTIME = AREA + 208;
+    static final int TIME_OFFSET = AREA + 216;
+    static final int TSC_AUX = AREA + 224;
+    /** CR0 to CR4, 8 bytes each. */
+    static final int CONTROL = AREA + 232;
 
     /** One table for each context of the TLB: pairs of a linear address and the host address of its code. */
     static final int JUMPS = AREA + 4096;

@@ -18,6 +18,8 @@ final class JumpCache {
     private int[] local = new int[256];
 
     private int locals;
+    /** Pages, hashed, of which there are addresses. */
+    private final long[] pages = new long[64];
 
     JumpCache(MemorySegment state) {
         this.state = state;
@@ -40,6 +42,8 @@ final class JumpCache {
         int at = at(context, linear);
         state.set(LONG, at, linear);
         state.set(LONG, at + 8, host);
+        int page = (int) (linear >>> 12);
+        pages[page >>> 6 & 63] |= 1L << page;
         if (!global) {
             if (locals == local.length) {
                 local = Arrays.copyOf(local, 2 * locals);
@@ -64,6 +68,7 @@ final class JumpCache {
             MemorySegment.copy(empty, 0, state, LONG, Frame.jumps(context), empty.length);
         }
         locals = 0;
+        Arrays.fill(pages, 0);
     }
 
     void clearLocal() {
@@ -73,7 +78,15 @@ final class JumpCache {
         locals = 0;
     }
 
+    private boolean mayHave(long linear) {
+        int page = (int) (linear >>> 12);
+        return (pages[page >>> 6 & 63] >>> page & 1) != 0;
+    }
+
     void clearRange(long linear, long length) {
+        if (length < 2 * 4096 && !mayHave(linear) && !mayHave(linear + length - 1)) {
+            return;
+        }
         for (int context = 0; context < Tlb.CONTEXTS; context++) {
             for (int i = 0; i < ENTRIES; i++) {
                 int at = Frame.jumps(context) + i * STEP;

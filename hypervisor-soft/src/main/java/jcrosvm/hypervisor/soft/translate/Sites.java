@@ -97,6 +97,10 @@ final class Sites {
         address[site] = newAddress;
     }
 
+    int count() {
+        return count;
+    }
+
     void clear() {
         count = 0;
     }

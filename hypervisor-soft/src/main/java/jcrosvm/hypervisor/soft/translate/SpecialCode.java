@@ -27,20 +27,23 @@ final class SpecialCode {
 
     private final Emitter emit;
     private final Assembler out;
+    private final StringCode strings;
 
     SpecialCode(Emitter emit) {
         this.emit = emit;
+        strings = new StringCode(emit);
         out = emit.out;
     }
 
     static boolean supports(Insn insn) {
         return switch (insn.op) {
-            case NOP, PAUSE, FENCE, CACHE_HINT, CLD -> true;
+            case NOP, PAUSE, FENCE, SERIALIZE, CACHE_HINT, CLD -> true;
             case LEA -> insn.operandSize != 2;
             case PUSH -> insn.operandSize == 8;
             case POP -> insn.operandSize == 8 && !insn.memory;
             case LEAVE -> insn.operandSize == 8;
             case DIV, IDIV -> insn.size[0] >= 4;
+            case STOS, MOVS -> StringCode.supports(insn);
             case BT, BTS, BTR, BTC -> insn.memory && insn.size[0] >= 4 && insn.addressSize == 8;
             default -> false;
         };
@@ -48,7 +51,7 @@ final class SpecialCode {
 
     void emit(Insn insn, int before, int after) {
         switch (insn.op) {
-            case NOP, CACHE_HINT -> {}
+            case NOP, CACHE_HINT, SERIALIZE -> {} // a change of code is seen at once
             case PAUSE -> out.emit(0xf3, 0x90);
             case FENCE -> out.emit(0x0f, 0xae, insn.modrm);
             case CLD -> {
@@ -67,6 +70,7 @@ final class SpecialCode {
             }
             case DIV, IDIV -> divide(insn, before != 0);
             case BT, BTS, BTR, BTC -> bitString(insn, before, after);
+            case STOS, MOVS -> strings.emit(insn, before != 0);
             default -> throw new IllegalStateException(insn.form.mnemonic());
         }
     }

@@ -10,18 +10,22 @@ import jcrosvm.hypervisor.soft.cpu.Cpu;
 import jcrosvm.hypervisor.soft.cpu.Rflags;
 import jcrosvm.hypervisor.soft.cpu.StateLayout;
 import jcrosvm.hypervisor.soft.isa.Insn;
+import jcrosvm.hypervisor.soft.isa.Op;
 import jcrosvm.hypervisor.soft.mmu.Tlb;
 
 /** Instructions that look at or change the processor's state and that kernels execute often. */
 final class SystemCode {
     private static final int JNE_SHORT = 0x75;
+    private static final int JE = 0x84;
     private static final int JNE = 0x85;
 
     private final Emitter emit;
     private final Assembler out;
+    private final TimeCode time;
 
     SystemCode(Emitter emit) {
         this.emit = emit;
+        time = new TimeCode(emit);
         out = emit.out;
     }
 
@@ -29,7 +33,9 @@ final class SystemCode {
     static boolean supports(Insn insn, int context) {
         return switch (insn.op) {
             case PUSHF -> insn.operandSize == 8;
-            case CLI, STI, SWAPGS -> context != Tlb.USER;
+            case RDTSC, RDTSCP -> true;
+            case CLI, STI, SWAPGS, CLAC, STAC -> context != Tlb.USER;
+            case MOV_FROM_CR -> context != Tlb.USER && insn.register[1] <= 4 && insn.register[1] != 1;
             case MOV_FROM_SREG -> !insn.memory && insn.operandSize != 2;
             default -> false;
         };
@@ -44,6 +50,15 @@ final class SystemCode {
                 out.emit32(~Rflags.IF);
             }
             case STI -> enableInterrupts(before != 0);
+            case CLAC, STAC -> {
+                // Mostly it is as it should be; otherwise the code behind is another context's.
+                emit.clobberFlags(before != 0);
+                out.rm(0xf7, 0, STATE, StateLayout.RFLAGS); // test
+                out.emit32(Rflags.AC);
+                emit.interpretIf(insn.op == Op.CLAC ? JNE : JE);
+            }
+            case RDTSC, RDTSCP -> time.emit(insn.op, before != 0);
+            case MOV_FROM_CR -> load(insn, 0x8b | W, Frame.CONTROL + 8 * insn.register[1]);
             case SWAPGS -> {
                 int base = StateLayout.SEGMENT_BASE + 8 * Cpu.GS;
                 out.load64(TEMP0, STATE, base);
@@ -51,28 +66,23 @@ final class SystemCode {
                 out.store64(TEMP0, STATE, Frame.KERNEL_GS_BASE);
                 out.store64(TEMP1, STATE, base);
             }
-            case MOV_FROM_SREG -> {
-                int guest = insn.register[0];
-                int host = Frame.host(guest) < 0 ? TEMP0 : Frame.host(guest);
-                out.rm(M1 | 0xb7, host, STATE, Frame.SELECTORS + 2 * insn.register[1]); // movzx
-                emit.written(guest, host);
-            }
+            case MOV_FROM_SREG -> load(insn, M1 | 0xb7, Frame.SELECTORS + 2 * insn.register[1]); // movzx
             default -> throw new IllegalStateException(insn.form.mnemonic());
         }
     }
 
+    /** A field of the state into a general register. */
+    private void load(Insn insn, int opcode, int field) {
+        int guest = insn.register[0];
+        int host = Frame.host(guest) < 0 ? TEMP0 : Frame.host(guest);
+        out.rm(opcode, host, STATE, field);
+        emit.written(guest, host);
+    }
+
     private void pushFlags() {
         emit.clobberFlags(true);
-        out.rm(M1 | 0xb6, TEMP0, STATE, Frame.FLAGS); // movzx: OF
-        out.rr(0xc1, 4, TEMP0); // shl
-        out.emit(Integer.numberOfTrailingZeros(Rflags.OF));
-        out.rm(M1 | 0xb6, TEMP1, STATE, Frame.FLAGS + 1);
-        out.aluImmediate(0, 4, TEMP1, Rflags.ARITHMETIC & 0xff);
-        out.rr(0x0b, TEMP1, TEMP0); // or
-        out.load64(TEMP0, STATE, StateLayout.RFLAGS);
-        out.aluImmediate(W, 4, TEMP0, ~(Rflags.ARITHMETIC | Rflags.RF | Rflags.VM));
-        out.rr(0x0b | W, TEMP0, TEMP1);
-        out.store64(TEMP0, STATE, Frame.TEMPORARY);
+        emit.composeFlags();
+        out.store64(TEMP1, STATE, Frame.TEMPORARY);
         emit.memoryAt(SpecialCode.SP, -8, 8, true);
         out.load64(TEMP1, STATE, Frame.TEMPORARY);
         out.store64(TEMP1, TEMP0, 0);

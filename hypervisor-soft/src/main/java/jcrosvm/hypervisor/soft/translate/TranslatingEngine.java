@@ -2,6 +2,7 @@ package jcrosvm.hypervisor.soft.translate;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import jcrosvm.base.Libc;
 import jcrosvm.base.io.ExecutableMemory;
 import jcrosvm.hypervisor.soft.cpu.Control;
 import jcrosvm.hypervisor.soft.cpu.Cpu;
@@ -10,6 +11,7 @@ import jcrosvm.hypervisor.soft.cpu.Rflags;
 import jcrosvm.hypervisor.soft.cpu.StateLayout;
 import jcrosvm.hypervisor.soft.interp.Debugging;
 import jcrosvm.hypervisor.soft.interp.Engine;
+import jcrosvm.hypervisor.soft.interp.FastCalls;
 import jcrosvm.hypervisor.soft.interp.Interpreter;
 import jcrosvm.hypervisor.soft.mmu.Mmu;
 import org.jspecify.annotations.Nullable;
@@ -22,6 +24,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT;
+    private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
 
     /** Counts what is left to the interpreter and logs it at the end, at level debug. */
     private static final boolean STATISTICS = Boolean.getBoolean("jcrosvm.soft.statistics");
@@ -54,6 +57,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         state = cpu.state();
         cache = new CodeCache(state, CACHE_SIZE);
         translator = new Translator(mmu, cache, strict);
+        state.set(LONG, Frame.CLOCK_GETTIME, Libc.CLOCK_GETTIME.address());
         mmu.memory().codePages().listen(cache);
         mmu.listen(cache);
     }
@@ -102,10 +106,21 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             state.set(LONG, Frame.ENTRY, cache.address(entry));
             ExecutableMemory.call(cache.address(stub), state.address());
             cpu.kernelGsBase = state.get(LONG, Frame.KERNEL_GS_BASE);
+            int level = state.get(BYTE, Frame.LEVEL);
+            if (level != 0) {
+                arrived(level);
+            }
             int site = state.get(INT, Frame.SITE);
             stub = (cache.sites.info(site) & Sites.XMM) != 0 ? cache.stubs.enterWithXmm : cache.stubs.enter;
             entry = left(site);
         } while (entry >= 0);
+    }
+
+    /** Code has called or returned from the supervisor. */
+    private void arrived(int level) {
+        state.set(BYTE, Frame.LEVEL, (byte) 0);
+        interpreter.fastCalls().arrived(level == Frame.AT_USER ? 3 : 0);
+        mode = mode & Translator.MODE_SSE | mmu.context();
     }
 
     private void interpret() {
@@ -124,7 +139,26 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             }
             cache.drop(block);
         }
-        return translator.translate(linear, physical, mode);
+        block = translator.translate(linear, physical, mode);
+        if (block != null) {
+            linkToKnown();
+        }
+        return block;
+    }
+
+    /** Links those jumps of a new block whose targets are there already. */
+    private void linkToKnown() {
+        for (int site = translator.firstSite(); site < cache.sites.count(); site++) {
+            if ((cache.sites.info(site) & Sites.KIND) != Sites.LINK) {
+                continue;
+            }
+            long target = cache.sites.pc(site);
+            long physical = mmu.knownPhysicalOfCode(target);
+            Block to = physical == -1 ? null : cache.find(target, physical & -4096, mode);
+            if (to != null && to.second == Block.ONE_PAGE) {
+                cache.link(site, to, isGlobal(to));
+            }
+        }
     }
 
     /** Of a block that was just found. */
@@ -226,8 +260,39 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         for (int i = 0; i <= Cpu.GS; i++) {
             state.set(SHORT, Frame.SELECTORS + 2L * i, (short) selector[i]);
         }
-        state.set(ValueLayout.JAVA_BYTE, Frame.INTERRUPT_WAITING, (byte) (cpu.interruptWaiting ? 1 : 0));
+        state.set(BYTE, Frame.INTERRUPT_WAITING, (byte) (cpu.interruptWaiting ? 1 : 0));
+        control(0, cpu.cr0);
+        control(2, cpu.cr2);
+        control(3, cpu.cr3);
+        control(4, cpu.cr4);
+        state.set(LONG, Frame.TIME_OFFSET, interpreter.timeOffset());
+        state.set(INT, Frame.TSC_AUX, (int) cpu.tscAux);
+        state.set(BYTE, Frame.ALLOWED, (byte) (fastCallsToFrame() | timeAllowed()));
         state.set(LONG, Frame.KERNEL_GS_BASE, cpu.kernelGsBase);
+    }
+
+    private void control(int register, long value) {
+        state.set(LONG, Frame.CONTROL + 8L * register, value);
+    }
+
+    private int timeAllowed() {
+        return (cpu.cr4 & Control.CR4_TSD) == 0 ? Frame.MAY_READ_TIME : 0; // whatever level code gets to
+    }
+
+    /** Returns which of them may run. */
+    private int fastCallsToFrame() {
+        if ((cpu.efer & Control.EFER_SCE) == 0) {
+            return 0;
+        }
+        // What code is entered with is known then: supervisor's pages alone.
+        boolean known = (cpu.cr4 & Control.CR4_SMAP) != 0 && (cpu.sfmask & Rflags.AC) != 0;
+        boolean canonical = cpu.lstar << 16 >> 16 == cpu.lstar;
+        FastCalls calls = interpreter.fastCalls();
+        state.set(LONG, Frame.LSTAR, cpu.lstar);
+        state.set(LONG, Frame.KEPT_FLAGS, ~cpu.sfmask);
+        state.set(INT, Frame.CALL_SELECTORS, calls.callStack() << 16 | calls.callCode());
+        state.set(INT, Frame.RETURN_SELECTORS, calls.returnStack() << 16 | calls.returnCode(true));
+        return Frame.MAY_RETURN | (known && canonical ? Frame.MAY_CALL : 0);
     }
 
     private void flagsToFrame() {

@@ -41,6 +41,8 @@ final class Translator {
     private final Insn ahead = new Insn();
     /** Chunks of the page that {@link #lookAhead} has read for the present block. */
     private long looked;
+    /** Of the block that was emitted last. */
+    private int firstSite;
 
     Translator(Mmu mmu, CodeCache cache, boolean strict) {
         this.mmu = mmu;
@@ -52,6 +54,11 @@ final class Translator {
         system = new SystemCode(emit);
         branch = new BranchCode(emit);
         Arrays.setAll(insns, i -> new Insn());
+    }
+
+    /** The first site of the block that was translated last; the others follow. */
+    int firstSite() {
+        return firstSite;
     }
 
     static int context(int mode) {
@@ -153,13 +160,14 @@ final class Translator {
     private @Nullable Block emit(long linear, long page, int mode, int count, int length, long second) {
         looked = 0;
         int base = cache.reserve(LONGEST);
+        firstSite = cache.sites.count();
         emit.begin(base, context(mode), page);
         long end = linear + length;
         if (count == 0) {
             return interpreted(linear, page, mode, length, second, base);
         }
         Insn last = insns[count - 1];
-        boolean isBranch = BranchCode.supports(last);
+        boolean isBranch = BranchCode.supports(last, context(mode));
         boolean continues = !isBranch && continues(last, mode);
         if (count == 1 && !isBranch && !continues) {
             return interpreted(linear, page, mode, length, second, base);

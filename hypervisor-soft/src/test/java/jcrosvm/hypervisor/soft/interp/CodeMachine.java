@@ -75,6 +75,11 @@ final class CodeMachine implements Outside {
             public void cpuid(int leaf, int subleaf, int[] answer) {}
 
             @Override
+            public long timeStampOffset() {
+                return 0;
+            }
+
+            @Override
             public long timeStampCounter() {
                 return 0;
             }

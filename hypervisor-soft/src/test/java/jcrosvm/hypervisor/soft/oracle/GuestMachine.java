@@ -152,6 +152,11 @@ final class GuestMachine implements Outside, Msrs, Apic, AutoCloseable {
     public void cpuid(int leaf, int subleaf, int[] answer) {}
 
     @Override
+    public long timeStampOffset() {
+        return 0;
+    }
+
+    @Override
     public long timeStampCounter() {
         return System.nanoTime();
     }

@@ -145,6 +145,11 @@ final class FlatMachine implements Outside, AutoCloseable {
         }
 
         @Override
+        public long timeStampOffset() {
+            return 0;
+        }
+
+        @Override
         public long timeStampCounter() {
             return 1;
         }

@@ -1,5 +1,7 @@
 package jcrosvm.hypervisor.soft.translate;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.function.Predicate;
@@ -23,7 +25,7 @@ final class RandomInsns {
         this.random = random;
     }
 
-    /** The bytes of one that {@code filter} lets pass. */
+    /** The bytes of one that {@code filter} lets pass, with others before it that it needs. */
     byte[] next(Predicate<Insn> filter) {
         byte[] bytes = new byte[16];
         while (true) {
@@ -52,6 +54,10 @@ final class RandomInsns {
             for (; at < bytes.length; at++) {
                 bytes[at] = (byte) random.nextInt();
             }
+            if (map < 2 && random.nextInt(20) == 0) {
+                bytes[opcodeAt] = (byte) (random.nextBoolean() ? 0xa4 : 0xaa); // MOVS, STOS
+                bytes[opcodeAt] |= (byte) random.nextInt(2);
+            }
             if (random.nextInt(2) == 0) {
                 int rm = random.nextInt(4); // [r13/rbp+disp32], [r10/rdx+disp32], or with an index
                 boolean index = rm >= 2;
@@ -70,9 +76,22 @@ final class RandomInsns {
             }
             int length = Decoder.decode(bytes, 0, bytes.length, 8, insn);
             if (length > 0 && accepts(insn) && filter.test(insn)) {
-                return Arrays.copyOf(bytes, length);
+                byte[] one = Arrays.copyOf(bytes, length);
+                return insn.op == Op.STOS || insn.op == Op.MOVS ? withOperands(one) : one;
             }
         }
+    }
+
+    /** A repeated string instruction behind others that point its registers at the memory, and count. */
+    private byte[] withOperands(byte[] repeated) {
+        ByteBuffer out = ByteBuffer.allocate(19 + repeated.length).order(ByteOrder.LITTLE_ENDIAN);
+        boolean near = random.nextBoolean();
+        int to = random.nextInt(3000);
+        int from = near ? Math.clamp(to + random.nextInt(33) - 16, 0, 2999) : random.nextInt(3000);
+        out.put(new byte[] {0x49, (byte) 0x8d, (byte) 0xbd}).putInt(to); // lea rdi, [r13+to]
+        out.put(new byte[] {0x49, (byte) 0x8d, (byte) (near ? 0xb5 : 0xb2)}).putInt(from); // lea rsi, [r13 or r10+from]
+        int count = random.nextInt(3) == 0 ? random.nextInt(600) : random.nextInt(20);
+        return out.put((byte) 0xb9).putInt(count).put(repeated).array(); // mov ecx, count
     }
 
     /** The one that {@link #next} returned. */
@@ -85,7 +104,7 @@ final class RandomInsns {
             return false;
         }
         switch (insn.op) {
-            case DIV, IDIV, LEAVE, FENCE, PAUSE, CMPXCHG16B -> {
+            case DIV, IDIV, LEAVE, FENCE, SERIALIZE, PAUSE, CMPXCHG16B -> {
                 return false;
             }
             case POP -> {
