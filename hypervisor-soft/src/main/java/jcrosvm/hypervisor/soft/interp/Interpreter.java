@@ -37,6 +37,8 @@ public final class Interpreter implements Engine {
 
     private long codePhysical;
 
+    private int systemSteps;
+
     public Interpreter(Cpu cpu, Mmu mmu, Outside outside, SystemInstructions system, HostUnit hostUnit) {
         this.cpu = cpu;
         this.mmu = mmu;
@@ -62,6 +64,11 @@ public final class Interpreter implements Engine {
 
     public FastCalls fastCalls() {
         return system.fastCalls();
+    }
+
+    /** Counts system instructions: what is neither in a general register nor in RFLAGS may have changed with one. */
+    public int systemSteps() {
+        return systemSteps;
     }
 
     /** The time stamp counter less the host's monotonic nanoseconds. */
@@ -224,6 +231,7 @@ public final class Interpreter implements Engine {
             default -> {
                 long linear = linear(insn);
                 codePage = NO_PAGE;
+                systemSteps++;
                 return system.execute(insn, linear, next);
             }
         }

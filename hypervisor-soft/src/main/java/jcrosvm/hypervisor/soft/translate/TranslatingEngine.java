@@ -43,6 +43,10 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private final Statistics statistics = new Statistics();
     /** Of the blocks that may run now. */
     private int mode;
+    /** {@link Interpreter#systemSteps} when fields were copied into the frame, and whether they may be old all the same. */
+    private int copiedAt;
+
+    private boolean copyDue;
 
     public TranslatingEngine(Cpu cpu, Mmu mmu, Interpreter interpreter, Debugging debugging) {
         this(cpu, mmu, interpreter, debugging, false);
@@ -64,6 +68,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     @Override
     public void run() {
+        copyDue = true;
         while (cpu.pending() == 0) {
             if (cpu.codeSize() != 8) {
                 interpreter.advance();
@@ -95,7 +100,11 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             return;
         }
         flagsToFrame();
-        fieldsToFrame();
+        if (copyDue || copiedAt != interpreter.systemSteps()) {
+            fieldsToFrame();
+            copiedAt = interpreter.systemSteps();
+            copyDue = false;
+        }
         run(block);
     }
 
