@@ -2,6 +2,7 @@ package jcrosvm.vmm;
 
 import java.util.Collection;
 import java.util.function.BiConsumer;
+import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Threads;
 import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.hypervisor.VcpuExit;
@@ -67,7 +68,9 @@ final class VcpuThread {
         } catch (InterruptedException e) {
             // asked to end
         } catch (RuntimeException | Error e) {
-            onFinalExit.accept(vcpu, new VcpuExit.Failed("internal error: " + e));
+            boolean refused = e instanceof VmmException; // by the host
+            String reason = refused ? String.valueOf(e.getMessage()) : "internal error: " + e;
+            onFinalExit.accept(vcpu, new VcpuExit.Failed(reason));
             System.getLogger(VcpuThread.class.getName()).log(System.Logger.Level.DEBUG, "vCPU " + vcpu.id(), e);
         } finally {
             synchronized (lock) {

@@ -98,8 +98,13 @@ final class KvmHypervisor implements Hypervisor {
     public Vm createVm(GuestMemory memory, IrqChipMode mode) {
         capabilities.require(mode);
         KvmVm vm = new KvmVm(this, createVmFd(), mode);
-        vm.addMeanwhile(memory);
-        return vm;
+        try {
+            vm.addMeanwhile(memory);
+            return vm;
+        } catch (RuntimeException | Error e) {
+            vm.close();
+            throw e;
+        }
     }
 
     @Override

@@ -30,10 +30,10 @@ final class KvmMemory {
      */
     void addMeanwhile(GuestMemory memory) {
         FutureTask<@Nullable Void> task = new FutureTask<>(() -> addAll(memory), null);
-        ram = task;
         Thread thread = new Thread(task, "kvm-memory");
         thread.setDaemon(true);
         thread.start();
+        ram = task;
     }
 
     private void addAll(GuestMemory memory) {
