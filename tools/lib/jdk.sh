@@ -40,9 +40,8 @@ need_jdk() {
     fi
 }
 
-# Programs of the JVM behave badly with the C locale: file names outside ASCII could not be opened.
+# The JVM names files in the locale's encoding. One that the host does not have, which ssh may bring along, is the C locale
+# to it, in which names outside ASCII cannot be opened.
 utf8_locale() {
-    case ${LC_ALL:-${LC_CTYPE:-${LANG:-}}} in
-        '' | C | POSIX) export LC_ALL=C.UTF-8 ;;
-    esac
+    export LC_ALL=C.UTF-8
 }

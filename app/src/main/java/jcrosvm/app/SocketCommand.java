@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 /** A command that asks one thing of a running VM through its control socket. */
 abstract class SocketCommand extends Command {
     private static final int DEFAULT_SECONDS = 60;
+    private static final int MAX_SHOWN = 500;
     private static final int MAX_SECONDS = 2_000_000;
 
     private static final Option<Integer> TIMEOUT = Option.word(
@@ -64,13 +65,22 @@ abstract class SocketCommand extends Command {
             Reply reply = client.send(request, seconds == 0 ? -1 : seconds * 1000);
             String output = output(reply);
             if (output == null) {
-                System.out.println("unexpected response: " + reply);
+                System.out.println("unexpected response: " + printable(reply.toString()));
                 return ExitCode.FAILURE;
             }
             System.out.print(output);
             System.out.flush();
             return ExitCode.SUCCESS;
         }
+    }
+
+    /** Whoever listens on the socket need not be a VM: nothing that a terminal would obey, and no more than some lines. */
+    private static String printable(String text) {
+        String shown = text.length() > MAX_SHOWN ? text.substring(0, MAX_SHOWN) + "..." : text;
+        return shown.codePoints()
+                .map(c -> Character.isISOControl(c) ? '?' : c)
+                .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
+                .toString();
     }
 
     /**

@@ -1,5 +1,6 @@
 package jcrosvm.app;
 
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.OptionalInt;
 import java.util.function.Consumer;
@@ -34,15 +35,15 @@ final class VmSession {
      * @return exit code
      */
     static int run(VmConfig config, int graceSeconds, boolean isExtended, Consumer<VmControl> onReady) {
-        // The socket first: a path in use is found before anything is built.
+        // The socket first: a path in use is found before anything is built. Until there is a VM to press the button
+        // of,
+        // a signal ends the process.
         try (Socket socket = new Socket(config);
                 VirtualMachine vm = VirtualMachine.create(config);
                 RawTerminal terminal = new RawTerminal()) {
             Termination termination = new Termination(vm, Duration.ofSeconds(graceSeconds));
             Signals.onTermination(termination);
-            if (socket.server != null) {
-                socket.server.serve(vm);
-            }
+            socket.serve(vm);
             onReady.accept(vm);
             VmExit exit = vm.run();
             termination.ended();
@@ -71,16 +72,34 @@ final class VmSession {
         }
     }
 
-    /** A control socket, or none. */
+    /** A control socket, or none. It goes with the process, which a signal may end before there is a VM. */
     private static final class Socket implements AutoCloseable {
-        final @Nullable ControlServer server;
+        private @Nullable ControlServer server; // guarded by this
+        private boolean closed; // guarded by this
 
         Socket(VmConfig config) {
-            server = config.socket() == null ? null : ControlServer.listen(config.socket());
+            if (config.socket() != null) {
+                // First: others see the path before anything here knows of it.
+                Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().unstarted(this::close));
+                listen(config.socket());
+            }
+        }
+
+        private synchronized void listen(Path path) {
+            if (!closed) {
+                server = ControlServer.listen(path);
+            }
+        }
+
+        synchronized void serve(VmControl vm) {
+            if (server != null && !closed) {
+                server.serve(vm);
+            }
         }
 
         @Override
-        public void close() {
+        public synchronized void close() {
+            closed = true;
             if (server != null) {
                 server.close();
             }

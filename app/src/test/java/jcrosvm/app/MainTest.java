@@ -62,8 +62,13 @@ class MainTest {
             suspend --timeout=-1 a             | 35 | out of range
             version x                          | 35 | unexpected argument 'x'
             run                                | 1  | Executable is not specified
-            run --mem=0 k                      | 1  | --mem: a VM needs at least 1 MiB
+            run --mem=0 k                      | 1  | --mem: a VM needs at least 2 MiB
             run --gpu=x k                      | 1  | --gpu is not supported yet
+            run --mem=1 k                      | 1  | --mem: a VM needs at least 2 MiB
+            run --cpu-affinity=0=8191 k        | 1  | --cpu-affinity: no CPU of [8191] is online
+            run --hypervisor=soft --nested=on --bios=pom.xml | 1 | --nested on: soft offers guests neither VMX nor SVM here
+            run --bios=h\ufffd.rom              | 35 | is not UTF-8 text
+            run --cfg /dev/zero                | 1  | configuration file /dev/zero has more than 1024 KiB
             run --cfg /nonexistent             | 1  | configuration file /nonexistent does not exist
             run --no-syslog k                  | 35 | unknown option --no-syslog
             usb list x                         | 1  | command 'usb' is not supported yet
@@ -123,18 +128,29 @@ class MainTest {
 
     @Test
     void printsRepliesItDidNotExpect(@TempDir Path folder) throws Exception {
+        Result result = answered(folder, "{\"Err\":95}");
+        assertThat(result.code()).isEqualTo(1);
+        assertThat(result.out()).startsWith("unexpected response: error: ").contains("ENOTSUP");
+        Result garbage = answered(folder, "\u001b[2J\n" + "x".repeat(10_000));
+        assertThat(garbage.out())
+                .as("nothing that a terminal would obey")
+                .startsWith("unexpected response: ?[2J?xxx")
+                .hasLineCount(1);
+        assertThat(garbage.out().length()).isLessThan(600);
+    }
+
+    private static Result answered(Path folder, String reply) throws Exception {
         Path path = folder.resolve("s");
         try (UnixSocket server = UnixSocket.listen(path, UnixSocket.Type.SEQPACKET)) {
             Thread peer = Thread.ofPlatform().start(() -> {
                 try (UnixSocket client = server.accept()) {
                     client.receive(100);
-                    client.send("{\"Err\":95}".getBytes(StandardCharsets.UTF_8));
+                    client.send(reply.getBytes(StandardCharsets.UTF_8));
                 }
             });
             Result result = run("powerbtn", path.toString());
             peer.join();
-            assertThat(result.code()).isEqualTo(1);
-            assertThat(result.out()).startsWith("unexpected response: error: ").contains("ENOTSUP");
+            return result;
         }
     }
 

@@ -40,7 +40,7 @@ public record PciConfig(@Nullable Window mem, @Nullable Window ecam) {
     private static void check(String name, Window window) {
         long size = window.size == null ? MIB : window.size;
         if (window.start % MIB != 0 || size % MIB != 0 || size <= 0) {
-            throw new VmmException("pci %s: start 0x%x, size 0x%x: both must be multiples of 1 MiB"
+            throw new VmmException("pci %s: start 0x%x, size 0x%x: both must be multiples of 1 MiB, and the size not 0"
                     .formatted(name, window.start, size));
         }
         if (window.start < MIB || window.start >= FOUR_GIB || size > FOUR_GIB - window.start) {

@@ -134,7 +134,7 @@ public final class ArgumentReader {
         if (option.isSwitch()) {
             refuseValue(dashed, value);
             if (!arguments.contains(option)) {
-                arguments.add(option, Value.word("true"), dashed);
+                arguments.add(option, Value.word("true"), Arguments.Source.commandLine(dashed));
             }
             return;
         }
@@ -144,7 +144,7 @@ public final class ArgumentReader {
         }
         String source = "invalid value '" + text + "' of option " + dashed;
         try {
-            arguments.add(option, option.parse(text), source);
+            arguments.add(option, option.parse(text), Arguments.Source.commandLine(source));
         } catch (ConfigException e) {
             throw new UsageException(source + ": " + e.getMessage(), e);
         }

@@ -8,11 +8,27 @@ import org.jspecify.annotations.Nullable;
 /** What was given on a command line or in a configuration file, in order. */
 public final class Arguments {
     /**
-     * One option that was given.
+     * Where an option was given.
      *
-     * @param source prefix of messages about it: the option, or the file and key
+     * @param name prefix of messages about it
+     * @param position of the option in the file
+     * @param file null on a command line
      */
-    private record Given(Option<?> option, Value value, String source) {
+    record Source(String name, int position, @Nullable ConfigText file) {
+        static Source commandLine(String name) {
+            return new Source(name, 0, null);
+        }
+
+        UsageException wrong(ConfigException e) {
+            String message = file == null
+                    ? name + ": " + e.getMessage()
+                    : file.place(e.position() < 0 ? position : e.position()) + ": " + name + ": " + e.problem();
+            return new UsageException(message, e);
+        }
+    }
+
+    /** One option that was given. */
+    private record Given(Option<?> option, Value value, Source source) {
         boolean is(Option<?> other) {
             return option.name().equals(other.name());
         }
@@ -25,7 +41,7 @@ public final class Arguments {
 
     Arguments() {}
 
-    void add(Option<?> option, Value value, String source) {
+    void add(Option<?> option, Value value, Source source) {
         options.add(new Given(option, value, source));
     }
 
@@ -121,7 +137,7 @@ public final class Arguments {
         try {
             return option.read(given.value);
         } catch (ConfigException e) {
-            throw new UsageException(given.source + ": " + e.getMessage(), e);
+            throw given.source.wrong(e);
         }
     }
 

@@ -1,9 +1,5 @@
 package jcrosvm.config;
 
-import java.io.IOException;
-import java.nio.charset.MalformedInputException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 import jcrosvm.base.VmmException;
@@ -15,26 +11,22 @@ import jcrosvm.base.VmmException;
 public final class ConfigFile {
     private ConfigFile() {}
 
-    /** @throws VmmException when the file cannot be read, or naming file, line and column of what is wrong */
+    /**
+     * Reads the options; their values are looked at when they are asked for.
+     *
+     * @throws VmmException when the file cannot be read
+     * @throws UsageException naming file, line and column of what is wrong
+     */
     public static Arguments read(Path file, Syntax syntax) {
-        String json;
+        ConfigText text = ConfigText.read(file);
         try {
-            json = Files.readString(file);
-        } catch (NoSuchFileException e) {
-            throw new VmmException("configuration file " + file + " does not exist", e);
-        } catch (MalformedInputException e) {
-            throw new VmmException("configuration file " + file + " is not UTF-8 text", e);
-        } catch (IOException e) {
-            throw new VmmException("cannot read configuration file " + file + ": " + e.getMessage(), e);
-        }
-        try {
-            return arguments(JsonReader.parse(json), syntax, file, json);
+            return arguments(JsonReader.parse(text.json()), syntax, text);
         } catch (ConfigException e) {
-            throw new VmmException(place(file, json, e.position()) + ": " + e.problem(), e);
+            throw new UsageException(text.place(e.position()) + ": " + e.problem(), e);
         }
     }
 
-    private static Arguments arguments(Value root, Syntax syntax, Path file, String json) {
+    private static Arguments arguments(Value root, Syntax syntax, ConfigText text) {
         if (!(root instanceof Value.Group group) || group.brackets() != Value.Brackets.OBJECT) {
             throw new ConfigException("expected an object with the names of options", root.position());
         }
@@ -43,7 +35,7 @@ public final class ConfigFile {
             String key = String.valueOf(entry.key());
             Option<?> option = syntax.option(key);
             if (option != null) {
-                add(arguments, option, entry.value(), place(file, json, entry.position()) + ": " + key);
+                add(arguments, option, entry, text);
                 continue;
             }
             RefusedOptions.Refusal refusal = syntax.refused().find(key);
@@ -52,9 +44,10 @@ public final class ConfigFile {
             } else if (!isPositional(syntax, key)) {
                 throw new ConfigException(
                         "unknown option '" + key + "'" + Suggestion.clause(key, syntax.names()), entry.position());
-            } else if (entry.value() instanceof Value.Text text && text.form() == Value.Form.JSON_STRING) {
-                arguments.addPositional(text.text());
-            } else {
+            } else if (entry.value() instanceof Value.Text word && word.form() == Value.Form.JSON_STRING) {
+                requirePath(word);
+                arguments.addPositional(word.text());
+            } else if (!(entry.value() instanceof Value.Text none && none.form() == Value.Form.JSON_NULL)) {
                 throw new ConfigException(
                         "expected a string for '" + key + "'", entry.value().position());
             }
@@ -71,33 +64,27 @@ public final class ConfigFile {
         return false;
     }
 
-    private static void add(Arguments arguments, Option<?> option, Value value, String source) {
+    // JSON can spell what no command line can hold.
+    private static void requirePath(Value.Text word) {
+        if (word.text().indexOf('\0') >= 0) {
+            throw new ConfigException("a path cannot have a zero in it", word.position());
+        }
+    }
+
+    private static void add(Arguments arguments, Option<?> option, Value.Entry entry, ConfigText text) {
+        Value value = entry.value();
         List<Value> values =
                 option.isRepeatable() && value instanceof Value.Group group && group.brackets() == Value.Brackets.ARRAY
                         ? group.entries().stream().map(Value.Entry::value).toList()
                         : List.of(value);
         for (Value v : values) {
-            arguments.add(option, v, source);
+            arguments.add(option, v, new Arguments.Source(option.name(), entry.position(), text));
             if (option.isSwitch()
-                    && !(v instanceof Value.Text text
-                            && text.form() == Value.Form.JSON_LITERAL
-                            && (text.text().equals("true") || text.text().equals("false")))) {
+                    && !(v instanceof Value.Text word
+                            && word.form() == Value.Form.JSON_LITERAL
+                            && (word.text().equals("true") || word.text().equals("false")))) {
                 throw new ConfigException("expected true or false for '" + option.name() + "'", v.position());
             }
         }
-    }
-
-    /** {@code FILE:line:column}. */
-    private static String place(Path file, String json, int position) {
-        int line = 1;
-        int column = 1;
-        for (int i = 0; i < Math.min(position, json.length()); i++) {
-            column++;
-            if (json.charAt(i) == '\n') {
-                line++;
-                column = 1;
-            }
-        }
-        return file + ":" + line + ":" + column;
     }
 }

@@ -46,10 +46,14 @@ public final class JsonReader {
         }
     }
 
-    /** The library's message without its advice about its own settings, on one line. */
+    /** The library's message on one line, without places (the exception's own has one) and its advice about settings. */
     private static String plain(String message) {
         int end = message.indexOf('\n');
-        return "not JSON: " + (end < 0 ? message : message.substring(0, end));
+        String line = end < 0 ? message : message.substring(0, end);
+        return "not JSON: "
+                + line.replaceFirst(" \\(start marker at .*", "")
+                        .replaceFirst(", from `.*`", "")
+                        .replaceAll("\\[Source: .*\\]", "");
     }
 
     private static int position(JsonParser parser) {

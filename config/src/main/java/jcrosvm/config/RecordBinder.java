@@ -166,7 +166,16 @@ public final class RecordBinder {
                 && group.brackets() != Value.Brackets.NONE) {
             return group.entries();
         }
-        throw new ConfigException("expected '[', not " + value.describe(), value.position());
+        throw new ConfigException(
+                "expected " + (isJson(value) ? "an array" : "'['") + ", not " + value.describe(), value.position());
+    }
+
+    private static boolean isJson(Value value) {
+        return switch (value) {
+            case Value.Text text -> text.form() != Value.Form.WORD && text.form() != Value.Form.QUOTED;
+            case Value.Group group ->
+                group.brackets() == Value.Brackets.OBJECT || group.brackets() == Value.Brackets.ARRAY;
+        };
     }
 
     private static Object constant(Value value, Class<?> type) {
@@ -320,7 +329,8 @@ public final class RecordBinder {
         if (value instanceof Value.Group group && group.brackets() == Value.Brackets.NONE) {
             return group;
         }
-        throw new ConfigException("expected '[', not " + value.describe(), value.position());
+        throw new ConfigException(
+                "expected " + (isJson(value) ? "an object" : "'['") + ", not " + value.describe(), value.position());
     }
 
     private static int named(RecordShape shape, String key, int position) {

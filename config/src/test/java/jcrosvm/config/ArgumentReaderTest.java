@@ -158,16 +158,26 @@ class ArgumentReaderTest {
             {"{\n  \"memm\": 5}", ":2:3: unknown option 'memm' (did you mean 'mem'?)"},
             {"{\"full\": 1}", ":1:10: expected true or false for 'full'"},
             {"{\"kernel\": 5}", ":1:12: expected a string for 'kernel'"},
+            {"{\"kernel\": \"a\\u0000b\"}", ":1:12: a path cannot have a zero in it"},
+            {"{", ":1:2: not JSON: Unexpected end-of-input: expected close marker for Object"},
+            {"[".repeat(70), ":1:1: not JSON: Document nesting depth (65) exceeds the maximum allowed (64)"},
         };
         for (Object[] row : table) {
             Files.writeString(file, (String) row[0]);
             assertThatThrownBy(() -> ConfigFile.read(file, SYNTAX))
-                    .isInstanceOf(VmmException.class)
+                    .isInstanceOf(UsageException.class)
                     .hasMessage(file + (String) row[1]);
         }
         Files.writeString(file, "{\"mem\": \"x\"}");
         Arguments arguments = ConfigFile.read(file, SYNTAX);
-        assertThatThrownBy(() -> arguments.value(MEM)).hasMessageStartingWith(file + ":1:2: mem: ");
+        assertThatThrownBy(() -> arguments.value(MEM)).hasMessageStartingWith(file + ":1:9: mem: ");
+        Files.writeString(file, "{\n\"mem\":\n [5]}");
+        Arguments array = ConfigFile.read(file, SYNTAX);
+        assertThatThrownBy(() -> array.value(MEM)).hasMessage(file + ":3:2: mem: expected an object, not an array");
+        Files.writeString(file, "{\"kernel\": null, \"mem\": null}");
+        assertThat(ConfigFile.read(file, SYNTAX).positional(0)).isNull();
+        Files.write(file, new byte[ConfigText.MAX_BYTES + 1]);
+        assertThatThrownBy(() -> ConfigFile.read(file, SYNTAX)).hasMessageContaining("more than 1024 KiB");
         Files.write(file, new byte[] {(byte) 0xff, (byte) 0xfe});
         assertThatThrownBy(() -> ConfigFile.read(file, SYNTAX)).hasMessageContaining("is not UTF-8");
         assertThatThrownBy(() -> ConfigFile.read(folder.resolve("none"), SYNTAX))

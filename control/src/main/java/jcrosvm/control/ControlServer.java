@@ -314,7 +314,7 @@ public final class ControlServer implements AutoCloseable {
         }
         clients.forEach(client -> client.socket.close());
         clients.clear();
-        UnixSocket.unlink(path); // while nobody can take it for a stale one and put his own there
+        listener.unlink(); // while nobody can take it for a stale one and put his own there
         listener.close();
         poller.close();
         synchronized (ready) {

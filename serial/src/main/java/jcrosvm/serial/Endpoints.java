@@ -124,7 +124,7 @@ public record Endpoints(
     private static Path path(SerialConfig config) {
         Path path = config.path();
         if (path == null) {
-            throw new VmmException("serial " + config.hardware().word() + " " + config.num() + " needs a path");
+            throw new VmmException(config.label() + " needs a path");
         }
         return path;
     }

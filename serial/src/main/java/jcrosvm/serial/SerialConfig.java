@@ -188,6 +188,11 @@ public record SerialConfig(
         }
     }
 
+    /** As messages call it: {@code serial 1}, {@code virtio-console 2}. */
+    public String label() {
+        return hardware.word() + " " + num;
+    }
+
     private void require(boolean condition, String otherwise) {
         if (!condition) {
             throw error(otherwise);
@@ -195,6 +200,6 @@ public record SerialConfig(
     }
 
     private VmmException error(String problem) {
-        return new VmmException("serial " + hardware.word() + " " + num + ": " + problem);
+        return new VmmException(label() + ": " + problem);
     }
 }

@@ -19,7 +19,8 @@ public enum Compression {
     /** Bytes that {@link #of} looks at. */
     public static final int MAGIC_SIZE = 8;
 
-    private static final int MEMORY_LIMIT_KIB = 256 << 10;
+    // Well within the heap that the program starts with. Linux compresses with dictionaries of at most 128 MiB.
+    private static final int MEMORY_LIMIT_KIB = 132 << 10;
 
     /** @param head the first {@link #MAGIC_SIZE} bytes, little-endian; null is returned if they are of no known kind */
     public static @Nullable Compression of(ByteBuffer head) {

@@ -5,6 +5,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
@@ -14,7 +15,9 @@ import jcrosvm.hypervisor.Hypervisor;
 import jcrosvm.hypervisor.HypervisorProvider.Availability;
 import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.hypervisor.VcpuExit;
+import jcrosvm.hypervisor.x86.GuestCpuid;
 import jcrosvm.hypervisor.x86.Registers;
+import jcrosvm.vmm.config.CpuConfig;
 import jcrosvm.vmm.config.HypervisorConfig;
 import jcrosvm.vmm.config.RebootPolicy;
 import jcrosvm.vmm.config.StartState;
@@ -32,6 +35,8 @@ import jcrosvm.vmm.config.VmConfig;
 public final class VirtualMachine implements VmControl, AutoCloseable {
     private static final System.Logger LOG = System.getLogger(VirtualMachine.class.getName());
 
+    private static final int MAX_SHUTDOWN_LINES = 3;
+
     private final VmConfig config;
     private final HypervisorChoice choice;
     private final Hypervisor hypervisor;
@@ -40,6 +45,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
     private final LinkedBlockingQueue<VmExit> endings = new LinkedBlockingQueue<>();
     private final AtomicBoolean panicked = new AtomicBoolean();
     private final AtomicBoolean isProbed = new AtomicBoolean();
+    private final AtomicInteger shutdowns = new AtomicInteger();
     private volatile int debugExit = -1;
 
     private Machine machine; // guarded by this
@@ -56,6 +62,10 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
             if (config.cpus().count() > hypervisor.maxVcpus()) {
                 throw new VmmException(config.cpus().count() + " vCPUs: " + hypervisor.name() + " on this host allows "
                         + hypervisor.maxVcpus());
+            }
+            if (config.cpus().nested() == CpuConfig.NestedMode.ON
+                    && !GuestCpuid.offersNesting(hypervisor.supportedCpuid())) {
+                throw new VmmException("--nested on: " + hypervisor.name() + " offers guests neither VMX nor SVM here");
             }
             opened = new SerialConsoles(config.allSerial());
             consoles = opened;
@@ -140,8 +150,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
     }
 
     // Who named a hypervisor gets it. What it is worth need not be known before the guest runs, and the probe is kept
-    // out
-    // of the way of its first second.
+    // out of the way of its first second.
     private VmExit ending() throws InterruptedException {
         if (choice.availability().level() == Availability.Level.NATIVE && !isProbed.getAndSet(true)) {
             VmExit early = endings.poll(1, TimeUnit.SECONDS);
@@ -156,7 +165,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         return endings.take();
     }
 
-    // Each way once: a guest may ask for a reset as often as it can before anybody looks.
+    // Each way once, however often somebody asks before anybody looks.
     private void end(VmExit how) {
         synchronized (endings) {
             if (!endings.contains(how)) {
@@ -175,7 +184,6 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
             return;
         }
         machine.close();
-        endings.removeIf(how -> how == VmExit.RESET); // of the old machine's other vCPUs
         if (!endings.isEmpty()) {
             return; // somebody stopped it meanwhile
         }
@@ -246,34 +254,46 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         hypervisor.close();
     }
 
+    /** Of one machine. What follows its end is of no account: vCPUs run on until they are stopped. */
     private final class Events implements MachineEvents {
+        private final AtomicBoolean isOver = new AtomicBoolean();
+
         @Override
         public void ended(VmExit how) {
-            end(how);
+            if (!isOver.getAndSet(true)) {
+                end(how);
+            }
         }
 
         @Override
         public void guestPanicked() {
-            panicked.set(true);
+            if (!isOver.get()) {
+                panicked.set(true);
+            }
         }
 
         @Override
         public void debugExit(int value) {
-            debugExit = value & 0x7fff_ffff;
-            end(VmExit.STOP);
+            if (!isOver.getAndSet(true)) {
+                debugExit = value & 0x7fff_ffff;
+                end(VmExit.STOP);
+            }
         }
 
         @Override
         public void vcpuEnded(Vcpu vcpu, VcpuExit exit) {
+            if (isOver.get()) {
+                return;
+            }
             switch (exit) {
                 case VcpuExit.Shutdown shutdown -> {
-                    LOG.log(System.Logger.Level.INFO, "vCPU {0}: {1}", vcpu.id(), shutdown.reason());
+                    logShutdown("vCPU " + vcpu.id() + ": " + shutdown.reason());
                     logRegisters(vcpu);
                     // crosvm ends the VM; a machine that reboots in place resets, as hardware does.
-                    end(config.reboot() == RebootPolicy.IN_PLACE ? VmExit.RESET : VmExit.STOP);
+                    ended(config.reboot() == RebootPolicy.IN_PLACE ? VmExit.RESET : VmExit.STOP);
                 }
                 case VcpuExit.SystemEvent event ->
-                    end(
+                    ended(
                             switch (event.kind()) {
                                 case SHUTDOWN -> VmExit.STOP;
                                 case RESET -> VmExit.RESET;
@@ -281,16 +301,24 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
                             });
                 case VcpuExit.Halt halt -> {
                     LOG.log(System.Logger.Level.INFO, "vCPU {0} halted for good", vcpu.id());
-                    end(VmExit.STOP);
+                    ended(VmExit.STOP);
                 }
                 case VcpuExit.Failed failed -> {
                     LOG.log(System.Logger.Level.ERROR, "vCPU {0}: {1}", vcpu.id(), failed.reason());
                     logRegisters(vcpu);
-                    end(VmExit.CRASH);
+                    ended(VmExit.CRASH);
                 }
-                case VcpuExit.Debug debug -> end(VmExit.CRASH);
+                case VcpuExit.Debug debug -> ended(VmExit.CRASH);
                 case VcpuExit.Interrupted interrupted -> {}
             }
+        }
+
+        // A guest that reboots in place so could fill the log.
+        private void logShutdown(String message) {
+            int earlier = shutdowns.getAndIncrement();
+            System.Logger.Level level =
+                    earlier < MAX_SHUTDOWN_LINES ? System.Logger.Level.INFO : System.Logger.Level.DEBUG;
+            LOG.log(level, message + (earlier == MAX_SHUTDOWN_LINES - 1 ? "; more of these are not shown" : ""));
         }
 
         private void logRegisters(Vcpu vcpu) {

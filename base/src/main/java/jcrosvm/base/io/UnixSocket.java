@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -68,6 +69,8 @@ public final class UnixSocket implements AutoCloseable {
     }
 
     private final Fd fd;
+    private @Nullable Path boundPath;
+    private @Nullable Object boundFile; // which file was made there
 
     private UnixSocket(Fd fd) {
         this.fd = fd;
@@ -127,6 +130,8 @@ public final class UnixSocket implements AutoCloseable {
                     lock.close();
                 }
             }
+            socket.boundPath = path;
+            socket.boundFile = fileAt(path);
             return socket;
         } catch (RuntimeException e) {
             socket.close();
@@ -195,6 +200,23 @@ public final class UnixSocket implements AutoCloseable {
         }
     }
 
+    private static @Nullable Object fileAt(Path path) {
+        try {
+            return Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
+                    .fileKey();
+        } catch (IOException e) {
+            return null;
+        }
+    }
+
+    /** Removes the path that this socket listens on, unless it was removed and is another's by now. */
+    public void unlink() {
+        Path path = boundPath;
+        if (path != null && boundFile != null && boundFile.equals(fileAt(path))) {
+            unlink(path);
+        }
+    }
+
     /** Removes a socket's path; one that is gone already is not an error. */
     public static void unlink(Path path) {
         try (Arena arena = Arena.ofConfined()) {
@@ -205,7 +227,8 @@ public final class UnixSocket implements AutoCloseable {
     private static MemorySegment address(Arena arena, Path path) {
         byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
         if (name.length == 0 || name.length > MAX_PATH) {
-            throw new VmmException("socket path " + path + " has " + name.length + " bytes; the limit is " + MAX_PATH);
+            throw new VmmException(
+                    "socket path '" + path + "' has " + name.length + " bytes; the limit is " + MAX_PATH);
         }
         MemorySegment address = arena.allocate(SOCKADDR_SIZE, 2);
         address.set(ValueLayout.JAVA_SHORT, 0, (short) AF_UNIX);

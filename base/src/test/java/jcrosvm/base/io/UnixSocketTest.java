@@ -94,6 +94,24 @@ class UnixSocketTest {
     }
 
     @Test
+    void removesItsOwnPathAndNobodyElses() throws Exception {
+        Path path = dir.resolve("s");
+        try (UnixSocket first = UnixSocket.listen(path, UnixSocket.Type.SEQPACKET)) {
+            UnixSocket.unlink(path);
+            try (UnixSocket second = UnixSocket.listen(path, UnixSocket.Type.SEQPACKET)) {
+                first.unlink();
+                assertThat(path).exists();
+                second.unlink();
+                assertThat(path).doesNotExist();
+                second.unlink();
+            }
+            Files.writeString(path, "a file");
+            first.unlink();
+            assertThat(path).exists();
+        }
+    }
+
+    @Test
     void ofStartersAtOnceOneGetsAStalePath() throws Exception {
         int starters = 4;
         for (int round = 0; round < 200; round++) {

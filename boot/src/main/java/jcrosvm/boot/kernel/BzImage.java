@@ -16,9 +16,14 @@ import org.jspecify.annotations.Nullable;
 /** Loads a bzImage, either as it is or with its payload decompressed here. */
 final class BzImage {
     private static final int OLDEST = 0x202;
+    /** The first boot protocol whose header tells where the payload is. */
+    private static final int PAYLOAD_VERSION = 0x208;
+
     private static final int ENTRY_64 = 0x200;
     private static final long MAX_ALIGNMENT = 1L << 30;
     private static final long MAX_UNPACKED = 1L << 30;
+
+    private static final System.Logger LOG = System.getLogger(BzImage.class.getName());
 
     private BzImage() {}
 
@@ -38,6 +43,7 @@ final class BzImage {
             throw image.bad("truncated: the kernel starts at 0x%x, the file has 0x%x bytes"
                     .formatted(header.kernelPosition(), image.size()));
         }
+        requirePayload(image, header);
         CommandLine.write(memory, CommandLine.linux(hardware.params(), config.params()), header.commandLineLimit());
         ElfImage elf = unpack(memory, config.unpack(), image, header);
         if (elf != null) {
@@ -46,6 +52,24 @@ final class BzImage {
             return KernelLoader.linux(memory, layout, elf, header, initrd, rsdp, "bzImage, unpacked");
         }
         return loadPacked(memory, layout, config, image, header, rsdp);
+    }
+
+    /** A kernel that lost its end would start all the same, and die without a word. */
+    private static void requirePayload(ImageFile image, SetupHeader header) {
+        if (header.version() < PAYLOAD_VERSION) {
+            return;
+        }
+        long position = payloadPosition(header);
+        long length = header.u32(SetupHeader.PAYLOAD_LENGTH);
+        if (!image.contains(position, length)) {
+            throw image.bad(
+                    "truncated, or its setup header is bad: a payload of 0x%x bytes at 0x%x, the file has 0x%x bytes"
+                            .formatted(length, position, image.size()));
+        }
+    }
+
+    private static long payloadPosition(SetupHeader header) {
+        return header.kernelPosition() + header.u32(SetupHeader.PAYLOAD_OFFSET);
     }
 
     private static LoadedGuest loadPacked(
@@ -113,27 +137,28 @@ final class BzImage {
         try {
             return unpack(memory, image, header);
         } catch (IOException e) {
-            return failed(mode, image.bad("its payload cannot be decompressed: " + e.getMessage()));
+            VmmException bad = image.bad("its payload cannot be decompressed: " + e.getMessage());
+            if (mode == KernelUnpack.ON) {
+                throw bad;
+            }
+            // The guest may know a variant that we do not; if not, nobody will see what it says about it.
+            LOG.log(System.Logger.Level.WARNING, bad.getMessage() + "; this is left to the kernel itself");
+            return null;
         } catch (VmmException e) {
-            return failed(mode, e);
+            if (mode == KernelUnpack.ON) {
+                throw e;
+            }
+            return null;
         }
-    }
-
-    /** The guest may succeed where this failed, and has the better message if not. */
-    private static @Nullable ElfImage failed(KernelUnpack mode, VmmException e) {
-        if (mode == KernelUnpack.ON) {
-            throw e;
-        }
-        return null;
     }
 
     private static ElfImage unpack(GuestMemory memory, ImageFile image, SetupHeader header) throws IOException {
-        if (header.version() < 0x208 || !header.has(SetupHeader.XLF_KERNEL_64)) {
+        if (header.version() < PAYLOAD_VERSION || !header.has(SetupHeader.XLF_KERNEL_64)) {
             throw image.bad("--kernel-unpack needs a 64-bit kernel of boot protocol 2.12 or later");
         }
-        long position = header.kernelPosition() + header.u32(SetupHeader.PAYLOAD_OFFSET);
+        long position = payloadPosition(header);
         long length = header.u32(SetupHeader.PAYLOAD_LENGTH);
-        if (!image.contains(position, length) || length < Compression.MAGIC_SIZE) {
+        if (length < Compression.MAGIC_SIZE) {
             throw image.bad("bad setup header: payload of 0x%x bytes at 0x%x".formatted(length, position));
         }
         Compression compression = Compression.of(image.buffer(position, Compression.MAGIC_SIZE));

@@ -8,6 +8,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.memory.GuestMemory;
@@ -42,7 +43,7 @@ public final class ImageFile implements AutoCloseable {
         }
         Fd fd = Fd.open(path, Fd.O_RDONLY);
         try {
-            long size = fd.size();
+            long size = sizeOf(fd, kind, path);
             if (size == 0) {
                 throw new VmmException(kind + " '" + path + "' is empty");
             }
@@ -50,6 +51,15 @@ public final class ImageFile implements AutoCloseable {
         } catch (RuntimeException e) {
             fd.close();
             throw e;
+        }
+    }
+
+    // Some files of /proc look like regular ones.
+    private static long sizeOf(Fd fd, String kind, Path path) {
+        try {
+            return fd.size();
+        } catch (OsException e) {
+            throw new VmmException(kind + " '" + path + "' has no size: " + e.getMessage(), e);
         }
     }
 

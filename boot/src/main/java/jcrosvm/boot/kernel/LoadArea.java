@@ -22,9 +22,15 @@ enum LoadArea {
     /** Fails unless an image may occupy the range; safe against any values. */
     void require(GuestMemory memory, ImageFile image, String what, long address, long size) {
         if (size < 0 || !memory.contains(address, size)) {
-            throw image.bad(
-                    "%s at 0x%x, size 0x%x, does not fit into %d MiB of guest memory: give the guest more memory"
-                            .formatted(what, address, size, memory.size() >> 20));
+            // With enough of it, what is in the way are the PCI windows.
+            boolean enough = size >= 0 && address >= 0 && address <= memory.size() - size;
+            throw image.bad("%s at 0x%x, size 0x%x, does not fit into %d MiB of guest memory: %s"
+                    .formatted(
+                            what,
+                            address,
+                            size,
+                            memory.size() >> 20,
+                            enough ? "RAM ends at a PCI window there (--pci)" : "give the guest more memory"));
         }
         boolean belowCommandLine = address >= start && size <= MemoryLayout.COMMAND_LINE - address;
         boolean low = address >= BOOT_DATA_END && size <= MemoryLayout.MP_TABLE - address;

@@ -7,6 +7,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.zip.GZIPOutputStream;
@@ -172,6 +173,39 @@ class BzImageTest {
             assertThatThrownBy(() -> loading.load(loading.config(plain()).withUnpack(KernelUnpack.ON)))
                     .isInstanceOf(VmmException.class)
                     .hasMessageContaining("compressed");
+        }
+    }
+
+    @Test
+    void aKernelWithoutItsEndIsRefusedHoweverItIsEntered() {
+        byte[] whole = Images.bzImage(new byte[5000], 0).array();
+        try (Loading loading = new Loading(folder, 64)) {
+            for (KernelUnpack mode : KernelUnpack.values()) {
+                BootConfig cut =
+                        loading.config(Arrays.copyOf(whole, whole.length - 1)).withUnpack(mode);
+                assertThatThrownBy(() -> loading.load(cut))
+                        .isInstanceOf(VmmException.class)
+                        .hasMessageContaining("truncated");
+            }
+        }
+    }
+
+    @Test
+    void aDamagedPayloadIsLeftToTheGuestUnlessDemanded() throws IOException {
+        ByteArrayOutputStream gzip = new ByteArrayOutputStream();
+        try (GZIPOutputStream out = new GZIPOutputStream(gzip)) {
+            out.write(Images.content(5000));
+        }
+        byte[] payload = gzip.toByteArray();
+        Arrays.fill(payload, 10, payload.length, (byte) 0xff);
+        byte[] kernel = Images.bzImage(payload, 5000).array();
+        try (Loading loading = new Loading(folder, 64)) {
+            assertThat(loading.load(loading.config(kernel).withUnpack(KernelUnpack.AUTO))
+                            .description())
+                    .contains("64-bit entry");
+            assertThatThrownBy(() -> loading.load(loading.config(kernel).withUnpack(KernelUnpack.ON)))
+                    .isInstanceOf(VmmException.class)
+                    .hasMessageContaining("cannot be decompressed");
         }
     }
 

@@ -54,6 +54,19 @@ public final class GuestCpuid {
         return table;
     }
 
+    /** Whether guests can have VMX or SVM. */
+    public static boolean offersNesting(CpuidTable supported) {
+        boolean vmx = supported
+                .find(1, 0)
+                .map(leaf -> (leaf.ecx() & LEAF_1_ECX_VMX) != 0)
+                .orElse(false);
+        boolean svm = supported
+                .find(0x8000_0001, 0)
+                .map(leaf -> (leaf.ecx() & EXTENDED_1_ECX_SVM) != 0)
+                .orElse(false);
+        return vmx || svm;
+    }
+
     private static CpuidLeaf features(
             CpuidLeaf leaf, CpuTopology topology, int apicId, boolean tscDeadline, boolean nested) {
         int ecx = leaf.ecx() | LEAF_1_ECX_HYPERVISOR | LEAF_1_ECX_X2APIC;

@@ -70,28 +70,24 @@ public record SerialSetup(List<SerialConfig> ports, List<SerialConfig> debugcons
         for (SerialConfig c : configs) {
             SerialConfig.Hardware kind = c.hardware().isVirtio() ? SerialConfig.Hardware.VIRTIO_CONSOLE : c.hardware();
             if (!seen.computeIfAbsent(kind, hardware -> new HashSet<>()).add(c.num())) {
-                throw new VmmException(describe(c) + " is given twice");
+                throw new VmmException(c.label() + " is given twice");
             }
             if (c.hardware() == SerialConfig.Hardware.DEBUGCON && !debugconPorts.add(c.debugconPort())) {
                 throw new VmmException(
-                        "%s: debugcon-port 0x%x is used by another one".formatted(describe(c), c.debugconPort()));
+                        "%s: debugcon-port 0x%x is used by another one".formatted(c.label(), c.debugconPort()));
             }
             if (c.stdin()) {
                 if (stdin != null) {
-                    throw new VmmException(describe(c) + ": stdin is used by " + describe(stdin) + " already");
+                    throw new VmmException(c.label() + ": stdin is used by " + stdin.label() + " already");
                 }
                 stdin = c;
             }
             if (c.earlycon()) {
                 if (earlycon != null) {
-                    throw new VmmException(describe(c) + ": " + describe(earlycon) + " is the earlycon already");
+                    throw new VmmException(c.label() + ": " + earlycon.label() + " is the earlycon already");
                 }
                 earlycon = c;
             }
         }
-    }
-
-    private static String describe(SerialConfig c) {
-        return "serial " + c.hardware().word() + " " + c.num();
     }
 }

@@ -148,7 +148,7 @@ class SerialSetupTest {
         SerialSetup beside = setup("hardware=VIRTIO_CONSOLE num=9 stdin");
         assertThat(beside.ports().getFirst()).isEqualTo(SerialConfig.standardConsole(false));
         assertThatThrownBy(() -> setup("hardware=VIRTIO_CONSOLE", "hardware=LEGACY_VIRTIO_CONSOLE"))
-                .hasMessage("serial legacy-virtio-console 1 is given twice");
+                .hasMessage("legacy-virtio-console 1 is given twice");
     }
 
     @Test
@@ -161,27 +161,27 @@ class SerialSetupTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "hardware=VIRTIO_CONSOLE earlycon | serial virtio-console 1: earlycon needs hardware=serial",
-                "hardware=VIRTIO_CONSOLE num=0 | serial virtio-console 0: num must be 1 or more, not 0",
-                "hardware=VIRTIO_CONSOLE pci= | serial virtio-console 1: pci-address is empty",
-                "hardware=VIRTIO_CONSOLE queues=128:100 | serial virtio-console 1: max-queue-sizes must be powers of two from 2 to 32768, not 100",
-                "hardware=VIRTIO_CONSOLE queues=128 | serial virtio-console 1: max-queue-sizes needs 2 sizes, of the receive and the transmit queue, not 1",
-                "type=SYSLOG path=/x | serial serial 1: type=syslog takes no path",
-                "pci=00:09.0 | serial serial 1: pci-address needs hardware=virtio-console",
-                "queues=128:128 | serial serial 1: max-queue-sizes needs hardware=virtio-console",
-                "num=5 | serial serial 5: num must be 1 to 4, not 5",
-                "num=0 | serial serial 0: num must be 1 to 4, not 0",
-                "hardware=DEBUGCON num=0 | serial debugcon 0: num must be 1 or more, not 0",
-                "type=FILE | serial serial 1: type=file needs a path",
-                "type=UNIX_STREAM | serial serial 1: type=unix-stream needs a path",
-                "path=/x | serial serial 1: type=sink takes no path",
-                "input-unix-stream | serial serial 1: input-unix-stream needs type=unix-stream",
-                "stdin input=/x | serial serial 1: only one of stdin, input and input-unix-stream can be given",
-                "hardware=DEBUGCON earlycon | serial debugcon 1: earlycon needs hardware=serial",
-                "hardware=DEBUGCON stdin | serial debugcon 1: a debugcon has no input",
-                "hardware=DEBUGCON debugcon-port=65536 | serial debugcon 1: debugcon-port 65536 is above 65535",
-                "debugcon-port=1 | serial serial 1: debugcon-port needs hardware=debugcon",
-                "name=x | serial serial 1: name needs hardware=virtio-console",
+                "hardware=VIRTIO_CONSOLE earlycon | virtio-console 1: earlycon needs hardware=serial",
+                "hardware=VIRTIO_CONSOLE num=0 | virtio-console 0: num must be 1 or more, not 0",
+                "hardware=VIRTIO_CONSOLE pci= | virtio-console 1: pci-address is empty",
+                "hardware=VIRTIO_CONSOLE queues=128:100 | virtio-console 1: max-queue-sizes must be powers of two from 2 to 32768, not 100",
+                "hardware=VIRTIO_CONSOLE queues=128 | virtio-console 1: max-queue-sizes needs 2 sizes, of the receive and the transmit queue, not 1",
+                "type=SYSLOG path=/x | serial 1: type=syslog takes no path",
+                "pci=00:09.0 | serial 1: pci-address needs hardware=virtio-console",
+                "queues=128:128 | serial 1: max-queue-sizes needs hardware=virtio-console",
+                "num=5 | serial 5: num must be 1 to 4, not 5",
+                "num=0 | serial 0: num must be 1 to 4, not 0",
+                "hardware=DEBUGCON num=0 | debugcon 0: num must be 1 or more, not 0",
+                "type=FILE | serial 1: type=file needs a path",
+                "type=UNIX_STREAM | serial 1: type=unix-stream needs a path",
+                "path=/x | serial 1: type=sink takes no path",
+                "input-unix-stream | serial 1: input-unix-stream needs type=unix-stream",
+                "stdin input=/x | serial 1: only one of stdin, input and input-unix-stream can be given",
+                "hardware=DEBUGCON earlycon | debugcon 1: earlycon needs hardware=serial",
+                "hardware=DEBUGCON stdin | debugcon 1: a debugcon has no input",
+                "hardware=DEBUGCON debugcon-port=65536 | debugcon 1: debugcon-port 65536 is above 65535",
+                "debugcon-port=1 | serial 1: debugcon-port needs hardware=debugcon",
+                "name=x | serial 1: name needs hardware=virtio-console",
             })
     void refuses(String options, String message) {
         assertThatThrownBy(() -> config(options).validate())
@@ -191,13 +191,13 @@ class SerialSetupTest {
 
     @Test
     void refusesContradictions() {
-        assertThatThrownBy(() -> setup("num=2", "num=2")).hasMessage("serial serial 2 is given twice");
+        assertThatThrownBy(() -> setup("num=2", "num=2")).hasMessage("serial 2 is given twice");
         assertThatThrownBy(() -> setup("num=2 stdin", "num=3 stdin"))
-                .hasMessage("serial serial 3: stdin is used by serial serial 2 already");
+                .hasMessage("serial 3: stdin is used by serial 2 already");
         assertThatThrownBy(() -> setup("num=2 earlycon", "num=3 earlycon"))
-                .hasMessage("serial serial 3: serial serial 2 is the earlycon already");
+                .hasMessage("serial 3: serial 2 is the earlycon already");
         assertThatThrownBy(() -> setup("hardware=DEBUGCON", "hardware=DEBUGCON num=2"))
-                .hasMessage("serial debugcon 2: debugcon-port 0x402 is used by another one");
+                .hasMessage("debugcon 2: debugcon-port 0x402 is used by another one");
         assertThatThrownBy(() -> SerialSetup.of(List.of(config("num=9")))).isInstanceOf(VmmException.class);
     }
 }

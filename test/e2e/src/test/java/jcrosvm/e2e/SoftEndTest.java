@@ -6,13 +6,16 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Guests that end badly on the software processor: the VM stops, and one line says what the guest did. */
+/** Bad ends on the software processor: one line says what happened, and nothing is left behind. */
 @Tag("soft")
 class SoftEndTest {
     private static final int ROM_SIZE = 64 << 10;
@@ -68,5 +71,51 @@ class SoftEndTest {
         assertThat(lines).as(what + ": " + run.err()).contains(words).hasLineCount(1);
         assertThat(run.err()).doesNotContain("Exception").doesNotContain("\tat ");
         assertThat(run.status()).isZero();
+    }
+
+    /** A signal may come while the VM is being built, as soon as others can see the socket. */
+    @Test
+    void anEarlySignalLeavesNoSocket() throws Exception {
+        byte[] rom = new byte[ROM_SIZE];
+        rom[RESET_VECTOR] = (byte) 0xeb; // jmp to itself
+        rom[RESET_VECTOR + 1] = (byte) 0xfe;
+        Path file = Files.write(folder.resolve("rom"), rom);
+        Path socket = folder.resolve("s.sock");
+        for (int round = 0; round < 5; round++) {
+            Process vm = new ProcessBuilder(
+                            SourceTree.ROOT.resolve("jcrosvm").toString(),
+                            "run",
+                            "--hypervisor",
+                            "soft",
+                            "--socket",
+                            socket.toString(),
+                            "--grace-period",
+                            "0",
+                            "--bios",
+                            file.toString())
+                    .redirectErrorStream(true)
+                    .redirectOutput(folder.resolve("out").toFile())
+                    .start();
+            while (vm.isAlive() && !Files.exists(socket)) {
+                Thread.onSpinWait();
+            }
+            vm.destroy();
+            assertThat(vm.waitFor(60, TimeUnit.SECONDS)).as("it ended").isTrue();
+            assertThat(socket).as(Files.readString(folder.resolve("out"))).doesNotExist();
+        }
+    }
+
+    @Test
+    void outputThatCannotBeWrittenIsAFailure() throws Exception {
+        for (String command : List.of("help", "version", "run --help")) {
+            Run run = Run.of(
+                    folder,
+                    "sh",
+                    "-c",
+                    "exec \"$0\" " + command + " >/dev/full",
+                    SourceTree.ROOT.resolve("jcrosvm").toString());
+            assertThat(run.err()).contains("cannot write to standard output").hasLineCount(1);
+            assertThat(run.status()).isEqualTo(1);
+        }
     }
 }

@@ -2,7 +2,9 @@ package jcrosvm.vmm.config;
 
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.UnixSocket;
@@ -15,6 +17,7 @@ final class VmConfigRules {
     /** 16 TiB: guest physical addresses of 46 bits leave room for no more beside the devices. */
     private static final long MAX_MEMORY_MIB = 16L << 20;
 
+    private static final long MIN_MEMORY_MIB = 2;
     private static final long SMALL_MEMORY_MIB = 512;
 
     /** Longest suffix of a socket made in a directory: {@code /jcrosvm-4194304.sock}. */
@@ -37,8 +40,9 @@ final class VmConfigRules {
     }
 
     private static void memory(MemoryConfig memory) {
-        if (memory.sizeMib() < 1) {
-            throw new VmmException("--mem: a VM needs at least 1 MiB of memory, not " + memory.sizeMib());
+        if (memory.sizeMib() < MIN_MEMORY_MIB) {
+            throw new VmmException(
+                    "--mem: a VM needs at least " + MIN_MEMORY_MIB + " MiB of memory, not " + memory.sizeMib());
         }
         if (memory.sizeMib() > MAX_MEMORY_MIB) {
             throw new VmmException("--mem: " + memory.sizeMib() + " MiB is more than the machine can address, at most "
@@ -64,6 +68,7 @@ final class VmConfigRules {
                 throw new VmmException("--cpu-affinity: there is no vCPU " + vcpu + " among " + cpus.count());
             }
         }
+        affinity(cpus.affinity());
         if (cpus.hostTopology()) {
             String other = !cpus.smt()
                     ? "--no-smt"
@@ -72,6 +77,24 @@ final class VmConfigRules {
                             : !cpus.clusters().isEmpty() ? "CPU clusters" : "";
             if (!other.isEmpty()) {
                 throw new VmmException("--host-cpu-topology cannot be combined with " + other);
+            }
+        }
+    }
+
+    /** Linux takes what it can of a set, and refuses one that has nothing for it. */
+    private static void affinity(CpuAffinity affinity) {
+        if (affinity.isNone()) {
+            return;
+        }
+        CpuSet online = HostCpus.online();
+        List<CpuSet> sets = new ArrayList<>(affinity.perVcpu().values());
+        if (affinity.all() != null) {
+            sets.add(affinity.all());
+        }
+        for (CpuSet set : sets) {
+            if (set.cpus().stream().noneMatch(online::contains)) {
+                throw new VmmException(
+                        "--cpu-affinity: no CPU of " + set.cpus() + " is online; the host has " + online.cpus());
             }
         }
     }

@@ -137,7 +137,7 @@ class VmOptionsTest {
     @CsvSource(delimiter = '|', quoteCharacter = '\0', textBlock = """
             --mem 5                              | Executable is not specified
             --bios rom k                         | both a kernel image
-            --mem 0 k                            | needs at least 1 MiB of memory, not 0
+            --mem 0 k                            | needs at least 2 MiB of memory, not 0
             --mem 99999999999 k                  | more than the machine can address
             --mem 16000000 k                     | more than the host has
             --mem 9000000 --lock-guest-memory k  | cannot be locked
