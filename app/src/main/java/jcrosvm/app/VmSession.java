@@ -35,9 +35,8 @@ final class VmSession {
      * @return exit code
      */
     static int run(VmConfig config, int graceSeconds, boolean isExtended, Consumer<VmControl> onReady) {
-        // The socket first: a path in use is found before anything is built. Until there is a VM to press the button
-        // of,
-        // a signal ends the process.
+        // The socket first: a path in use is found before anything is built. Until there is a VM whose button could be
+        // pressed, a signal ends the process.
         try (Socket socket = new Socket(config);
                 VirtualMachine vm = VirtualMachine.create(config);
                 RawTerminal terminal = new RawTerminal()) {

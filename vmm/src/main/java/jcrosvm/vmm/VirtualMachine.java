@@ -313,7 +313,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
             }
         }
 
-        // A guest that reboots in place so could fill the log.
+        // By rebooting in place a guest could fill the log with these.
         private void logShutdown(String message) {
             int earlier = shutdowns.getAndIncrement();
             System.Logger.Level level =
