@@ -29,6 +29,7 @@ import jcrosvm.hypervisor.x86.Segment;
 import jcrosvm.hypervisor.x86.SpecialRegisters;
 import jcrosvm.hypervisor.x86.VcpuState;
 import jcrosvm.memory.GuestMemory;
+import org.jspecify.annotations.Nullable;
 
 /** A hypervisor whose guests are scripts in Java, and which notes every use that a real one would not survive. */
 final class FakeHypervisor implements Hypervisor {
@@ -43,6 +44,9 @@ final class FakeHypervisor implements Hypervisor {
 
     /** VMs and vCPUs that are open. */
     final AtomicInteger open = new AtomicInteger();
+
+    /** RAM of the VM that was made last. */
+    volatile @Nullable GuestMemory memory;
 
     private final Guest guest;
 
@@ -101,6 +105,7 @@ final class FakeHypervisor implements Hypervisor {
 
     @Override
     public Vm createVm(GuestMemory memory, IrqChipMode mode) {
+        this.memory = memory;
         return new FakeVm(mode);
     }
 
