@@ -44,6 +44,7 @@ class HostileMachineTest {
     private Path folder;
 
     private final Queue<Throwable> defects = new ConcurrentLinkedQueue<>();
+    private final AtomicInteger refusals = new AtomicInteger();
 
     /** Errors: whatever a guest does wrong is a warning at most. */
     private final Handler log = new Handler() {
@@ -51,6 +52,8 @@ class HostileMachineTest {
         public void publish(LogRecord entry) {
             if (entry.getLevel() == Level.SEVERE) {
                 defects.add(new AssertionError(entry.getMessage(), entry.getThrown()));
+            } else if (String.valueOf(entry.getMessage()).contains("stops working on queue")) {
+                refusals.incrementAndGet();
             }
         }
 
@@ -129,7 +132,33 @@ class HostileMachineTest {
         };
     }
 
-    /** Mostly what a driver does, so that devices come to look at the rings: common configuration (virtio 1.2, 4.1.4.3). */
+    /**
+     * Where a transport has its registers.
+     *
+     * @param word bytes of those of queues
+     * @param areas the first of three registers with the addresses of a ring
+     */
+    private record Registers(
+            int status,
+            int statusSize,
+            int offeredHalf,
+            int offered,
+            int acceptedHalf,
+            int accepted,
+            int queue,
+            int queueSize,
+            int queueReady,
+            int word,
+            int areas,
+            int areaStep,
+            int areaSize) {
+        /** Common configuration (virtio 1.2, 4.1.4.3). */
+        static final Registers PCI = new Registers(20, 1, 0, 4, 8, 12, 22, 24, 28, 2, 0x20, 8, 8);
+        /** Memory-mapped registers (virtio 1.2, 4.2.2). */
+        static final Registers MMIO =
+                new Registers(0x70, 4, 0x14, 0x10, 0x24, 0x20, 0x30, 0x38, 0x44, 4, 0x80, 0x10, 4);
+    }
+
     private static void drivePci(VcpuExitHandler machine, GuestMemory memory, Random random) {
         long function = ECAM + (random.nextInt(10) << 15);
         machine.mmioWrite(function + 4, 2, 6);
@@ -150,59 +179,44 @@ class HostileMachineTest {
             }
             capability = (int) machine.mmioRead(at + 1, 1);
         }
-        machine.mmioWrite(common + 20, 1, 0);
-        machine.mmioWrite(common + 20, 1, 3);
-        for (int half = 0; half < 2; half++) {
-            machine.mmioWrite(common, 4, half);
-            long offered = machine.mmioRead(common + 4, 4);
-            machine.mmioWrite(common + 8, 4, half);
-            machine.mmioWrite(common + 12, 4, offered & (half == 0 ? random.nextInt() : random.nextInt() | 1));
-        }
-        machine.mmioWrite(common + 20, 1, 11);
-        int queues = 1 + random.nextInt(4);
-        for (int queue = 0; queue < queues; queue++) {
-            machine.mmioWrite(common + 22, 2, queue);
-            int size = 1 << random.nextInt(8);
-            machine.mmioWrite(common + 24, 2, size);
-            long descriptors = ring(memory, size, random);
-            for (int area = 0; area < 3; area++) {
-                machine.mmioWrite(common + 0x20 + 8 * area, 8, descriptors + area * 0x1000L);
-            }
-            machine.mmioWrite(common + 28, 2, 1);
-        }
-        machine.mmioWrite(common + 20, 1, 15);
+        int queues = start(machine, common, Registers.PCI, memory, random);
         for (int queue = 0; queue < queues; queue++) {
             machine.mmioWrite(notify + 4L * queue, 2, queue);
         }
     }
 
-    /** The same over memory-mapped registers (virtio 1.2, 4.2.2). */
     private static void driveMmio(VcpuExitHandler machine, GuestMemory memory, Random random) {
         long base = VirtioMmio.address(random.nextInt(6));
-        machine.mmioWrite(base + 0x70, 4, 0);
-        machine.mmioWrite(base + 0x70, 4, 3);
-        for (int half = 0; half < 2; half++) {
-            machine.mmioWrite(base + 0x14, 4, half);
-            long offered = machine.mmioRead(base + 0x10, 4);
-            machine.mmioWrite(base + 0x24, 4, half);
-            machine.mmioWrite(base + 0x20, 4, offered & (half == 0 ? random.nextInt() : random.nextInt() | 1));
-        }
-        machine.mmioWrite(base + 0x70, 4, 11);
-        int queues = 1 + random.nextInt(4);
-        for (int queue = 0; queue < queues; queue++) {
-            machine.mmioWrite(base + 0x30, 4, queue);
-            int size = 1 << random.nextInt(8);
-            machine.mmioWrite(base + 0x38, 4, size);
-            long descriptors = ring(memory, size, random);
-            for (int area = 0; area < 3; area++) {
-                machine.mmioWrite(base + 0x80 + 0x10 * area, 4, descriptors + area * 0x1000L);
-            }
-            machine.mmioWrite(base + 0x44, 4, 1);
-        }
-        machine.mmioWrite(base + 0x70, 4, 15);
+        int queues = start(machine, base, Registers.MMIO, memory, random);
         for (int queue = 0; queue < queues; queue++) {
             machine.mmioWrite(base + 0x50, 4, queue);
         }
+    }
+
+    /** What a driver does, so that the device comes to look at the rings; how many it has of them. */
+    private static int start(VcpuExitHandler machine, long base, Registers at, GuestMemory memory, Random random) {
+        machine.mmioWrite(base + at.status, at.statusSize, 0);
+        machine.mmioWrite(base + at.status, at.statusSize, 3);
+        for (int half = 0; half < 2; half++) {
+            machine.mmioWrite(base + at.offeredHalf, 4, half);
+            long offered = machine.mmioRead(base + at.offered, 4);
+            machine.mmioWrite(base + at.acceptedHalf, 4, half);
+            machine.mmioWrite(base + at.accepted, 4, offered & (half == 0 ? random.nextInt() : random.nextInt() | 1));
+        }
+        machine.mmioWrite(base + at.status, at.statusSize, 11);
+        int queues = 1 + random.nextInt(4);
+        for (int queue = 0; queue < queues; queue++) {
+            machine.mmioWrite(base + at.queue, at.word, queue);
+            int size = 1 << random.nextInt(8);
+            machine.mmioWrite(base + at.queueSize, at.word, size);
+            long ring = ring(memory, size, random);
+            for (int area = 0; area < 3; area++) {
+                machine.mmioWrite(base + at.areas + (long) area * at.areaStep, at.areaSize, ring + area * 0x1000L);
+            }
+            machine.mmioWrite(base + at.queueReady, at.word, 1);
+        }
+        machine.mmioWrite(base + at.status, at.statusSize, 15);
+        return queues;
     }
 
     /** A split ring whose requests may be anything, and are like real ones now and then (virtio 1.2, 2.7). */
@@ -274,8 +288,9 @@ class HostileMachineTest {
             }
             Thread.setDefaultUncaughtExceptionHandler(old);
         }
-        System.out.println("HostileMachineTest: " + steps.get() + " accesses");
+        System.out.println("HostileMachineTest: " + steps + " accesses, " + refusals + " rings refused");
         assertThat(defects).isEmpty();
         assertThat(hypervisor.misuses).isEmpty();
+        assertThat(refusals).as("devices looked at the rings").hasPositiveValue();
     }
 }
