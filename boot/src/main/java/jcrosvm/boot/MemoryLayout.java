@@ -52,7 +52,9 @@ public record MemoryLayout(
     public static final long FOUR_GIB = 1L << 32;
     public static final long MAX_BIOS_SIZE = 16L << 20;
 
-    private static final long MIN_RAM = 2L << 20;
+    /** The least memory of a machine, in bytes. */
+    public static final long MIN_RAM = 2L << 20;
+
     private static final long KVM_PAGES_SIZE = 0x4000;
     private static final int MAX_ADDRESS_BITS = 46;
     private static final long PAGE = 4096;

@@ -96,12 +96,17 @@ class SoftEndTest {
                     .redirectErrorStream(true)
                     .redirectOutput(folder.resolve("out").toFile())
                     .start();
-            while (vm.isAlive() && !Files.exists(socket)) {
-                Thread.onSpinWait();
+            try {
+                long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+                while (vm.isAlive() && !Files.exists(socket)) {
+                    assertThat(System.nanoTime()).as("it makes its socket").isLessThan(deadline);
+                }
+                vm.destroy();
+                assertThat(vm.waitFor(60, TimeUnit.SECONDS)).as("it ended").isTrue();
+                assertThat(socket).as(Files.readString(folder.resolve("out"))).doesNotExist();
+            } finally {
+                vm.destroyForcibly();
             }
-            vm.destroy();
-            assertThat(vm.waitFor(60, TimeUnit.SECONDS)).as("it ended").isTrue();
-            assertThat(socket).as(Files.readString(folder.resolve("out"))).doesNotExist();
         }
     }
 

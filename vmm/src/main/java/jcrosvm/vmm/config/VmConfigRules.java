@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Set;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.UnixSocket;
+import jcrosvm.boot.MemoryLayout;
 import jcrosvm.config.CpuSet;
 import jcrosvm.devices.DeviceModules;
 import jcrosvm.platform.serial.SerialSetup;
@@ -17,7 +18,7 @@ final class VmConfigRules {
     /** 16 TiB: guest physical addresses of 46 bits leave room for no more beside the devices. */
     private static final long MAX_MEMORY_MIB = 16L << 20;
 
-    private static final long MIN_MEMORY_MIB = 2;
+    private static final long MIN_MEMORY_MIB = MemoryLayout.MIN_RAM >> 20;
     private static final long SMALL_MEMORY_MIB = 512;
 
     /** Longest suffix of a socket made in a directory: {@code /jcrosvm-4194304.sock}. */
