@@ -11,15 +11,13 @@ import jcrosvm.hypervisor.soft.interp.SystemInstructions;
 import jcrosvm.hypervisor.soft.mmu.Coherence;
 import jcrosvm.hypervisor.soft.mmu.Mmu;
 import jcrosvm.hypervisor.soft.mmu.PhysicalMemory;
+import jcrosvm.hypervisor.soft.translate.CodeCache;
 import jcrosvm.hypervisor.soft.translate.NativeUnit;
 import jcrosvm.hypervisor.soft.translate.TranslatingEngine;
 import org.jspecify.annotations.Nullable;
 
 /** The parts that execute guest code, put together. */
 final class SoftCore implements Core {
-    /** System property: {@code true} keeps the translator out, to tell its faults from others. */
-    private static final String INTERPRET = "jcrosvm.soft.interpret";
-
     private final Mmu mmu;
     private final Coherence.Processor processor;
     private final SystemInstructions system;
@@ -29,7 +27,9 @@ final class SoftCore implements Core {
     private final @Nullable TranslatingEngine translator;
     private final Engine engine;
 
-    SoftCore(Cpu cpu, PhysicalMemory memory, OutsideWorld outside, Msrs msrs, LocalApic apic) {
+    /** @param code of the VM, or null to interpret everything */
+    SoftCore(
+            Cpu cpu, PhysicalMemory memory, OutsideWorld outside, Msrs msrs, LocalApic apic, @Nullable CodeCache code) {
         mmu = new Mmu(cpu, memory, outside);
         processor = mmu.processor();
         outside.processor(processor);
@@ -37,8 +37,7 @@ final class SoftCore implements Core {
         delivery = system.delivery();
         hostUnit = new NativeUnit(cpu, mmu);
         interpreter = new Interpreter(cpu, mmu, outside, system, hostUnit);
-        translator =
-                Boolean.getBoolean(INTERPRET) ? null : new TranslatingEngine(cpu, mmu, interpreter, system.debugging());
+        translator = code == null ? null : new TranslatingEngine(cpu, mmu, interpreter, system.debugging(), code);
         engine = translator != null ? translator : interpreter;
     }
 

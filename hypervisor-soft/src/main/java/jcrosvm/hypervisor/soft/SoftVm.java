@@ -18,12 +18,18 @@ import jcrosvm.hypervisor.soft.apic.VmClock;
 import jcrosvm.hypervisor.soft.cpu.Cpu;
 import jcrosvm.hypervisor.soft.interp.Msrs;
 import jcrosvm.hypervisor.soft.mmu.PhysicalMemory;
+import jcrosvm.hypervisor.soft.translate.CodeCache;
 import jcrosvm.memory.GuestMemory;
+import org.jspecify.annotations.Nullable;
 
 /** A VM of software processors. */
 final class SoftVm implements Vm {
+    /** System property: {@code true} keeps the translator out, to tell its faults from others. */
+    private static final String INTERPRET = "jcrosvm.soft.interpret";
+
     private final GuestMemory memory;
     private final PhysicalMemory slots = new PhysicalMemory();
+    private final @Nullable CodeCache code = Boolean.getBoolean(INTERPRET) ? null : new CodeCache(slots);
     private final IoEvents ioEvents = new IoEvents();
     private final ApicBus bus = new ApicBus();
     private final VmClock time = new VmClock(System::nanoTime);
@@ -71,7 +77,7 @@ final class SoftVm implements Vm {
 
     /** The parts of a processor that execute guest code. */
     Core core(Cpu cpu, OutsideWorld outside, Msrs msrs, LocalApic apic) {
-        return new SoftCore(cpu, slots, outside, msrs, apic);
+        return new SoftCore(cpu, slots, outside, msrs, apic, code);
     }
 
     @Override
@@ -139,5 +145,8 @@ final class SoftVm implements Vm {
         thread.close();
         alarm.close();
         memory.trackWrites(null);
+        if (code != null) {
+            code.close();
+        }
     }
 }

@@ -30,7 +30,7 @@ public final class StateLayout {
     /** Free for the translator's own use. */
     public static final int TRANSLATOR = 2048;
 
-    public static final int TRANSLATOR_SIZE = 512 << 10;
+    public static final int TRANSLATOR_SIZE = 1 << 20;
 
     /** The translation lookaside buffers, see {@code mmu.Tlb}. */
     public static final int TLB = TRANSLATOR + TRANSLATOR_SIZE;

@@ -241,7 +241,12 @@ final class Assembler {
 
     /** The 32-bit slot at the position becomes a jump to the present position. */
     void jumpHere(int slot) {
-        patch32(slot, at - slot - 4);
+        jump(slot, at);
+    }
+
+    /** The 32-bit slot at the position becomes a jump to another. */
+    void jump(int slot, int target) {
+        patch32(slot, target - slot - 4);
     }
 
     void copyTo(MemorySegment memory, long offset) {

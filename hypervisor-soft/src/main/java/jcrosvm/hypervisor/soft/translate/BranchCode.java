@@ -131,7 +131,7 @@ final class BranchCode {
     private void conditional(Insn insn, long target, boolean liveAtTarget, boolean liveAtNext) {
         int condition = 0x80 | insn.opcode & 0xf;
         emit.needFlags();
-        if (!isBack(target)) {
+        if (!isBack(target) && !emit.isFar(target)) {
             emit.jump(condition, target, liveAtTarget);
             emit.jump(0, emit.next(), liveAtNext);
             return;

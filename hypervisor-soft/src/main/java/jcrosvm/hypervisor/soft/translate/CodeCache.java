@@ -2,55 +2,82 @@ package jcrosvm.hypervisor.soft.translate;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.ArrayList;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
 import jcrosvm.base.io.ExecutableMemory;
-import jcrosvm.hypervisor.soft.isa.Decoder;
 import jcrosvm.hypervisor.soft.mmu.CodePages;
-import jcrosvm.hypervisor.soft.mmu.Tlb;
-import org.jspecify.annotations.Nullable;
+import jcrosvm.hypervisor.soft.mmu.PhysicalMemory;
 
 /**
- * The translated blocks of one processor and the jumps between them. Memory is not used again before everything is
- * thrown away at once.
+ * The translated blocks of a VM and the jumps between them, for all its processors. Code, headers and sites lie in one
+ * piece of memory of a fixed size. It is not used again before everything is thrown away at once, which happens when it
+ * is full.
  *
- * <p>A jump within a page stays right as long as the page is mapped where it is, and whoever changes that leaves the
- * code. Jumps to other pages and the jump cache live as long as the TLB remembers the pages.
+ * <p>Jumps within a page are linked: they stay right as long as the page is mapped where it is, and a processor that
+ * changes that leaves the code. Where jumps to other pages go is each processor's own ({@link JumpCache}), since
+ * processors may see different pages at an address.
+ *
+ * <p>Processors look up, add and link while they are inside ({@code mmu.Coherence}); blocks go only while all processors
+ * are outside, so a block that was found stays until the processor next is.
  */
-final class CodeCache implements CodePages.Listener, Tlb.Listener, AutoCloseable {
-    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
-    private static final int TABLE = 1 << 16;
+public final class CodeCache implements CodePages.Listener, AutoCloseable {
+    /** What {@link #add} answers when there is no room. */
+    static final int FULL = -1;
 
-    final Sites sites = new Sites();
+    private static final int SIZE = 64 << 20;
+    private static final int TABLE_BITS = 17;
+    private static final int PAGES_BITS = 14;
+    /** In a list of a page: the block is there for its second page. */
+    private static final int AS_SECOND = 1;
+
+    private static final VarHandle ELEMENT = MethodHandles.arrayElementVarHandle(int[].class);
+    private static final VarHandle SLOT = ValueLayout.JAVA_INT.varHandle();
+
     final Stubs stubs;
-    final JumpCache jumps;
+    final Blocks blocks;
+    final Sites sites;
 
+    private final PhysicalMemory physical;
     private final ExecutableMemory memory;
+    private final MemorySegment segment;
     private final int size;
     private final int start;
     private int used;
-    /** Counts how often everything was thrown away. */
-    private int generation;
+    private volatile int generation;
+    private boolean closed;
 
-    private final @Nullable Block[] table = new @Nullable Block[TABLE];
-    private final Map<Long, List<Block>> pages = new HashMap<>();
+    /** First blocks of chains by what they are. */
+    private final int[] table = new int[1 << TABLE_BITS];
+    /** First blocks of chains by page. */
+    private final int[] pages = new int[1 << PAGES_BITS];
 
-    // Linked jumps to other pages.
-    private final PageLinks globalLinks = new PageLinks();
-    private final PageLinks localLinks = new PageLinks();
+    private final List<JumpCache> jumpCaches = new CopyOnWriteArrayList<>();
 
-    CodeCache(MemorySegment state, int size) {
+    public CodeCache(PhysicalMemory physical) {
+        this(physical, SIZE);
+    }
+
+    /** @param size bytes, a multiple of the page size */
+    CodeCache(PhysicalMemory physical, int size) {
+        this.physical = physical;
         this.size = size;
         memory = ExecutableMemory.allocate("jcrosvm-code", size);
-        jumps = new JumpCache(state);
+        segment = memory.segment();
+        blocks = new Blocks(segment);
+        sites = new Sites(segment);
         Assembler assembler = new Assembler();
         stubs = new Stubs(assembler);
-        assembler.copyTo(memory.segment(), 0);
-        start = assembler.position() + 63 & -64;
+        assembler.copyTo(segment, 0);
+        start = aligned(assembler.position());
         used = start;
+        physical.codePages().listen(this);
+    }
+
+    private static int aligned(int offset) {
+        return offset + Blocks.ALIGNMENT - 1 & -Blocks.ALIGNMENT;
     }
 
     /** Host address of an offset. */
@@ -58,172 +85,197 @@ final class CodeCache implements CodePages.Listener, Tlb.Listener, AutoCloseable
         return memory.address() + offset;
     }
 
+    /** Counts how often everything was thrown away: what was known of blocks before is void. */
     int generation() {
         return generation;
     }
 
-    /** Offset for the next block's code, after making room for a long one. */
-    int reserve(int length) {
-        if (used + length > size) {
-            flush();
-        }
-        return used;
+    /** A processor's jump cache must not lead to blocks that are gone. */
+    void join(JumpCache jumps) {
+        jumpCaches.add(jumps);
     }
 
-    void write(Assembler code) {
-        code.copyTo(memory.segment(), used);
-        used += code.position() + 15 & -16;
+    void part(JumpCache jumps) {
+        jumpCaches.remove(jumps);
     }
 
-    private void flush() {
-        Arrays.fill(table, null);
-        pages.clear();
-        sites.clear();
-        globalLinks.clear();
-        localLinks.clear();
-        jumps.clear();
-        used = start;
-        generation++;
+    // Finding
+
+    private static int slot(long linear, long page, int mode) {
+        return (int) ((linear + mode + (page ^ page << 7)) * 0x9e3779b97f4a7c15L >>> 64 - TABLE_BITS);
     }
 
-    private static int slot(long linear, int mode) {
-        long hash = (linear + mode) * 0x9e3779b97f4a7c15L;
-        return (int) (hash >>> 48);
-    }
-
-    @Nullable
-    Block find(long linear, long page, int mode) {
-        Block block = table[slot(linear, mode)];
-        while (block != null && (block.linear != linear || block.page != page || block.mode != mode)) {
-            block = block.nextInTable;
+    /** A block, or {@link Blocks#NONE}. Of one that crosses into another page there may be several. */
+    int find(long linear, long page, int mode) {
+        int block = (int) ELEMENT.getAcquire(table, slot(linear, page, mode));
+        while (block != Blocks.NONE && !blocks.is(block, linear, page, mode)) {
+            block = blocks.next(block);
         }
         return block;
     }
 
-    void add(Block block) {
-        int slot = slot(block.linear, block.mode);
-        block.nextInTable = table[slot];
-        table[slot] = block;
-        enter(block.page, block);
-        if (block.second != Block.ONE_PAGE) {
-            enter(block.second, block);
+    /** The same for one whose second page is known. */
+    int find(long linear, long page, int mode, long second) {
+        int block = find(linear, page, mode);
+        while (block != Blocks.NONE && !(blocks.second(block) == second && blocks.is(block, linear, page, mode))) {
+            block = blocks.next(block);
         }
+        return block;
     }
 
-    private void enter(long page, Block block) {
-        pages.computeIfAbsent(page, p -> new ArrayList<>()).add(block);
+    // Adding
+
+    /**
+     * Adds a block, unless another processor has added the same.
+     *
+     * @param code as the emitter left it; used up
+     * @return the block, or {@link #FULL}
+     */
+    synchronized int add(Block block, Assembler code, Exits exits) {
+        int present = find(block.linear, block.page, block.mode, block.second);
+        if (present != Blocks.NONE) {
+            return present;
+        }
+        int at = used;
+        int base = at + Blocks.SIZE;
+        if (base + code.position() > size) {
+            return FULL;
+        }
+        used = aligned(base + code.position());
+        exits.relocate(at, base);
+        code.copyTo(segment, base);
+        blocks.write(at, block, base);
+        enter(at, block.page, false);
+        if (block.second != Block.ONE_PAGE) {
+            enter(at, block.second, true);
+        }
+        int slot = slot(block.linear, block.page, block.mode);
+        blocks.next(at, table[slot]);
+        ELEMENT.setRelease(table, slot, at);
+        for (int site = 0; site < exits.count(); site++) {
+            if (exits.isLink(site)) {
+                int from = exits.record(site, base);
+                int to = find(sites.pc(from), block.page, block.mode);
+                if (to != Blocks.NONE) {
+                    link(from, to);
+                }
+            }
+        }
+        return at;
+    }
+
+    private static int pageSlot(long page) {
+        return (int) ((page >>> 12) * 0x9e3779b97f4a7c15L >>> 64 - PAGES_BITS);
+    }
+
+    private void enter(int block, long page, boolean second) {
+        int slot = pageSlot(page);
+        blocks.nextInPage(block, second, pages[slot]);
+        pages[slot] = block | (second ? AS_SECOND : 0);
+    }
+
+    /** Throws everything away if the memory is nearly full. The calling processor may be outside meanwhile. */
+    void makeRoom() {
+        physical.coherence().exclusive(() -> {
+            if (used + size / 16 > size) {
+                flush();
+            }
+        });
+    }
+
+    private synchronized void flush() {
+        Arrays.fill(table, Blocks.NONE);
+        Arrays.fill(pages, Blocks.NONE);
+        for (JumpCache jumps : jumpCaches) {
+            jumps.clear();
+        }
+        used = start;
+        generation++;
     }
 
     // Links
 
-    /** Makes the jump of a {@link Sites#LINK} go to a block. */
-    void link(int site, Block to, boolean global) {
-        if (to.linksAreFull()) {
-            compactLinks(to);
+    /** Makes a {@link Sites#LINK} jump to a block, if that stays right. */
+    synchronized void link(int site, int to) {
+        int from = sites.block(site);
+        boolean within = blocks.page(from) == blocks.page(to)
+                && (blocks.linear(from) ^ blocks.linear(to)) >>> 12 == 0
+                && blocks.mode(from) == blocks.mode(to)
+                && blocks.second(to) == Block.ONE_PAGE;
+        if (!within || sites.target(site) != Blocks.NONE || blocks.dropped(from)) {
+            return;
         }
-        to.addLink(site);
-        if ((sites.info(site) & Sites.SAME_PAGE) == 0
-                || sites.address(site) != to.page
-                || to.second != Block.ONE_PAGE) {
-            (global ? globalLinks : localLinks).add(site, to.linear, to.linear + to.length - 1);
-        }
-        set(sites.where(site), destination(site, to));
+        sites.target(site, to, blocks.links(to));
+        blocks.links(to, site);
+        boolean registers = (sites.info(site) & Sites.NATIVE_FLAGS) != 0;
+        jump(site, registers ? blocks.nativeEntry(to) : blocks.entry(to));
     }
 
-    private int destination(int site, Block to) {
-        return (sites.info(site) & Sites.NATIVE_FLAGS) != 0 ? to.nativeEntry : to.entry;
-    }
-
-    private void set(int slot, int target) {
-        memory.segment().set(INT, slot, target - (slot + 4));
-    }
-
-    private void unlink(int site) {
-        set(sites.where(site), sites.stub(site));
-    }
-
-    private void compactLinks(Block to) {
-        int kept = 0;
-        int[] links = to.links();
-        for (int i = 0; i < to.linkCount(); i++) {
-            int slot = sites.where(links[i]);
-            if (memory.segment().get(INT, slot) == destination(links[i], to) - (slot + 4)) {
-                links[kept++] = links[i];
-            }
-        }
-        to.linkCount(kept);
-    }
-
-    void jump(int context, Block to, boolean global) {
-        jumps.put(context, to.linear, address(to.entry), global);
+    /** Other processors may be on their way through the jump: its target changes as a whole. */
+    private void jump(int site, int to) {
+        int slot = sites.where(site);
+        SLOT.setRelease(segment, (long) slot, to - (slot + 4));
     }
 
     // What others tell
 
     @Override
-    public void flushed(boolean globalToo) {
-        if (globalToo) {
-            jumps.clear();
-            globalLinks.removeAll(this::unlink);
-        } else {
-            jumps.clearLocal();
-        }
-        localLinks.removeAll(this::unlink);
-    }
-
-    @Override
-    public void flushed(long linear, long length) {
-        // Also what begins just before the range and may end in it.
-        jumps.clearRange(linear - Decoder.MAX_LENGTH, length + Decoder.MAX_LENGTH);
-        globalLinks.remove(linear, length, this::unlink);
-        localLinks.remove(linear, length, this::unlink);
-    }
-
-    @Override
-    public void codeChanged(long page, int offset, int length) {
-        List<Block> blocks = pages.get(page);
-        if (blocks == null) {
-            return;
-        }
+    public synchronized void codeChanged(long page, int offset, int length) {
+        int slot = pageSlot(page);
         int kept = 0;
-        for (Block block : blocks) {
-            if (block.dropped) {
-                continue;
-            }
-            if (block.overlaps(page, offset, length)) {
+        int reference = pages[slot];
+        while (reference != Blocks.NONE) {
+            int block = reference & -Blocks.ALIGNMENT;
+            boolean second = (reference & AS_SECOND) != 0;
+            int next = blocks.nextInPage(block, second);
+            if (!blocks.dropped(block) && blocks.overlaps(block, page, offset, length)) {
                 drop(block);
-            } else {
-                blocks.set(kept++, block);
             }
+            if (!blocks.dropped(block)) {
+                kept = reference;
+            } else if (kept == 0) {
+                pages[slot] = next;
+            } else {
+                blocks.nextInPage(kept & -Blocks.ALIGNMENT, (kept & AS_SECOND) != 0, next);
+            }
+            reference = next;
         }
-        blocks.subList(kept, blocks.size()).clear();
     }
 
     /** Nothing leads to the block any more. */
-    void drop(Block block) {
-        block.dropped = true;
-        int[] links = block.links();
-        for (int i = 0; i < block.linkCount(); i++) {
-            unlink(links[i]);
+    private void drop(int block) {
+        blocks.setDropped(block);
+        for (int site = blocks.links(block); site != Sites.NONE; ) {
+            int next = sites.next(site);
+            jump(site, sites.stub(site));
+            sites.target(site, Blocks.NONE, Sites.NONE);
+            site = next;
         }
-        jumps.remove(Translator.context(block.mode), block.linear);
-        int slot = slot(block.linear, block.mode);
-        Block before = null;
-        for (Block b = table[slot]; b != block; b = b.nextInTable) {
-            if (b == null) {
-                return;
-            }
+        blocks.links(block, Sites.NONE);
+        for (JumpCache jumps : jumpCaches) {
+            jumps.remove(Translator.context(blocks.mode(block)), blocks.linear(block));
+        }
+        int slot = slot(blocks.linear(block), blocks.page(block), blocks.mode(block));
+        int before = Blocks.NONE;
+        for (int b = table[slot]; b != block; b = blocks.next(b)) {
             before = b;
         }
-        if (before == null) {
-            table[slot] = block.nextInTable;
+        if (before == Blocks.NONE) {
+            table[slot] = blocks.next(block);
         } else {
-            before.nextInTable = block.nextInTable;
+            blocks.next(before, blocks.next(block));
         }
     }
 
+    /** No processor uses the code any more. */
     @Override
     public void close() {
-        memory.close();
+        physical.coherence().exclusive(() -> {
+            physical.codePages().ignore(this);
+            if (!closed) {
+                closed = true;
+                memory.close();
+            }
+        });
     }
 }

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import jcrosvm.hypervisor.soft.cpu.Cpu;
 import jcrosvm.hypervisor.soft.cpu.Rflags;
 import jcrosvm.hypervisor.soft.cpu.StateLayout;
+import jcrosvm.hypervisor.soft.isa.Decoder;
 import jcrosvm.hypervisor.soft.isa.Insn;
 import jcrosvm.hypervisor.soft.mmu.Tlb;
 
@@ -22,15 +23,13 @@ final class Emitter {
     private static final int PAGE = 4096;
 
     final Assembler out = new Assembler();
-    private final Sites sites;
+    final Exits exits;
     private final Stubs stubs;
-    /** Where the buffer's start will lie in the code cache. */
-    private int base;
 
     /** Of the block: the TLB's context. */
     private int context;
-    /** Its physical page. */
-    private long page;
+    /** Its linear address. */
+    private long start;
 
     private long pc;
     private long next;
@@ -42,26 +41,26 @@ final class Emitter {
 
     private boolean xmmLoaded;
 
-    // Ways out, written behind the block: the slot to patch, the site; bit 31 of the site: save the flags first.
+    // Jumps to what is written behind the block: the slot to patch, the site; bit 31 of the site: save the flags first.
     private int[] exitSlot = new int[256];
     private int[] exitSite = new int[256];
-    private int exits;
+    private int exitCount;
 
     private static final int SAVE_FIRST = 1 << 31;
     /** Instead of a site: load the XMM registers and come back behind the slot. */
     private static final int LOAD_XMM = -1;
 
-    Emitter(Sites sites, Stubs stubs) {
-        this.sites = sites;
+    Emitter(Stubs stubs) {
         this.stubs = stubs;
+        exits = new Exits(out, stubs.leave);
     }
 
-    void begin(int newBase, int newContext, long newPage) {
-        base = newBase;
+    void begin(int newContext, long linear) {
         context = newContext;
-        page = newPage;
+        start = linear;
         out.position(0);
-        exits = 0;
+        exits.begin();
+        exitCount = 0;
         xmmLoaded = false;
         nativeFlags = true;
         savedFlags = false;
@@ -254,7 +253,7 @@ final class Emitter {
         out.emit(Tlb.INDEX_SHIFT);
         out.aluImmediate(0, 4, TEMP1, Tlb.INDEX_MASK);
         out.rm(0x33 | W, TEMP0, STATE, TEMP1, 0, tag); // xor
-        compare(size, sites.add(Sites.MISS | miss(size, write, aligned), pc, base + retry));
+        compare(size, exits.add(Sites.MISS | miss(size, write, aligned), pc, retry));
         out.rm(0x03 | W, TEMP0, STATE, TEMP1, 0, entries + Tlb.PAGE);
         if (aligned) {
             checkAlignment(size);
@@ -267,9 +266,7 @@ final class Emitter {
         out.constant(TEMP0, linear);
         out.rm(0x33 | W, TEMP0, STATE, entry + (write ? Tlb.WRITE : Tlb.READ));
         int info = Sites.MISS_CONSTANT | miss(size, write, aligned);
-        int site = sites.add(info, pc, base + retry);
-        sites.address(site, linear);
-        compare(size, site);
+        compare(size, exits.addConstantMiss(info, pc, retry, linear));
         out.rm(0x03 | W, TEMP0, STATE, entry + Tlb.PAGE);
         if (aligned) {
             checkAlignment(size);
@@ -296,7 +293,7 @@ final class Emitter {
     // Ways out
 
     private int interpret() {
-        return sites.add(Sites.INTERPRET, pc, 0);
+        return exits.add(Sites.INTERPRET, pc, 0);
     }
 
     /** A conditional jump (second opcode byte) to the interpreter for the present instruction. */
@@ -311,12 +308,12 @@ final class Emitter {
     }
 
     private void remember(int slot, int site) {
-        if (exits == exitSlot.length) {
-            exitSlot = Arrays.copyOf(exitSlot, 2 * exits);
-            exitSite = Arrays.copyOf(exitSite, 2 * exits);
+        if (exitCount == exitSlot.length) {
+            exitSlot = Arrays.copyOf(exitSlot, 2 * exitCount);
+            exitSite = Arrays.copyOf(exitSite, 2 * exitCount);
         }
-        exitSlot[exits] = slot;
-        exitSite[exits++] = site;
+        exitSlot[exitCount] = slot;
+        exitSite[exitCount++] = site;
     }
 
     /** The rest of the block is the interpreter's. */
@@ -324,19 +321,28 @@ final class Emitter {
         if (nativeFlags && !savedFlags) {
             saveFlags();
         }
-        leave(interpret());
+        exits.leave(interpret(), out.position());
     }
 
-    private void leave(int site) {
-        sites.stub(site, base + out.position());
-        out.emit(0x68); // push
-        out.emit32(site);
-        out.emit(0xe9);
-        out.emit32(stubs.leave - (base + out.position() + 4));
+    /**
+     * Whether a direct jump goes to another page. That of a page's last instruction may be in another page, too, if it
+     * crosses into it.
+     */
+    boolean isFar(long target) {
+        return (target ^ start) >>> 12 != 0 || (target & PAGE - 1) > PAGE - Decoder.MAX_LENGTH;
     }
 
-    /** A direct jump; {@code condition} 0 for always. */
+    /** A direct jump; {@code condition} 0 for always, and always so for one that {@link #isFar}. */
     void jump(int condition, long target, boolean live) {
+        if (isFar(target)) {
+            jumpFar(target, live);
+        } else {
+            jumpNear(condition, target, live);
+        }
+    }
+
+    /** Within a page: to be linked. */
+    private void jumpNear(int condition, long target, boolean live) {
         out.align4(condition == 0 ? 1 : 2);
         if (condition == 0) {
             out.emit(0xe9);
@@ -344,12 +350,20 @@ final class Emitter {
             out.emit(0x0f, condition);
         }
         boolean registers = live && nativeFlags && !savedFlags;
-        boolean within = (target ^ pc) >>> 12 == 0;
-        int info = Sites.LINK | (registers ? Sites.NATIVE_FLAGS : 0) | (within ? Sites.SAME_PAGE : 0);
-        int site = sites.add(info, target, base + out.position());
-        sites.address(site, page);
+        int info = Sites.LINK | (registers ? Sites.NATIVE_FLAGS : 0);
+        int site = exits.add(info, target, out.position());
         remember(out.position(), registers ? site | SAVE_FIRST : site);
         out.emit32(0);
+    }
+
+    /** By the jump cache: the same code serves processors that see different pages there. */
+    private void jumpFar(long target, boolean live) {
+        clobberFlags(live);
+        out.constant(TEMP0, target);
+        int pair = Frame.jumps(context) + Frame.jumpOffset(target);
+        out.rm(0x3b | W, TEMP0, STATE, pair);
+        exit(JNE, exits.add(Sites.FAR, target, 0));
+        out.rm(0xff, 4, STATE, pair + 8);
     }
 
     /** Leaves if something is pending, to go on at {@code target}. */
@@ -357,7 +371,7 @@ final class Emitter {
         clobberFlags(live);
         out.rm(0x83, 7, STATE, StateLayout.PENDING);
         out.emit(0);
-        exit(JNE, sites.add(Sites.POLL, target, 0));
+        exit(JNE, exits.add(Sites.POLL, target, 0));
     }
 
     /**
@@ -372,7 +386,7 @@ final class Emitter {
     /** The same to code of another context. */
     void jumpIndirect(int popped, int newContext) {
         clobberFlags(true);
-        int site = sites.add(Sites.INDIRECT, pc, popped);
+        int site = exits.add(Sites.INDIRECT, pc, popped);
         out.rm(0x83, 7, STATE, StateLayout.PENDING);
         out.emit(0);
         exit(JNE, site);
@@ -402,30 +416,33 @@ final class Emitter {
     /** The time stamp counter into r10; destroys r11 and the flags. */
     void readTime() {
         out.emit(0xe8);
-        out.emit32(stubs.readTime - (base + out.position() + 4));
+        exits.reference(stubs.readTime);
     }
 
     /** What lies behind the block. */
     void finish() {
-        for (int i = 0; i < exits; i++) {
+        for (int i = 0; i < exitCount; i++) {
             int slot = exitSlot[i];
             int site = exitSite[i];
-            out.jumpHere(slot);
             if (site == LOAD_XMM) {
+                out.jumpHere(slot);
                 out.emit(0xe8);
-                out.emit32(stubs.loadXmm - (base + out.position() + 4));
+                exits.reference(stubs.loadXmm);
                 out.emit(0xe9);
                 out.emit32(slot + 4 - (out.position() + 4));
                 continue;
             }
-            boolean save = (site & SAVE_FIRST) != 0;
             int number = site & ~SAVE_FIRST;
+            if (exits.hasStub(number)) {
+                out.jump(slot, exits.stub(number));
+                continue;
+            }
+            out.jumpHere(slot);
             int start = out.position();
-            if (save) {
+            if ((site & SAVE_FIRST) != 0) {
                 storeFlags();
             }
-            leave(number);
-            sites.stub(number, base + start);
+            exits.leave(number, start);
         }
     }
 }

@@ -77,8 +77,8 @@ final class Frame {
     /** The offset of an address's pair: its lower half times a factor, shifted, masked. */
     static final int JUMP_FACTOR = 0x9e3779b1;
 
-    static final int JUMP_SHIFT = 15;
-    static final int JUMP_MASK = 0x1fff0;
+    static final int JUMP_SHIFT = 14;
+    static final int JUMP_MASK = 0x3fff0;
     static final int JUMPS_SIZE = JUMP_MASK + 16;
 
     static final int TEMP0 = 10;

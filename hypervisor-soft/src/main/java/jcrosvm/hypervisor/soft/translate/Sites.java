@@ -1,14 +1,20 @@
 package jcrosvm.hypervisor.soft.translate;
 
-import java.util.Arrays;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
-/** Places where code goes back to Java: for each number what is to be done and where to go on. */
+/**
+ * Places where code goes back to Java: what is to be done there and where to go on. A site is a record in the memory of
+ * the code, behind the instructions that leave, and known by its offset.
+ */
 final class Sites {
+    static final int NONE = 0;
+
     /** A memory access that the TLB does not serve; its address is what the check left in r10 and r11. */
     static final int MISS = 0;
     /** The same at a constant address. */
     static final int MISS_CONSTANT = 1;
-    /** A direct jump that is not linked. */
+    /** A direct jump within a page that is not linked. */
     static final int LINK = 2;
     /** An indirect jump to the address in r10. */
     static final int INDIRECT = 3;
@@ -16,6 +22,8 @@ final class Sites {
     static final int INTERPRET = 4;
     /** A jump taken while something is pending. */
     static final int POLL = 5;
+    /** A direct jump that the jump cache does not know. */
+    static final int FAR = 6;
 
     static final int KIND = 7;
     static final int WRITE = 1 << 3;
@@ -24,37 +32,28 @@ final class Sites {
     /** The flags live in the host's register at the jump: link to the second entry. */
     static final int NATIVE_FLAGS = 1 << 5;
 
-    /** The jump stays in its linear page. */
-    static final int SAME_PAGE = 1 << 6;
-
     /** Code goes on with the guest's XMM registers loaded. */
     static final int XMM = 1 << 7;
 
     static final int SIZE_SHIFT = 8;
 
-    private int[] info = new int[1 << 14];
-    private long[] pc = new long[1 << 14];
-    private int[] where = new int[1 << 14];
-    private int[] stub = new int[1 << 14];
-    private long[] address = new long[1 << 14];
-    private int count;
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
+    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
 
-    /**
-     * @param newPc guest address of the instruction, or where a jump goes
-     * @param newWhere host offset: of the check for MISS, of the slot for LINK; bytes popped for INDIRECT
-     */
-    int add(int newInfo, long newPc, int newWhere) {
-        if (count == info.length) {
-            info = Arrays.copyOf(info, 2 * count);
-            pc = Arrays.copyOf(pc, 2 * count);
-            where = Arrays.copyOf(where, 2 * count);
-            stub = Arrays.copyOf(stub, 2 * count);
-            address = Arrays.copyOf(address, 2 * count);
-        }
-        info[count] = newInfo;
-        pc[count] = newPc;
-        where[count] = newWhere;
-        return count++;
+    // The record.
+    private static final int INFO = 0;
+    static final int WHERE = 4;
+    private static final int PC = 8;
+    private static final int ADDRESS = 16; // of MISS_CONSTANT
+    static final int STUB = 16; // of LINK, and what follows
+    private static final int NEXT = 20;
+    private static final int TARGET = 24;
+    static final int BLOCK = 28;
+
+    private final MemorySegment memory;
+
+    Sites(MemorySegment memory) {
+        this.memory = memory;
     }
 
     static String name(int info) {
@@ -63,45 +62,60 @@ final class Sites {
             case LINK -> "link";
             case INDIRECT -> "indirect";
             case INTERPRET -> "interpreter";
+            case FAR -> "far";
             default -> "poll";
         };
     }
 
+    /** Whether {@link #where} is a place in the code, which moves with it. */
+    static boolean isPlace(int info) {
+        int kind = info & KIND;
+        return kind == MISS || kind == MISS_CONSTANT || kind == LINK;
+    }
+
     int info(int site) {
-        return info[site];
+        return memory.get(INT, site + INFO);
     }
 
+    /** Guest address of the instruction, or where a direct jump goes. */
     long pc(int site) {
-        return pc[site];
+        return memory.get(LONG, site + PC);
     }
 
+    /** Host offset: of the check for MISS, of the slot for LINK. Bytes popped for INDIRECT. */
     int where(int site) {
-        return where[site];
+        return memory.get(INT, site + WHERE);
     }
+
+    /** Linear address of MISS_CONSTANT. */
+    long address(int site) {
+        return memory.get(LONG, site + ADDRESS);
+    }
+
+    // Of LINK
 
     /** Host offset of the code that leaves. */
     int stub(int site) {
-        return stub[site];
+        return memory.get(INT, site + STUB);
     }
 
-    void stub(int site, int offset) {
-        stub[site] = offset;
+    /** The block that the jump is in. */
+    int block(int site) {
+        return memory.get(INT, site + BLOCK);
     }
 
-    /** Linear address of MISS_CONSTANT; physical page of a LINK's jump. */
-    long address(int site) {
-        return address[site];
+    /** The block that the jump goes to, or {@link Blocks#NONE}. */
+    int target(int site) {
+        return memory.get(INT, site + TARGET);
     }
 
-    void address(int site, long newAddress) {
-        address[site] = newAddress;
+    /** @param next of the sites that jump to the same block */
+    void target(int site, int block, int next) {
+        memory.set(INT, site + TARGET, block);
+        memory.set(INT, site + NEXT, next);
     }
 
-    int count() {
-        return count;
-    }
-
-    void clear() {
-        count = 0;
+    int next(int site) {
+        return memory.get(INT, site + NEXT);
     }
 }

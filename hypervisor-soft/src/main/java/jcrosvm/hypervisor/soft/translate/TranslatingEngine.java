@@ -14,7 +14,6 @@ import jcrosvm.hypervisor.soft.interp.Engine;
 import jcrosvm.hypervisor.soft.interp.FastCalls;
 import jcrosvm.hypervisor.soft.interp.Interpreter;
 import jcrosvm.hypervisor.soft.mmu.Mmu;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Runs 64-bit code as host machine code, translated block by block when it is first executed. All other code, and
@@ -29,7 +28,6 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     /** Counts what is left to the interpreter and logs it at the end, at level debug. */
     private static final boolean STATISTICS = Boolean.getBoolean("jcrosvm.soft.statistics");
 
-    private static final int CACHE_SIZE = 64 << 20;
     private static final int LAHF_FLAGS = Rflags.SF | Rflags.ZF | Rflags.AF | Rflags.PF | Rflags.CF;
     private static final int MXCSR_ALL_MASKED = 0x1f80;
 
@@ -39,6 +37,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private final Debugging debugging;
     private final MemorySegment state;
     private final CodeCache cache;
+    private final Blocks blocks;
+    private final Sites sites;
+    private final JumpCache jumps;
     private final Translator translator;
     private final Statistics statistics = new Statistics();
     /** Of the blocks that may run now. */
@@ -48,22 +49,26 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     private boolean copyDue;
 
-    public TranslatingEngine(Cpu cpu, Mmu mmu, Interpreter interpreter, Debugging debugging) {
-        this(cpu, mmu, interpreter, debugging, false);
+    /** @param cache of the processor's VM */
+    public TranslatingEngine(Cpu cpu, Mmu mmu, Interpreter interpreter, Debugging debugging, CodeCache cache) {
+        this(cpu, mmu, interpreter, debugging, cache, false);
     }
 
-    /** With {@code strict} flags that nobody will look at are right at the end of each block, too. */
-    TranslatingEngine(Cpu cpu, Mmu mmu, Interpreter interpreter, Debugging debugging, boolean strict) {
+    /** With {@code strict} flags that no instruction looks at are right at the end of each block, too. */
+    TranslatingEngine(Cpu cpu, Mmu mmu, Interpreter interpreter, Debugging debugging, CodeCache cache, boolean strict) {
         this.cpu = cpu;
         this.mmu = mmu;
         this.interpreter = interpreter;
         this.debugging = debugging;
+        this.cache = cache;
+        blocks = cache.blocks;
+        sites = cache.sites;
         state = cpu.state();
-        cache = new CodeCache(state, CACHE_SIZE);
+        jumps = new JumpCache(state);
         translator = new Translator(mmu, cache, strict);
         state.set(LONG, Frame.CLOCK_GETTIME, Libc.CLOCK_GETTIME.address());
-        mmu.memory().codePages().listen(cache);
-        mmu.listen(cache);
+        cache.join(jumps);
+        mmu.listen(jumps);
     }
 
     @Override
@@ -91,11 +96,11 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private void execute() {
         int now = mode();
         if (((now ^ mode) & Translator.MODE_SSE) != 0) {
-            cache.jumps.clear();
+            jumps.clear();
         }
         mode = now;
-        Block block = find(cpu.rip());
-        if (block == null || block.interpreted) {
+        int block = find(cpu.rip());
+        if (block == Blocks.NONE || blocks.interpreted(block)) {
             interpret();
             return;
         }
@@ -108,8 +113,8 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         run(block);
     }
 
-    private void run(Block block) {
-        int entry = block.entry;
+    private void run(int block) {
+        int entry = blocks.entry(block);
         int stub = cache.stubs.enter;
         do {
             state.set(LONG, Frame.ENTRY, cache.address(entry));
@@ -120,7 +125,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 arrived(level);
             }
             int site = state.get(INT, Frame.SITE);
-            stub = (cache.sites.info(site) & Sites.XMM) != 0 ? cache.stubs.enterWithXmm : cache.stubs.enter;
+            stub = (sites.info(site) & Sites.XMM) != 0 ? cache.stubs.enterWithXmm : cache.stubs.enter;
             entry = left(site);
         } while (entry >= 0);
     }
@@ -139,53 +144,42 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         interpreter.step();
     }
 
-    private @Nullable Block find(long linear) {
-        long physical = mmu.physicalOfCode(linear);
-        Block block = cache.find(linear, physical & -4096, mode);
-        if (block != null) {
-            if (block.second == Block.ONE_PAGE || mmu.physicalOfCode((linear | 4095) + 1) == block.second) {
+    /** The block at an address, translated if need be; {@link Blocks#NONE} when that is not memory. */
+    private int find(long linear) {
+        while (true) {
+            long physical = mmu.physicalOfCode(linear);
+            int block = cache.find(linear, physical & -4096, mode);
+            if (block != Blocks.NONE && blocks.second(block) != Block.ONE_PAGE) {
+                long second = mmu.physicalOfCode((linear | 4095) + 1);
+                block = cache.find(linear, physical & -4096, mode, second);
+            }
+            if (block == Blocks.NONE) {
+                block = translator.translate(linear, physical, mode);
+            }
+            if (block != CodeCache.FULL) {
                 return block;
             }
-            cache.drop(block);
-        }
-        block = translator.translate(linear, physical, mode);
-        if (block != null) {
-            linkToKnown();
-        }
-        return block;
-    }
-
-    /** Links those jumps of a new block whose targets are there already. */
-    private void linkToKnown() {
-        for (int site = translator.firstSite(); site < cache.sites.count(); site++) {
-            if ((cache.sites.info(site) & Sites.KIND) != Sites.LINK) {
-                continue;
-            }
-            long target = cache.sites.pc(site);
-            long physical = mmu.knownPhysicalOfCode(target);
-            Block to = physical == -1 ? null : cache.find(target, physical & -4096, mode);
-            if (to != null && to.second == Block.ONE_PAGE) {
-                cache.link(site, to, isGlobal(to));
-            }
+            cache.makeRoom();
         }
     }
 
     /** Of a block that was just found. */
-    private boolean isGlobal(Block block) {
-        return mmu.isGlobalCode(block.linear)
-                && (block.second == Block.ONE_PAGE || mmu.isGlobalCode((block.linear | 4095) + 1));
+    private boolean isGlobal(int block) {
+        long linear = blocks.linear(block);
+        return mmu.isGlobalCode(linear)
+                && (blocks.second(block) == Block.ONE_PAGE || mmu.isGlobalCode((linear | 4095) + 1));
     }
 
     /** Where to enter again, or -1. */
     private int left(int site) {
-        int info = cache.sites.info(site);
-        long pc = cache.sites.pc(site);
+        int info = sites.info(site);
+        long pc = sites.pc(site);
         if (STATISTICS) {
             statistics.count("left: " + Sites.name(info));
         }
         return switch (info & Sites.KIND) {
             case Sites.MISS, Sites.MISS_CONSTANT -> miss(site, info, pc);
-            case Sites.LINK -> follow(site, pc);
+            case Sites.LINK, Sites.FAR -> follow(site, info, pc);
             case Sites.INDIRECT -> indirect(site, pc);
             default -> {
                 frameToFlags();
@@ -201,13 +195,14 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private int miss(int site, int info, long pc) {
         long linear;
         if ((info & Sites.KIND) == Sites.MISS_CONSTANT) {
-            linear = cache.sites.address(site);
+            linear = sites.address(site);
         } else {
             int tag = Translator.tag(mode, (info & Sites.WRITE) != 0);
             linear = state.get(LONG, Frame.R10) ^ state.get(LONG, state.get(LONG, Frame.R11) + tag);
         }
         int size = info >>> Sites.SIZE_SHIFT;
         cpu.rip(pc);
+        int generation = cache.generation();
         boolean canonical = linear << 16 >> 16 == linear;
         boolean misaligned = (info & Sites.ALIGNED) != 0 && (linear & size - 1) != 0;
         if (canonical && !misaligned) {
@@ -218,8 +213,12 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 frameToFlags();
                 throw e;
             }
+            if (cache.generation() != generation) { // the code is gone: begin the instruction again
+                frameToFlags();
+                return -1;
+            }
             if (served) {
-                return cache.sites.where(site);
+                return sites.where(site);
             }
         }
         frameToFlags();
@@ -227,26 +226,36 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         return -1;
     }
 
-    private int follow(int site, long target) {
+    private int follow(int site, int info, long target) {
         frameToFlags();
         cpu.rip(target);
+        if (cpu.pending() != 0) {
+            return -1;
+        }
         int generation = cache.generation();
-        Block block = find(target);
-        if (block == null) {
+        int block = find(target);
+        if (block == Blocks.NONE) {
             interpret();
             return -1;
         }
-        if (cache.generation() == generation) {
-            cache.link(site, block, isGlobal(block));
+        if ((info & Sites.KIND) == Sites.FAR) {
+            remember(block);
+        } else if (cache.generation() == generation) {
+            cache.link(site, block);
         }
-        return block.entry;
+        return blocks.entry(block);
+    }
+
+    /** Lets code find a block that was just found. */
+    private void remember(int block) {
+        jumps.put(Translator.context(mode), blocks.linear(block), cache.address(blocks.entry(block)), isGlobal(block));
     }
 
     private int indirect(int site, long pc) {
         long target = state.get(LONG, Frame.R10);
         frameToFlags();
         if (target << 16 >> 16 != target) { // #GP at the jump, with the stack as it was
-            cpu.gpr(Cpu.RSP, cpu.gpr(Cpu.RSP) - cache.sites.where(site));
+            cpu.gpr(Cpu.RSP, cpu.gpr(Cpu.RSP) - sites.where(site));
             cpu.rip(pc);
             interpret();
             return -1;
@@ -255,13 +264,13 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         if (cpu.pending() != 0) {
             return -1;
         }
-        Block block = find(target);
-        if (block == null) {
+        int block = find(target);
+        if (block == Blocks.NONE) {
             interpret();
             return -1;
         }
-        cache.jump(Translator.context(mode), block, isGlobal(block));
-        return block.entry;
+        remember(block);
+        return blocks.entry(block);
     }
 
     private void fieldsToFrame() {
@@ -321,7 +330,6 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         if (STATISTICS) {
             statistics.log();
         }
-        mmu.memory().codePages().ignore(cache);
-        cache.close();
+        cache.part(jumps);
     }
 }

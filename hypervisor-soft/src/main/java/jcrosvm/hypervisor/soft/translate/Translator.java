@@ -7,7 +7,6 @@ import jcrosvm.hypervisor.soft.isa.Op;
 import jcrosvm.hypervisor.soft.mmu.CodePages;
 import jcrosvm.hypervisor.soft.mmu.Mmu;
 import jcrosvm.hypervisor.soft.mmu.Tlb;
-import org.jspecify.annotations.Nullable;
 
 /** Makes blocks of 64-bit code: decodes a run of instructions, finds which flags matter, emits. */
 final class Translator {
@@ -16,9 +15,6 @@ final class Translator {
 
     private static final int MAX_INSNS = 48;
     private static final int LOOK_AHEAD = 12;
-    /** More than the longest block's code. */
-    private static final int LONGEST = 64 << 10;
-
     private static final int PAGE = 4096;
 
     private final Mmu mmu;
@@ -39,26 +35,18 @@ final class Translator {
     private final Insn[] insns = new Insn[MAX_INSNS];
     private final int[] liveBefore = new int[MAX_INSNS + 1];
     private final Insn ahead = new Insn();
-    /** Chunks of the page that {@link #lookAhead} has read for the present block. */
-    private long looked;
-    /** Of the block that was emitted last. */
-    private int firstSite;
+    private final Block block = new Block();
 
     Translator(Mmu mmu, CodeCache cache, boolean strict) {
         this.mmu = mmu;
         this.cache = cache;
         this.strict = strict;
-        emit = new Emitter(cache.sites, cache.stubs);
+        emit = new Emitter(cache.stubs);
         plain = new PlainCode(emit);
         special = new SpecialCode(emit);
         system = new SystemCode(emit);
         branch = new BranchCode(emit);
         Arrays.setAll(insns, i -> new Insn());
-    }
-
-    /** The first site of the block that was translated last; the others follow. */
-    int firstSite() {
-        return firstSite;
     }
 
     static int context(int mode) {
@@ -71,18 +59,20 @@ final class Translator {
     }
 
     /**
-     * Translates from an instruction on and enters the result into the cache.
+     * Translates from an instruction on and adds the result to the cache.
      *
      * @param physical of the instruction
-     * @return null when this is not memory
+     * @return the block, {@link Blocks#NONE} when this is not memory, or {@link CodeCache#FULL}
      */
-    @Nullable
-    Block translate(long linear, long physical, int mode) {
+    int translate(long linear, long physical, int mode) {
         int offset = (int) linear & PAGE - 1;
         CodePages marks = mmu.memory().codePages();
         if (!marks.mark(physical, 1)) {
-            return null;
+            return Blocks.NONE;
         }
+        block.linear = linear;
+        block.page = physical & -PAGE;
+        block.mode = mode;
         codeStart = linear & -PAGE;
         while (true) {
             mmu.fetch(codeStart, code, 0, PAGE);
@@ -101,9 +91,10 @@ final class Translator {
                 mmu.fetch(codeStart + PAGE, again, PAGE, length - within);
             }
             if (Arrays.equals(code, offset, offset + length, again, offset, offset + length)) {
-                Block block = emit(linear, physical & -PAGE, mode, count, length, second);
-                if (block != null) {
-                    return block;
+                block.length = length;
+                block.second = second;
+                if (emit(count)) {
+                    return cache.add(block, emit.out, emit.exits);
                 }
             }
         }
@@ -156,25 +147,28 @@ final class Translator {
         return PlainCode.supports(insn) && (insn.op != Op.SIMD || (mode & MODE_SSE) != 0);
     }
 
-    /** Null when the code has changed meanwhile. */
-    private @Nullable Block emit(long linear, long page, int mode, int count, int length, long second) {
-        looked = 0;
-        int base = cache.reserve(LONGEST);
-        firstSite = cache.sites.count();
-        emit.begin(base, context(mode), page);
-        long end = linear + length;
+    /** Emits {@link #block}; false when the code has changed meanwhile. */
+    private boolean emit(int count) {
+        long linear = block.linear;
+        int mode = block.mode;
+        block.looked = 0;
+        block.interpreted = false;
+        emit.begin(context(mode), linear);
+        long end = linear + block.length;
         if (count == 0) {
-            return interpreted(linear, page, mode, length, second, base);
+            interpreted();
+            return true;
         }
         Insn last = insns[count - 1];
         boolean isBranch = BranchCode.supports(last, context(mode));
         boolean continues = !isBranch && continues(last, mode);
         if (count == 1 && !isBranch && !continues) {
-            return interpreted(linear, page, mode, length, second, base);
+            interpreted();
+            return true;
         }
         int atTarget = Flags.ALL;
         int atNext = Flags.ALL;
-        if (second != Block.ONE_PAGE) {
+        if (block.second != Block.ONE_PAGE) {
             atNext = isBranch && !BranchCode.isConditional(last) ? 0 : Flags.ALL;
         } else if (isBranch) {
             atTarget = BranchCode.isDirect(last) ? lookAhead(BranchCode.target(last, end)) : Flags.ALL;
@@ -182,8 +176,8 @@ final class Translator {
         } else if (continues) {
             atNext = lookAhead(end);
         }
-        if (!keepsWhatItLookedAt(page, (int) linear & PAGE - 1, length)) {
-            return null;
+        if (!keepsWhatItLookedAt()) {
+            return false;
         }
         int live =
                 isBranch ? Flags.before(last, atTarget | atNext) : continues ? Flags.before(last, atNext) : Flags.ALL;
@@ -197,7 +191,8 @@ final class Translator {
             emit.flags(false, true);
             emit.needFlags();
         }
-        int nativeEntry = base + emit.out.position();
+        block.entry = 0;
+        block.nativeEntry = emit.out.position();
         emit.flags(true, false);
         long pc = linear;
         for (int i = 0; i < count; i++) {
@@ -221,42 +216,30 @@ final class Translator {
             emit.jump(0, pc, atNext != 0);
         }
         emit.finish();
-        return add(linear, page, mode, length, second, base, nativeEntry, false);
+        return true;
     }
 
     /** A block whose first instruction is the interpreter's. */
-    private Block interpreted(long linear, long page, int mode, int length, long second, int base) {
-        emit.instruction(linear, 0);
+    private void interpreted() {
+        block.interpreted = true;
+        block.nativeEntry = 0;
+        emit.instruction(block.linear, 0);
         emit.interpretNow();
-        int entry = base + emit.out.position();
+        block.entry = emit.out.position();
         emit.flags(false, true);
         emit.interpretNow();
-        return add(linear, page, mode, length, second, entry, base, true);
-    }
-
-    private Block add(
-            long linear,
-            long page,
-            int mode,
-            int length,
-            long second,
-            int entry,
-            int nativeEntry,
-            boolean interpreted) {
-        cache.write(emit.out);
-        Block block = new Block(linear, page, mode, length, second, looked, entry, nativeEntry, interpreted);
-        cache.add(block);
-        return block;
     }
 
     /** Has changes of what {@link #lookAhead} read reported too; false when something has changed meanwhile. */
-    private boolean keepsWhatItLookedAt(long page, int offset, int length) {
+    private boolean keepsWhatItLookedAt() {
+        long looked = block.looked;
         if (looked == 0) {
             return true;
         }
+        int offset = (int) block.linear & PAGE - 1;
         for (int at = 0; at < PAGE; at += CodePages.CHUNK) {
             if ((looked >>> at / CodePages.CHUNK & 1) != 0) {
-                mmu.memory().codePages().mark(page + at, CodePages.CHUNK);
+                mmu.memory().codePages().mark(block.page + at, CodePages.CHUNK);
             }
         }
         mmu.fetch(codeStart, again, 0, PAGE); // after the last mark
@@ -266,7 +249,8 @@ final class Translator {
                 return false;
             }
         }
-        return Arrays.equals(code, offset, offset + length, again, offset, offset + length);
+        int end = offset + block.length;
+        return Arrays.equals(code, offset, end, again, offset, end);
     }
 
     /** Flags that may be looked at from an address on. */
@@ -281,7 +265,7 @@ final class Translator {
             if (Decoder.decode(code, at, PAGE, 8, ahead) < 0) {
                 break;
             }
-            looked |= Block.chunks(at, at + ahead.length);
+            block.looked |= Block.chunks(at, at + ahead.length);
             int now = Flags.before(ahead, 0) & unknown;
             read |= now;
             unknown &= Flags.before(ahead, unknown) & ~now;

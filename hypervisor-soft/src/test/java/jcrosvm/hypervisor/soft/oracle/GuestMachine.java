@@ -14,6 +14,7 @@ import jcrosvm.hypervisor.soft.interp.SystemInstructions;
 import jcrosvm.hypervisor.soft.mmu.Mmu;
 import jcrosvm.hypervisor.soft.mmu.Outside;
 import jcrosvm.hypervisor.soft.mmu.PhysicalMemory;
+import jcrosvm.hypervisor.soft.translate.CodeCache;
 import jcrosvm.hypervisor.soft.translate.NativeUnit;
 import jcrosvm.hypervisor.soft.translate.Translation;
 
@@ -43,6 +44,7 @@ final class GuestMachine implements Outside, Msrs, Apic, AutoCloseable {
     final Cpu cpu = new Cpu(0);
     final PhysicalMemory memory = new PhysicalMemory();
     final Mmu mmu = new Mmu(cpu, memory, this);
+    private final CodeCache translated = new CodeCache(memory);
     final Engine engine;
     final MemorySegment code;
     final MemorySegment data;
@@ -91,7 +93,7 @@ final class GuestMachine implements Outside, Msrs, Apic, AutoCloseable {
         boolean strict = processor == Processor.STRICT;
         engine = processor == Processor.INTERPRETED
                 ? interpreter
-                : Translation.engine(cpu, mmu, interpreter, system.debugging(), strict);
+                : Translation.engine(cpu, mmu, interpreter, system.debugging(), translated, strict);
     }
 
     private void map(long linear, long physical, long rights) {
@@ -186,6 +188,7 @@ final class GuestMachine implements Outside, Msrs, Apic, AutoCloseable {
         if (engine instanceof AutoCloseable closeable) {
             closeable.close();
         }
+        translated.close();
         unit.close();
         mmu.processor().close();
         cpu.close();

@@ -27,6 +27,9 @@ final class FlatMachine implements Outside, AutoCloseable {
     /** Physical addresses below are page tables. */
     static final int FIRST = 1 << 20;
 
+    /** Small, so that it is full now and then. */
+    private static final int CODE = 2 << 20;
+
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
 
     final Mapping ram = Mapping.anonymous(SIZE);
@@ -39,6 +42,7 @@ final class FlatMachine implements Outside, AutoCloseable {
     private final NativeUnit unit;
     final List<String> device = new ArrayList<>();
     private int tables = 0x2000;
+    private final List<CodeCache> caches = new ArrayList<>();
 
     FlatMachine() {
         memory.add(0, 0, segment, false);
@@ -73,7 +77,9 @@ final class FlatMachine implements Outside, AutoCloseable {
     }
 
     TranslatingEngine engine(boolean strict) {
-        return new TranslatingEngine(cpu, mmu, interpreter, system.debugging(), strict);
+        CodeCache cache = new CodeCache(memory, CODE);
+        caches.add(cache);
+        return new TranslatingEngine(cpu, mmu, interpreter, system.debugging(), cache, strict);
     }
 
     /** Where a physical address is seen. */
@@ -170,6 +176,7 @@ final class FlatMachine implements Outside, AutoCloseable {
         interpreter.close();
         unit.close();
         mmu.processor().close();
+        caches.forEach(CodeCache::close);
         cpu.close();
         ram.unmap();
     }

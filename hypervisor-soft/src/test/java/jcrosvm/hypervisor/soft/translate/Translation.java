@@ -10,8 +10,9 @@ import jcrosvm.hypervisor.soft.mmu.Mmu;
 public final class Translation {
     private Translation() {}
 
-    /** With {@code strict}, flags that nobody will look at are right at the end of each block, too. */
-    public static Engine engine(Cpu cpu, Mmu mmu, Interpreter interpreter, Debugging debugging, boolean strict) {
-        return new TranslatingEngine(cpu, mmu, interpreter, debugging, strict);
+    /** With {@code strict}, flags that no instruction looks at are right at the end of each block, too. */
+    public static Engine engine(
+            Cpu cpu, Mmu mmu, Interpreter interpreter, Debugging debugging, CodeCache cache, boolean strict) {
+        return new TranslatingEngine(cpu, mmu, interpreter, debugging, cache, strict);
     }
 }
