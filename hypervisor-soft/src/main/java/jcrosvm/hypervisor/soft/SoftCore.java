@@ -3,6 +3,7 @@ package jcrosvm.hypervisor.soft;
 import jcrosvm.hypervisor.soft.apic.LocalApic;
 import jcrosvm.hypervisor.soft.cpu.Cpu;
 import jcrosvm.hypervisor.soft.cpu.GuestException;
+import jcrosvm.hypervisor.soft.interp.DecodeBudget;
 import jcrosvm.hypervisor.soft.interp.Delivery;
 import jcrosvm.hypervisor.soft.interp.Engine;
 import jcrosvm.hypervisor.soft.interp.Interpreter;
@@ -29,14 +30,20 @@ final class SoftCore implements Core {
 
     /** @param code of the VM, or null to interpret everything */
     SoftCore(
-            Cpu cpu, PhysicalMemory memory, OutsideWorld outside, Msrs msrs, LocalApic apic, @Nullable CodeCache code) {
+            Cpu cpu,
+            PhysicalMemory memory,
+            OutsideWorld outside,
+            Msrs msrs,
+            LocalApic apic,
+            DecodeBudget decoded,
+            @Nullable CodeCache code) {
         mmu = new Mmu(cpu, memory, outside);
         processor = mmu.processor();
         outside.processor(processor);
         system = new SystemInstructions(cpu, mmu, msrs, apic);
         delivery = system.delivery();
         hostUnit = new NativeUnit(cpu, mmu);
-        interpreter = new Interpreter(cpu, mmu, outside, system, hostUnit);
+        interpreter = new Interpreter(cpu, mmu, outside, system, hostUnit, decoded);
         translator = code == null ? null : new TranslatingEngine(cpu, mmu, interpreter, system.debugging(), code);
         engine = translator != null ? translator : interpreter;
     }

@@ -16,6 +16,7 @@ import jcrosvm.hypervisor.soft.apic.TimerFdAlarm;
 import jcrosvm.hypervisor.soft.apic.Timers;
 import jcrosvm.hypervisor.soft.apic.VmClock;
 import jcrosvm.hypervisor.soft.cpu.Cpu;
+import jcrosvm.hypervisor.soft.interp.DecodeBudget;
 import jcrosvm.hypervisor.soft.interp.Msrs;
 import jcrosvm.hypervisor.soft.mmu.PhysicalMemory;
 import jcrosvm.hypervisor.soft.translate.CodeCache;
@@ -30,6 +31,7 @@ final class SoftVm implements Vm {
     private final GuestMemory memory;
     private final PhysicalMemory slots = new PhysicalMemory();
     private final @Nullable CodeCache code = Boolean.getBoolean(INTERPRET) ? null : new CodeCache(slots);
+    private final DecodeBudget decoded = new DecodeBudget();
     private final IoEvents ioEvents = new IoEvents();
     private final ApicBus bus = new ApicBus();
     private final VmClock time = new VmClock(System::nanoTime);
@@ -77,7 +79,7 @@ final class SoftVm implements Vm {
 
     /** The parts of a processor that execute guest code. */
     Core core(Cpu cpu, OutsideWorld outside, Msrs msrs, LocalApic apic) {
-        return new SoftCore(cpu, slots, outside, msrs, apic, code);
+        return new SoftCore(cpu, slots, outside, msrs, apic, decoded, code);
     }
 
     @Override

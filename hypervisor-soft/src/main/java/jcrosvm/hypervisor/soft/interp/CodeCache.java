@@ -23,19 +23,28 @@ final class CodeCache implements CodePages.Listener {
     private final Cpu cpu;
     private final Mmu mmu;
     private final CodePages pages;
+    private final DecodeBudget budget;
+    /** Objects taken from the budget. */
+    private int held;
+    /** More was taken than the budget had: the next block begins with an empty cache. */
+    private boolean overdrawn;
+
     private final @Nullable Block[] blocks = new Block[1 << BITS];
     private final byte[] code = new byte[WINDOW + Decoder.MAX_LENGTH];
     private final byte[] again = new byte[WINDOW + Decoder.MAX_LENGTH];
 
-    CodeCache(Cpu cpu, Mmu mmu, CodePages pages) {
+    CodeCache(Cpu cpu, Mmu mmu, CodePages pages, DecodeBudget budget) {
         this.cpu = cpu;
         this.mmu = mmu;
         this.pages = pages;
+        this.budget = budget;
         pages.listen(this);
     }
 
     void close() {
         pages.ignore(this);
+        budget.give(held);
+        held = 0;
     }
 
     /** Names code at a physical address in a mode. */
@@ -67,8 +76,10 @@ final class CodeCache implements CodePages.Listener {
         int codeSize = cpu.codeSize();
         long key = key(physical, codeSize);
         int index = index(key);
+        makeRoom();
         Block block = blocks[index];
         if (block == null) {
+            took();
             block = new Block();
             blocks[index] = block;
         }
@@ -113,9 +124,24 @@ final class CodeCache implements CodePages.Listener {
         block.cut = block.count == max && max < Block.MAX && !ends;
     }
 
-    private static Insn instruction(Block block, int i) {
+    private void took() {
+        overdrawn |= !budget.take(held);
+        held++;
+    }
+
+    private void makeRoom() {
+        if (overdrawn) {
+            Arrays.fill(blocks, null);
+            budget.give(held);
+            held = 0;
+            overdrawn = false;
+        }
+    }
+
+    private Insn instruction(Block block, int i) {
         @Nullable Insn insn = block.insns[i];
         if (insn == null) {
+            took();
             insn = new Insn();
             block.insns[i] = insn;
         }

@@ -39,13 +39,14 @@ public final class Interpreter implements Engine {
 
     private int systemSteps;
 
-    public Interpreter(Cpu cpu, Mmu mmu, Outside outside, SystemInstructions system, HostUnit hostUnit) {
+    public Interpreter(
+            Cpu cpu, Mmu mmu, Outside outside, SystemInstructions system, HostUnit hostUnit, DecodeBudget budget) {
         this.cpu = cpu;
         this.mmu = mmu;
         this.system = system;
         debugging = system.debugging();
         this.hostUnit = hostUnit;
-        cache = new CodeCache(cpu, mmu, mmu.memory().codePages());
+        cache = new CodeCache(cpu, mmu, mmu.memory().codePages(), budget);
         operands = new Operands(cpu, mmu);
         addressing = new Addressing(cpu);
         Alu alu = new Alu(cpu);

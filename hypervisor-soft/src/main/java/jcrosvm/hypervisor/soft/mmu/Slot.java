@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.concurrent.atomic.AtomicReferenceArray;
+import jcrosvm.base.io.Mapping;
 import jcrosvm.base.io.WideAtomics;
 import org.jspecify.annotations.Nullable;
 
@@ -16,9 +16,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class Slot {
     static final int PAGE_SHIFT = 12;
-    /** Pages of one block of code marks: 2 MiB of memory. */
-    private static final int BLOCK_SHIFT = 9;
-
     private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
@@ -38,8 +35,11 @@ final class Slot {
 
     /** One bit a page, or null while nothing is logged. */
     private volatile long @Nullable [] dirty;
-    /** For each page a long with one bit for 64 bytes: these hold code that somebody has a translation of. */
-    private final AtomicReferenceArray<long @Nullable []> code;
+    /**
+     * For each page a long with one bit for 64 bytes: these hold code that a processor keeps in another form. A 512th of
+     * the memory at most, which is not the heap's: the host gives it page by page when code is found there.
+     */
+    private final MemorySegment code;
 
     Slot(int number, long address, MemorySegment host, boolean readOnly) {
         this.number = number;
@@ -48,7 +48,8 @@ final class Slot {
         this.host = host;
         this.readOnly = readOnly;
         hostAddress = host.address();
-        code = new AtomicReferenceArray<>((int) (((size >>> PAGE_SHIFT) + (1 << BLOCK_SHIFT) - 1) >>> BLOCK_SHIFT));
+        code = Mapping.anonymous((size >>> PAGE_SHIFT) * Long.BYTES + Mapping.PAGE - 1 & -Mapping.PAGE)
+                .segment();
     }
 
     boolean contains(long physical) {
@@ -170,28 +171,17 @@ final class Slot {
 
     /** The marks of a page, by number within the slot. */
     long codeIn(long page) {
-        long[] block = code.getAcquire((int) (page >>> BLOCK_SHIFT));
-        return block == null ? 0 : (long) ELEMENT.getVolatile(block, (int) page & (1 << BLOCK_SHIFT) - 1);
+        return (long) ALIGNED_LONG.getVolatile(code, page * Long.BYTES);
     }
 
     /** Adds marks to a page that has some, or to any page if {@code first}. Answers false when it did not. */
     boolean addCode(long page, long chunks, boolean first) {
-        int at = (int) (page >>> BLOCK_SHIFT);
-        long[] block = code.getAcquire(at);
-        if (block == null) {
-            if (!first) {
-                return false;
-            }
-            code.compareAndSet(at, null, new long[1 << BLOCK_SHIFT]);
-            return addCode(page, chunks, true);
-        }
-        int element = (int) page & (1 << BLOCK_SHIFT) - 1;
         while (true) {
-            long old = (long) ELEMENT.getVolatile(block, element);
+            long old = codeIn(page);
             if (old == 0 && !first) {
                 return false;
             }
-            if ((old | chunks) == old || ELEMENT.compareAndSet(block, element, old, old | chunks)) {
+            if ((old | chunks) == old || ALIGNED_LONG.compareAndSet(code, page * Long.BYTES, old, old | chunks)) {
                 return true;
             }
         }
@@ -199,10 +189,6 @@ final class Slot {
 
     /** Takes marks away and returns which of them there were. */
     long removeCode(long page, long chunks) {
-        long[] block = code.getAcquire((int) (page >>> BLOCK_SHIFT));
-        if (block == null) {
-            return 0;
-        }
-        return (long) ELEMENT.getAndBitwiseAnd(block, (int) page & (1 << BLOCK_SHIFT) - 1, ~chunks) & chunks;
+        return codeIn(page) == 0 ? 0 : (long) ALIGNED_LONG.getAndBitwiseAnd(code, page * Long.BYTES, ~chunks) & chunks;
     }
 }

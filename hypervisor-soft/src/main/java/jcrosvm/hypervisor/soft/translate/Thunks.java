@@ -15,11 +15,12 @@ import jcrosvm.hypervisor.soft.isa.OperandKind;
  * the memory is full all of it starts again.
  */
 final class Thunks implements AutoCloseable {
-    private static final int SIZE = 1 << 20;
+    private static final int SIZE = 256 << 10;
     /** More than the longest thunk. */
     private static final int LONGEST = 512;
 
-    private static final int TABLE = 1 << 14;
+    private static final int TABLE_BITS = 12;
+    private static final int TABLE = 1 << TABLE_BITS;
 
     private static final int STATE = Assembler.RDI;
     private static final int MEMORY = Assembler.RSI;
@@ -52,7 +53,7 @@ final class Thunks implements AutoCloseable {
 
     private int find(Insn insn) {
         long key = key(insn);
-        int slot = (int) (key * 0x9e3779b97f4a7c15L >>> 64 - 14);
+        int slot = (int) (key * 0x9e3779b97f4a7c15L >>> 64 - TABLE_BITS);
         while (keys[slot] != 0) {
             if (keys[slot] == key) {
                 return offsets[slot];
@@ -63,7 +64,7 @@ final class Thunks implements AutoCloseable {
             Arrays.fill(keys, 0);
             used = 0;
             count = 0;
-            slot = (int) (key * 0x9e3779b97f4a7c15L >>> 64 - 14);
+            slot = (int) (key * 0x9e3779b97f4a7c15L >>> 64 - TABLE_BITS);
         }
         out.position(0);
         assemble(insn);

@@ -94,7 +94,7 @@ final class CodeMachine implements Outside {
             public void taskPriority(int priority) {}
         };
         system = new SystemInstructions(cpu, mmu, msrs, apic);
-        interpreter = new Interpreter(cpu, mmu, this, system, (insn, linear) -> {});
+        interpreter = new Interpreter(cpu, mmu, this, system, (insn, linear) -> {}, new DecodeBudget());
         set(mode);
     }
 

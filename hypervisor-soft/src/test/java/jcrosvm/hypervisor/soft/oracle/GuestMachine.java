@@ -7,6 +7,7 @@ import jcrosvm.hypervisor.soft.cpu.Control;
 import jcrosvm.hypervisor.soft.cpu.Cpu;
 import jcrosvm.hypervisor.soft.cpu.Rflags;
 import jcrosvm.hypervisor.soft.interp.Apic;
+import jcrosvm.hypervisor.soft.interp.DecodeBudget;
 import jcrosvm.hypervisor.soft.interp.Engine;
 import jcrosvm.hypervisor.soft.interp.Interpreter;
 import jcrosvm.hypervisor.soft.interp.Msrs;
@@ -89,7 +90,7 @@ final class GuestMachine implements Outside, Msrs, Apic, AutoCloseable {
         mmu.processor().enter();
         mmu.rightsChanged();
         mmu.flush(true);
-        Interpreter interpreter = new Interpreter(cpu, mmu, this, system, unit);
+        Interpreter interpreter = new Interpreter(cpu, mmu, this, system, unit, new DecodeBudget());
         boolean strict = processor == Processor.STRICT;
         engine = processor == Processor.INTERPRETED
                 ? interpreter

@@ -11,6 +11,7 @@ import jcrosvm.hypervisor.soft.cpu.Cpu;
 import jcrosvm.hypervisor.soft.cpu.Rflags;
 import jcrosvm.hypervisor.soft.cpu.StateLayout;
 import jcrosvm.hypervisor.soft.interp.Apic;
+import jcrosvm.hypervisor.soft.interp.DecodeBudget;
 import jcrosvm.hypervisor.soft.interp.Interpreter;
 import jcrosvm.hypervisor.soft.interp.Msrs;
 import jcrosvm.hypervisor.soft.interp.SystemInstructions;
@@ -54,7 +55,7 @@ final class FlatMachine implements Outside, AutoCloseable {
         mmu.processor().enter();
         system = new SystemInstructions(cpu, mmu, new NoMsrs(cpu), new NoApic());
         unit = new NativeUnit(cpu, mmu);
-        interpreter = new Interpreter(cpu, mmu, this, system, unit);
+        interpreter = new Interpreter(cpu, mmu, this, system, unit, new DecodeBudget());
     }
 
     /** 64-bit mode at CPL 0 with SSE on. */
