@@ -45,6 +45,7 @@ final class CodeMachine implements Outside {
     final Cpu cpu;
     final Mmu mmu;
     final SystemInstructions system;
+    final DecodeBudget budget = new DecodeBudget();
     final Interpreter interpreter;
     final Mode mode;
     /** What the ports saw, and what they answer. */
@@ -94,7 +95,7 @@ final class CodeMachine implements Outside {
             public void taskPriority(int priority) {}
         };
         system = new SystemInstructions(cpu, mmu, msrs, apic);
-        interpreter = new Interpreter(cpu, mmu, this, system, (insn, linear) -> {}, new DecodeBudget());
+        interpreter = new Interpreter(cpu, mmu, this, system, (insn, linear) -> {}, budget);
         set(mode);
     }
 

@@ -28,29 +28,49 @@ final class FlatMachine implements Outside, AutoCloseable {
     /** Physical addresses below are page tables. */
     static final int FIRST = 1 << 20;
 
+    /** What the page tables of a processor take at most. */
+    private static final int TABLES = 0x40000;
     /** Small, so that it is full now and then. */
     private static final int CODE = 2 << 20;
 
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
 
-    final Mapping ram = Mapping.anonymous(SIZE);
-    final MemorySegment segment = ram.segment();
-    final PhysicalMemory memory = new PhysicalMemory();
-    final Cpu cpu = new Cpu(0);
+    final Mapping ram;
+    final MemorySegment segment;
+    final PhysicalMemory memory;
+    final Cpu cpu;
     final Mmu mmu;
     final SystemInstructions system;
     final Interpreter interpreter;
     private final NativeUnit unit;
     final List<String> device = new ArrayList<>();
-    private int tables = 0x2000;
+    private final int root;
+    private int tables;
+    private final boolean ownsMemory;
     private final List<CodeCache> caches = new ArrayList<>();
 
     FlatMachine() {
+        this(Mapping.anonymous(SIZE), new PhysicalMemory(), 0);
         memory.add(0, 0, segment, false);
+    }
+
+    /** Another processor on the memory of a machine, with page tables of its own. */
+    FlatMachine(FlatMachine first, int id) {
+        this(first.ram, first.memory, id);
+    }
+
+    private FlatMachine(Mapping ram, PhysicalMemory memory, int id) {
+        this.ram = ram;
+        this.memory = memory;
+        ownsMemory = id == 0;
+        segment = ram.segment();
+        cpu = new Cpu(id);
+        root = 0x1000 + id * TABLES;
+        tables = root + 4096;
         for (int at = FIRST; at < SIZE; at += 4096) {
             map(linear(at), at, 0x63);
         }
-        reset(cpu);
+        reset();
         mmu = new Mmu(cpu, memory, this);
         mmu.processor().enter();
         system = new SystemInstructions(cpu, mmu, new NoMsrs(cpu), new NoApic());
@@ -59,12 +79,12 @@ final class FlatMachine implements Outside, AutoCloseable {
     }
 
     /** 64-bit mode at CPL 0 with SSE on. */
-    static void reset(Cpu cpu) {
+    void reset() {
         cpu.cpl = 0;
         cpu.halted = false;
         cpu.interruptShadow = false;
         Arrays.fill(cpu.dr, 0);
-        cpu.cr3 = 0x1000;
+        cpu.cr3 = root;
         cpu.cr0 = Control.CR0_PE | Control.CR0_PG | Control.CR0_NE | Control.CR0_WP | Control.CR0_ET;
         cpu.cr4 = Control.CR4_PAE | Control.CR4_OSFXSR | Control.CR4_OSXMMEXCPT;
         cpu.efer = Control.EFER_LME | Control.EFER_LMA | Control.EFER_NXE;
@@ -78,8 +98,17 @@ final class FlatMachine implements Outside, AutoCloseable {
     }
 
     TranslatingEngine engine(boolean strict) {
-        CodeCache cache = new CodeCache(memory, CODE);
+        return engine(cache(CODE), strict);
+    }
+
+    /** Closed with the machine. */
+    CodeCache cache(int size) {
+        CodeCache cache = new CodeCache(memory, size);
         caches.add(cache);
+        return cache;
+    }
+
+    TranslatingEngine engine(CodeCache cache, boolean strict) {
         return new TranslatingEngine(cpu, mmu, interpreter, system.debugging(), cache, strict);
     }
 
@@ -90,7 +119,7 @@ final class FlatMachine implements Outside, AutoCloseable {
 
     /** Writes a page table entry; flags as the processor's. */
     void map(long linear, long physical, long flags) {
-        long table = 0x1000;
+        long table = root;
         for (int level = 39; level > 12; level -= 9) {
             long at = table + (linear >>> level & 511) * 8;
             long entry = segment.get(LONG, at);
@@ -179,6 +208,8 @@ final class FlatMachine implements Outside, AutoCloseable {
         mmu.processor().close();
         caches.forEach(CodeCache::close);
         cpu.close();
-        ram.unmap();
+        if (ownsMemory) {
+            ram.unmap();
+        }
     }
 }

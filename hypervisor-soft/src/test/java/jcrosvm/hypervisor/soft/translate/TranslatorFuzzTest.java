@@ -82,7 +82,7 @@ class TranslatorFuzzTest {
 
     private void prepare(FlatMachine machine) {
         Cpu cpu = machine.cpu;
-        FlatMachine.reset(cpu);
+        machine.reset();
         byte[] code = new byte[CODE_SIZE];
         random.nextBytes(code);
         // Prefixes of 64-bit code and the second map are what compilers use most.

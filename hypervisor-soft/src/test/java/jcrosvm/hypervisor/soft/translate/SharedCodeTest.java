@@ -1,0 +1,235 @@
+package jcrosvm.hypervisor.soft.translate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+import jcrosvm.hypervisor.soft.cpu.Cpu;
+import jcrosvm.hypervisor.soft.cpu.Pending;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Processors that share translations: bounded, right for each, and gone when the code is. */
+@Timeout(120)
+class SharedCodeTest {
+    private static final int CODE = 2 << 20;
+    private static final int PAGE = 4096;
+    private static final int SMALL = 1 << 20;
+    private static final byte[] HALT = {(byte) 0xf4};
+
+    @BeforeEach
+    void needsHost() {
+        assumeTrue(System.getProperty("os.arch").equals("amd64"), "the translator needs an x86-64 host");
+    }
+
+    private static void start(FlatMachine machine, int physical) {
+        machine.cpu.rip(machine.linear(physical));
+        machine.cpu.take(-1);
+        machine.cpu.halted = false;
+    }
+
+    /** Runs to HLT, as a run loop does: with a look at what is pending in between. */
+    private static void run(FlatMachine machine, TranslatingEngine engine, int physical) {
+        start(machine, physical);
+        while (!machine.cpu.halted) {
+            engine.run();
+            if ((machine.cpu.pending() & Pending.COHERENCE) != 0) {
+                machine.mmu.processor().safepoint();
+            }
+            machine.cpu.take(~Pending.COHERENCE);
+        }
+    }
+
+    @Test
+    void endlessNewCodeStaysWithinItsMemory() {
+        try (FlatMachine machine = new FlatMachine()) {
+            CodeCache cache = machine.cache(SMALL);
+            try (TranslatingEngine engine = machine.engine(cache, false)) {
+                byte[] jumps = new byte[1 << 20];
+                for (int i = 0; i < jumps.length; i += 2) {
+                    jumps[i] = (byte) 0xeb; // jmp to the next
+                }
+                machine.code(CODE, jumps);
+                machine.code(CODE + jumps.length, HALT);
+                for (int round = 0; round < 2; round++) {
+                    run(machine, engine, CODE);
+                    assertThat(machine.cpu.rip()).isEqualTo(machine.linear(CODE + jumps.length + 1));
+                }
+                assertThat(cache.generation()).isGreaterThan(100);
+            }
+        }
+    }
+
+    @Test
+    void codeThatOnlyJumpsForwardIsLeftWhenSomethingIsPending() throws InterruptedException {
+        try (FlatMachine machine = new FlatMachine();
+                TranslatingEngine engine = machine.engine(false)) {
+            byte[] jumps = new byte[3 << 20]; // takes seconds when it runs for the first time
+            for (int i = 0; i < jumps.length; i += 2) {
+                jumps[i] = 0x74; // je to the next
+            }
+            machine.code(CODE, jumps);
+            machine.code(CODE + jumps.length, HALT);
+            start(machine, CODE);
+            Thread asks = Thread.ofPlatform().start(() -> {
+                while (machine.cpu.rip() == machine.linear(CODE)) {
+                    LockSupport.parkNanos(100_000); // until it is on its way
+                }
+                machine.cpu.request(Pending.KICK);
+            });
+            engine.run();
+            asks.join();
+            assertThat(machine.cpu.halted).isFalse();
+            assertThat(machine.cpu.rip()).isLessThan(machine.linear(CODE + jumps.length));
+        }
+    }
+
+    @Test
+    void eachProcessorGoesToItsOwnPage() {
+        int page = CODE + PAGE; // is another page to the second processor
+        int other = CODE + 4 * PAGE;
+        try (FlatMachine first = new FlatMachine();
+                FlatMachine second = new FlatMachine(first, 1)) {
+            second.mmu.processor().leave();
+            second.map(second.linear(page), other, 0x63);
+            second.mmu.flush(true);
+            CodeCache cache = first.cache(SMALL);
+            try (TranslatingEngine one = first.engine(cache, false);
+                    TranslatingEngine two = second.engine(cache, false)) {
+                // call and jmp to the next page, and an instruction that crosses into it
+                first.code(CODE, HexFormat.of().parseHex("e8fb0f0000" + "e9fb0f0000"));
+                first.code(
+                        page,
+                        HexFormat.of().parseHex("ffc0c3" + "9090" + "83c00af4")); // inc eax; ret; add eax, 10; hlt
+                first.code(other, HexFormat.of().parseHex("ffc8c3" + "9090" + "83e80af4")); // dec eax; ret; sub eax, 10
+                first.code(CODE + PAGE - 2, HexFormat.of().parseHex("81c0")); // add eax, imm32 of the next page
+                for (int round = 0; round < 3; round++) {
+                    for (FlatMachine machine : List.of(first, second)) {
+                        machine.cpu.gpr(Cpu.RAX, 0);
+                        machine.cpu.gpr(Cpu.RSP, machine.linear(6 << 20));
+                        enter(machine, first, second);
+                        run(machine, machine == first ? one : two, CODE);
+                        assertThat((int) machine.cpu.gpr(Cpu.RAX)).isEqualTo(machine == first ? 11 : -11);
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void anInstructionEndsInEachProcessorsOwnPage() {
+        int page = CODE + PAGE;
+        int other = CODE + 4 * PAGE;
+        try (FlatMachine first = new FlatMachine();
+                FlatMachine second = new FlatMachine(first, 1)) {
+            second.mmu.processor().leave();
+            second.map(second.linear(page), other, 0x63);
+            second.mmu.flush(true);
+            CodeCache cache = first.cache(SMALL);
+            try (TranslatingEngine one = first.engine(cache, false);
+                    TranslatingEngine two = second.engine(cache, false)) {
+                first.code(CODE, HexFormat.of().parseHex("eb7e")); // jmp
+                first.code(CODE + 0x80, HexFormat.of().parseHex("e9790f0000")); // jmp to the end of the page
+                first.code(CODE + PAGE - 2, HexFormat.of().parseHex("81c0")); // add eax, ...
+                first.code(page, HexFormat.of().parseHex("01000000f4"));
+                first.code(other, HexFormat.of().parseHex("02000000f4"));
+                for (int round = 0; round < 3; round++) {
+                    for (FlatMachine machine : List.of(first, second)) {
+                        machine.cpu.gpr(Cpu.RAX, 0);
+                        enter(machine, first, second);
+                        run(machine, machine == first ? one : two, CODE);
+                        assertThat(machine.cpu.gpr(Cpu.RAX)).isEqualTo(machine == first ? 1 : 2);
+                    }
+                }
+            }
+        }
+    }
+
+    /** Lets the thread be one processor's and no other's. */
+    private static void enter(FlatMachine machine, FlatMachine... all) {
+        for (FlatMachine each : all) {
+            each.mmu.processor().leave();
+        }
+        machine.mmu.processor().enter();
+    }
+
+    /**
+     * Two processors run through 64 pages that jump to each other, while a device writes their code again and again and
+     * the cache is full every few rounds.
+     */
+    @Test
+    void survivesWritesAndFlushesOnAllSides() throws InterruptedException {
+        int pages = 64;
+        int blocks = 48;
+        AtomicReference<Throwable> failure = new AtomicReference<>();
+        try (FlatMachine first = new FlatMachine();
+                FlatMachine second = new FlatMachine(first, 1)) {
+            first.mmu.processor().leave();
+            second.mmu.processor().leave();
+            CodeCache cache = first.cache(SMALL);
+            byte[][] code = new byte[pages][];
+            for (int i = 0; i < pages; i++) {
+                code[i] = page(i, pages, blocks);
+                first.code(CODE + i * PAGE, code[i]);
+            }
+            List<Thread> threads = new ArrayList<>();
+            long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(4);
+            for (FlatMachine machine : List.of(first, second)) {
+                threads.add(Thread.ofPlatform().start(() -> {
+                    machine.mmu.processor().enter();
+                    try (TranslatingEngine engine = machine.engine(cache, false)) {
+                        while (System.nanoTime() < end && failure.get() == null) {
+                            machine.cpu.gpr(Cpu.RAX, 0);
+                            run(machine, engine, CODE);
+                            assertThat(machine.cpu.gpr(Cpu.RAX)).isEqualTo((long) pages * blocks);
+                        }
+                    } catch (Throwable e) {
+                        failure.compareAndSet(null, e);
+                    } finally {
+                        machine.mmu.processor().leave();
+                    }
+                }));
+            }
+            Random random = new Random(1);
+            while (System.nanoTime() < end && failure.get() == null) {
+                int page = random.nextInt(pages);
+                first.memory.written(CODE + page * PAGE + random.nextInt(PAGE - 64), 64);
+                Thread.sleep(0, 100_000);
+            }
+            for (Thread thread : threads) {
+                thread.join(TimeUnit.SECONDS.toMillis(30));
+                assertThat(thread.isAlive()).as("a processor hangs").isFalse();
+            }
+            assertThat(failure.get()).isNull();
+        }
+    }
+
+    /** {@code blocks} times: inc rax; jmp to the next; then a jump to the next page, or HLT. */
+    private static byte[] page(int number, int pages, int blocks) {
+        byte[] code = new byte[blocks * 5 + 5];
+        for (int i = 0; i < blocks; i++) {
+            code[5 * i] = 0x48;
+            code[5 * i + 1] = (byte) 0xff;
+            code[5 * i + 2] = (byte) 0xc0;
+            code[5 * i + 3] = (byte) 0xeb;
+        }
+        int at = blocks * 5;
+        if (number == pages - 1) {
+            code[at] = (byte) 0xf4;
+            return code;
+        }
+        int distance = PAGE - at - 5;
+        code[at] = (byte) 0xe9;
+        for (int i = 0; i < 4; i++) {
+            code[at + 1 + i] = (byte) (distance >> 8 * i);
+        }
+        return code;
+    }
+}
