@@ -95,3 +95,19 @@ facts() {
 min_median() {
     sort -n | awk -v by="$1" '{ v[NR] = $1 / by } END { printf "%.1f %.1f", v[1], v[int((NR + 1) / 2)] }'
 }
+
+# Memory of a VMM and its guest, see bench/memory. $1: name, $2: process, $3: MiB of guest RAM
+account() {
+    awk -v name="$1" -v ram="$(($3 * 1024))" '
+        /^[0-9a-f]+-[0-9a-f]+ / { path = $6; guest = path ~ /^\/memfd:jcrosvm-ram/ }
+        /^Size:/ { if (path == "" && $2 == ram) guest = 1 }
+        /^Rss:/ { rss += $2; if (guest) g += $2; }
+        /^Pss:/ { if (!guest) pss += $2 }
+        /^Private_Dirty:/ { if (!guest) dirty += $2 }
+        END { printf "%-22s %12.1f %12.1f %12.1f %12.1f %12.1f\n", name, rss / 1024, g / 1024, (rss - g) / 1024,
+            pss / 1024, dirty / 1024 }' "/proc/$2/smaps"
+}
+
+heading() {
+    printf '%-22s %12s %12s %12s %12s %12s\n' "MiB" RSS "of guest RAM" "RSS beside" "PSS beside" "dirty beside"
+}

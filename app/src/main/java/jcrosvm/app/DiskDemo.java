@@ -13,6 +13,7 @@ import jcrosvm.devices.net.NetConfig;
 import jcrosvm.devices.net.user.UserNetworkConfig;
 import jcrosvm.guest.DebianDisk;
 import jcrosvm.guest.DiskCopy;
+import jcrosvm.guest.DiskRecipe;
 import jcrosvm.guest.DiskSession;
 import jcrosvm.guest.GuestImage;
 import jcrosvm.guest.GuestSsh;
@@ -44,7 +45,7 @@ final class DiskDemo {
      */
     static int run(@Nullable Integer port, boolean isInteractive, String terminal, boolean isExtended) {
         int chosen = port == null ? freePort() : port;
-        DebianDisk disk = new DebianDisk(Guests.ofUser(Log::info), DiskDemo::setUp, Log::info);
+        DebianDisk disk = new DebianDisk(Guests.ofUser(Log::info), DiskRecipe.DEMO, DiskDemo::setUp, Log::info);
         try (DiskSession session = disk.open(DiskCopy.RAW)) {
             GuestSsh ssh = new GuestSsh(session, chosen);
             GuestImage guest = isInteractive ? session.interactive(terminal, 0, 0) : session.quiet();

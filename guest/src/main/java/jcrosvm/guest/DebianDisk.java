@@ -9,7 +9,6 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
 import java.util.HexFormat;
-import java.util.List;
 import java.util.UUID;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -26,35 +25,14 @@ public final class DebianDisk {
     /** Megabytes of memory that its machines need to be at ease. */
     public static final int MEMORY_MIB = 1024;
 
-    static final String RELEASE = "trixie";
-
     private static final String ARCHITECTURE = "amd64";
-    private static final long SIZE = 32 * Ext4Image.SIZE_UNIT;
-    private static final List<String> PACKAGES = List.of(
-            "?essential", // one of apt's patterns
-            "apt",
-            "dbus",
-            "debian-archive-keyring",
-            "e2fsprogs",
-            "iproute2",
-            "iputils-ping",
-            "kmod",
-            "less",
-            "login",
-            "nano",
-            "netbase",
-            "openssh-server",
-            "passwd",
-            "procps",
-            "systemd-resolved",
-            "systemd-sysv",
-            "udev");
     /** To be raised when what is written to the disk changes in a way that the recipe's text does not show. */
     private static final int VERSION = 1;
 
     private static final String PREFIX = "debian-";
 
     private final Guests guests;
+    private final DiskRecipe recipe;
     private final SetupMachine machine;
     private final Consumer<String> progress;
     private final Path directory;
@@ -62,11 +40,13 @@ public final class DebianDisk {
     /**
      * The disk of a cache; nothing is made yet.
      *
+     * @param recipe what is on it
      * @param machine sets a new disk up
      * @param progress gets a line before something takes long
      */
-    public DebianDisk(Guests guests, SetupMachine machine, Consumer<String> progress) {
+    public DebianDisk(Guests guests, DiskRecipe recipe, SetupMachine machine, Consumer<String> progress) {
         this.guests = guests;
+        this.recipe = recipe;
         this.machine = machine;
         this.progress = progress;
         this.directory = guests.directory().resolve("disks");
@@ -80,15 +60,15 @@ public final class DebianDisk {
      */
     public DiskSession open(DiskCopy copy) {
         Path base = base();
-        return DiskSession.open(guests, directory, base, copy);
+        return DiskSession.open(new DiskGuest(guests, recipe.kernel()), directory, base, copy);
     }
 
-    /** The directory with the disk and its keys. */
-    private Path base() {
-        GuestKernel kernel = guests.kernel(DiskGuest.KERNEL);
-        Path base = directory.resolve(PREFIX + RELEASE + "-" + version(kernel));
+    /** The directory with the disk and its keys; they are made if they are not there. */
+    Path base() {
+        GuestKernel kernel = guests.kernel(recipe.kernel());
+        Path base = directory.resolve(prefix() + version(kernel));
         if (!Files.isDirectory(base)) {
-            GuestImage setup = new DiskGuest(guests).setup();
+            GuestImage setup = new DiskGuest(guests, recipe.kernel()).setup();
             try (CacheLock _ = CacheLock.of(
                     directory, () -> progress.accept("waiting for another process that uses " + directory + "..."))) {
                 if (!Files.isDirectory(base)) {
@@ -101,25 +81,26 @@ public final class DebianDisk {
     }
 
     private void make(Path target, GuestKernel kernel, GuestImage setup) throws IOException {
-        progress.accept("making a Debian disk: this takes minutes, once");
+        progress.accept("making a disk with Debian " + recipe.release() + ": this takes minutes, once");
         OpensshKey login = OpensshKey.generate("jcrosvm demo");
         OpensshKey host = OpensshKey.generate("jcrosvm demo host");
         Path disk = target.resolve(DiskSession.DISK);
         int[] count = new int[1];
-        guests.archive().withDependencies(RELEASE, ARCHITECTURE, PACKAGES, "a Debian system", packages -> {
-            count[0] = packages.size();
-            progress.accept("unpacking " + packages.size() + " packages...");
-            long now = Instant.now().getEpochSecond();
-            try (Ext4Image image = Ext4Image.create(disk, SIZE, "debian", UUID.randomUUID(), now)) {
-                DebianRoot root = new DebianRoot(image);
-                for (DebianPackage each : packages) {
-                    root.unpack(each);
-                }
-                root.tree("usr/lib/modules/" + kernel.release(), kernel.moduleDirectory());
-                DiskSettings.write(root, RELEASE, login, host);
-                root.finish();
-            }
-        });
+        guests.archive()
+                .withDependencies(recipe.release(), ARCHITECTURE, recipe.packages(), "a Debian system", packages -> {
+                    count[0] = packages.size();
+                    progress.accept("unpacking " + packages.size() + " packages...");
+                    long now = Instant.now().getEpochSecond();
+                    try (Ext4Image image = Ext4Image.create(disk, recipe.size(), "debian", UUID.randomUUID(), now)) {
+                        DebianRoot root = new DebianRoot(image);
+                        for (DebianPackage each : packages) {
+                            root.unpack(each);
+                        }
+                        root.tree("usr/lib/modules/" + kernel.release(), kernel.moduleDirectory(), recipe::hasModule);
+                        DiskSettings.write(root, recipe.release(), login, host);
+                        root.finish();
+                    }
+                });
         progress.accept("setting the packages up in a virtual machine...");
         new DiskSetup(count[0], directory.resolve("setup.log"), progress).run(machine, setup, disk);
         Files.createFile(
@@ -135,18 +116,22 @@ public final class DebianDisk {
     private void removeOld() {
         AtomicFiles.deletePartial(directory);
         try (Stream<Path> files = Files.list(directory)) {
-            files.filter(file -> file.getFileName().toString().startsWith(PREFIX))
+            files.filter(file -> file.getFileName().toString().startsWith(prefix()))
                     .forEach(AtomicFiles::deleteTree);
         } catch (IOException e) {
             throw new VmmException("cannot read " + directory + ": " + AtomicFiles.reason(e), e);
         }
     }
 
+    private String prefix() {
+        return PREFIX + recipe.name() + "-";
+    }
+
     /** Names the recipe, so that another one makes another disk. */
-    private static String version(GuestKernel kernel) {
-        String recipe = VERSION + RELEASE + SIZE + PACKAGES + kernel.release() + GuestScripts.text("disk-setup.sh");
+    private String version(GuestKernel kernel) {
+        String text = VERSION + recipe.toString() + kernel.release() + GuestScripts.text("disk-setup.sh");
         try {
-            byte[] hash = MessageDigest.getInstance("SHA-256").digest(recipe.getBytes(StandardCharsets.UTF_8));
+            byte[] hash = MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
             return HexFormat.of().formatHex(hash, 0, 4);
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException(e);

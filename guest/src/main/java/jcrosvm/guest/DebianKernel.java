@@ -6,6 +6,8 @@ import java.util.regex.Pattern;
 public enum DebianKernel {
     /** Linux 6.1 for virtual machines in clouds: small, drivers for virtio and no hardware. */
     CLOUD_6_1("debian-6.1-cloud", "bookworm", "linux-image-cloud-amd64", "linux-image-6\\.1\\..*"),
+    /** Linux 6.1 with every driver Debian has. */
+    GENERIC_6_1("debian-6.1", "bookworm", "linux-image-amd64", "linux-image-6\\.1\\..*"),
     /** Linux 6.12 for virtual machines in clouds. */
     CLOUD_6_12("debian-6.12-cloud", "trixie", "linux-image-cloud-amd64", "linux-image-6\\.12\\..*"),
     /** Linux 6.12 with every driver Debian has. */

@@ -13,6 +13,7 @@ import java.time.Instant;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import jcrosvm.guest.ext4.Attributes;
@@ -90,12 +91,20 @@ final class DebianRoot {
         image.directory(path, Attributes.ofRoot(permissions, now));
     }
 
-    /** Adds the files and directories of the host's below a directory, as root's. */
-    void tree(String path, Path source) throws IOException {
+    /**
+     * Adds the files and directories of the host's below a directory, as root's.
+     *
+     * @param wanted whether a file is to be there, by its path in the tree
+     */
+    void tree(String path, Path source, Predicate<String> wanted) throws IOException {
         parents(path + "/.");
         try (Stream<Path> members = Files.walk(source)) {
             for (Path member : (Iterable<Path>) members.sorted()::iterator) {
-                String name = path + "/" + source.relativize(member);
+                String inside = source.relativize(member).toString();
+                String name = path + "/" + inside;
+                if (!wanted.test(inside)) {
+                    continue;
+                }
                 if (Files.isRegularFile(member)) {
                     try (InputStream content = Files.newInputStream(member)) {
                         image.file(name, Attributes.ofRoot(0644, now), content, Files.size(member));

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import jcrosvm.base.VmmException;
 
@@ -39,12 +40,12 @@ public final class DiskSession implements AutoCloseable {
     /**
      * Starts a session.
      *
+     * @param guest boots the copy
      * @param disks directory of all sessions
      * @param base directory of the disk that is copied
      */
-    static DiskSession open(Guests guests, Path disks, Path base, DiskCopy copy) {
+    static DiskSession open(DiskGuest guest, Path disks, Path base, DiskCopy copy) {
         removeAbandoned(disks);
-        DiskGuest guest = new DiskGuest(guests);
         Path directory = null;
         FileChannel lock = null;
         try {
@@ -103,6 +104,18 @@ public final class DiskSession implements AutoCloseable {
             words.add("systemd.tty.rows.ttyS0=" + rows + " systemd.tty.columns.ttyS0=" + columns);
         }
         return guest.boot(String.join(" ", words));
+    }
+
+    /**
+     * A guest that runs a script as root on COM1 once every service is up, and switches itself off. The script has the
+     * functions {@code mark} and {@code serve} of {@link TestGuest}, and the markers are the same; UP before READY tells
+     * what systemd thinks of the system.
+     *
+     * @param script for sh
+     * @param files that it finds in /run/jcrosvm, by their names
+     */
+    public GuestImage running(String script, Map<String, byte[]> files) {
+        return guest.running(script, files, directory.resolve("initramfs"));
     }
 
     /**

@@ -24,6 +24,8 @@ case " $(cat /proc/cmdline) " in
         poweroff
         ;;
 esac
+# Units that systemd is to find, and what they run.
+[ ! -d /lib/run ] || cp -R /lib/run/. /run
 umount /dev/pts /dev/shm 2>/dev/null
 for each in dev proc sys run; do
     mount --move "/$each" "/root-disk/$each"

@@ -12,6 +12,6 @@ if [ -n "$(ls /dev/input 2>/dev/null)" ]; then
     done
 fi
 mark READY
-sh -c '. /lib/test.sh; . /test/script'
+sh -c '. /lib/power.sh; . /lib/test.sh; . /test/script'
 mark "DONE $?"
 poweroff

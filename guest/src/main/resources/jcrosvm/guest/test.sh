@@ -1,5 +1,4 @@
-# Functions for the scripts of test guests.
-. /lib/power.sh
+# Functions for the scripts of test guests, on an initramfs or a disk.
 
 # Prints a marker.
 mark() {

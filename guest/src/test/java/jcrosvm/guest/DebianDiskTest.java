@@ -31,9 +31,9 @@ final class DebianDiskTest {
     private Guests guests() throws IOException {
         Path shared = Guests.defaultDirectory();
         Guests user = Guests.ofUser(System.err::println);
-        user.kernel(DiskGuest.KERNEL);
+        user.kernel(DiskRecipe.DEMO.kernel());
         user.busybox();
-        for (String part : List.of(DiskGuest.KERNEL.directory(), "busybox-static", "packages")) {
+        for (String part : List.of(DiskRecipe.DEMO.kernel().directory(), "busybox-static", "packages")) {
             Files.createSymbolicLink(directory.resolve(part), shared.resolve(part));
         }
         return new Guests(directory, progress::add);
@@ -65,7 +65,7 @@ final class DebianDiskTest {
     void debianBootsAndIsReachedBySsh() throws Exception {
         assumeTrue(EmulatedMachine.onPath("qemu-system-x86_64"), "qemu-system-x86_64 is not installed");
         assumeTrue(GuestSsh.hasClient(), "ssh is not installed");
-        DebianDisk disk = new DebianDisk(guests(), DebianDiskTest::setup, progress::add);
+        DebianDisk disk = new DebianDisk(guests(), DiskRecipe.DEMO, DebianDiskTest::setup, progress::add);
         int port;
         try (ServerSocket free = new ServerSocket(0)) {
             port = free.getLocalPort();

@@ -1,6 +1,5 @@
 package jcrosvm.e2e;
 
-import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
@@ -8,9 +7,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
-import java.util.regex.Pattern;
 import jcrosvm.base.io.UnixSocket;
 import jcrosvm.boot.BootConfig;
 import jcrosvm.config.KeyValueParser;
@@ -30,16 +27,13 @@ final class GuestSession implements AutoCloseable {
     /** Far above what a boot takes even in emulation on a busy machine: only a hang meets it. */
     private static final long LIMIT_SECONDS = 240;
 
-    private static final long LAST_WORDS_SECONDS = 3;
-
     private static final Guests GUESTS = Guests.ofUser(line -> {});
 
     private final VirtualMachine vm;
     private final UnixSocket console;
     private final CompletableFuture<VmExit> end = new CompletableFuture<>();
-    private final ByteArrayOutputStream received = new ByteArrayOutputStream(); // guarded by itself
+    private final Transcript transcript = new Transcript(LIMIT_SECONDS);
     private final Thread reader;
-    private boolean connected = true; // guarded by received
 
     /**
      * Boots a script.
@@ -77,9 +71,7 @@ final class GuestSession implements AutoCloseable {
             } catch (InterruptedException | RuntimeException | Error e) {
                 end.completeExceptionally(e);
             }
-            synchronized (received) {
-                received.notifyAll();
-            }
+            transcript.end();
         });
     }
 
@@ -95,15 +87,11 @@ final class GuestSession implements AutoCloseable {
     private void read() {
         while (true) {
             UnixSocket.Message message = console.receive(4096);
-            synchronized (received) {
-                if (message == null || message.endOfStream()) {
-                    connected = false;
-                    received.notifyAll();
-                    return;
-                }
-                received.writeBytes(message.data());
-                received.notifyAll();
+            if (message == null || message.endOfStream()) {
+                transcript.close();
+                return;
             }
+            transcript.append(message.data(), message.data().length);
         }
     }
 
@@ -113,9 +101,7 @@ final class GuestSession implements AutoCloseable {
 
     /** All that the guest has printed. */
     String output() {
-        synchronized (received) {
-            return received.toString(StandardCharsets.UTF_8).replace("\r", "");
-        }
+        return transcript.text();
     }
 
     /** Waits for a line that starts with {@code "@@ " + marker}: its rest. */
@@ -125,42 +111,12 @@ final class GuestSession implements AutoCloseable {
 
     /** Waits for the marker's n-th line. */
     String awaitMarker(String marker, int n) {
-        String start = "@@ " + marker;
-        await(text -> text.lines().filter(l -> l.startsWith(start)).count() >= n && text.endsWith("\n"), start);
-        return output().lines()
-                .filter(l -> l.startsWith(start))
-                .skip(n - 1L)
-                .findFirst()
-                .orElseThrow()
-                .substring(start.length())
-                .strip();
+        return transcript.awaitMarker(marker, n);
     }
 
     /** Waits until the output contains a text n times. */
     void awaitText(String text, int n) {
-        await(output -> output.split(Pattern.quote(text), -1).length > n, text);
-    }
-
-    private void await(Predicate<String> condition, String what) {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_SECONDS);
-        boolean ended = false;
-        synchronized (received) {
-            while (!condition.test(received.toString(StandardCharsets.UTF_8).replace("\r", ""))) {
-                if (!ended && end.isDone()) {
-                    ended = true; // what it printed last may still be on its way
-                    deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(LAST_WORDS_SECONDS);
-                }
-                long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
-                if (left <= 0 || !connected) {
-                    throw new AssertionError("no \"" + what + "\" in the guest's output:\n" + output());
-                }
-                try {
-                    received.wait(left);
-                } catch (InterruptedException e) {
-                    throw new AssertionError(e);
-                }
-            }
-        }
+        transcript.awaitText(text, n);
     }
 
     /** Types a line. */

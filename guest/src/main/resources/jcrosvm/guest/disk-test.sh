@@ -1,0 +1,11 @@
+#!/bin/sh
+# Run by systemd, as the last of all services.
+. /run/jcrosvm/test.sh
+export HOME=/root LANG=C.UTF-8
+cd /root
+mark "UP $(systemctl is-system-running --wait)"
+systemctl --failed --no-legend --plain
+mark READY
+sh -c '. /run/jcrosvm/test.sh; . /run/jcrosvm/script'
+mark "DONE $?"
+systemctl poweroff
