@@ -68,19 +68,18 @@ public final class DebianDisk {
         GuestKernel kernel = guests.kernel(recipe.kernel());
         Path base = directory.resolve(prefix() + version(kernel));
         if (!Files.isDirectory(base)) {
-            GuestImage setup = new DiskGuest(guests, recipe.kernel()).setup();
             try (CacheLock _ = CacheLock.of(
                     directory, () -> progress.accept("waiting for another process that uses " + directory + "..."))) {
                 if (!Files.isDirectory(base)) {
                     removeOld();
-                    AtomicFiles.directory(base, partial -> make(partial, kernel, setup));
+                    AtomicFiles.directory(base, partial -> make(partial, kernel));
                 }
             }
         }
         return base;
     }
 
-    private void make(Path target, GuestKernel kernel, GuestImage setup) throws IOException {
+    private void make(Path target, GuestKernel kernel) throws IOException {
         progress.accept("making a disk with Debian " + recipe.release() + ": this takes minutes, once");
         OpensshKey login = OpensshKey.generate("jcrosvm demo");
         OpensshKey host = OpensshKey.generate("jcrosvm demo host");
@@ -102,7 +101,10 @@ public final class DebianDisk {
                     }
                 });
         progress.accept("setting the packages up in a virtual machine...");
+        Path initramfs = target.resolve("setup.cpio");
+        GuestImage setup = new DiskGuest(guests, recipe.kernel()).setup(initramfs);
         new DiskSetup(count[0], directory.resolve("setup.log"), progress).run(machine, setup, disk);
+        Files.delete(initramfs);
         Files.createFile(
                 target.resolve(DiskSession.KEY),
                 PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));

@@ -42,8 +42,13 @@ final class DebianRoot {
     private final long now = Instant.now().getEpochSecond();
     private final DpkgDatabase database = new DpkgDatabase();
 
-    DebianRoot(Ext4Image image) {
+    /** Starts a root whose programs and libraries are all in /usr, as base-files of newer releases have it. */
+    DebianRoot(Ext4Image image) throws IOException {
         this.image = image;
+        for (String merged : Guests.MERGED_INTO_USR) {
+            directory("usr/" + merged, 0755);
+            image.symlink(merged, Attributes.ofRoot(0777, now), "usr/" + merged);
+        }
     }
 
     /** Unpacks a package over those before. */

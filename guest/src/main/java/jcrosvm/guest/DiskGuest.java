@@ -26,9 +26,14 @@ final class DiskGuest {
         this.kernel = kernel;
     }
 
-    /** Sets the packages on the disk up, says so on COM1 by a line "@@ SET-UP", and powers off. */
-    GuestImage setup() {
-        return boot("jcrosvm.disk=setup");
+    /**
+     * Sets the packages on the disk up, says so on COM1 by a line "@@ SET-UP", and powers off.
+     *
+     * @param target where the initramfs goes
+     */
+    GuestImage setup(Path target) {
+        initramfs().write(target);
+        return image(target, "jcrosvm.disk=setup");
     }
 
     /**

@@ -57,6 +57,7 @@ public record DiskRecipe(
                                     "openssl",
                                     "python3",
                                     "stress-ng",
+                                    "usr-is-merged", // needs no conversion
                                     "xz-utils"))
                     .toList(),
             // Setting the disk up includes reading all of its modules.

@@ -18,7 +18,8 @@ public final class Guests {
     public static final String DIRECTORY_VARIABLE = "JCROSVM_GUESTS";
 
     private static final String BUSYBOX = "busybox-static";
-    private static final List<String> MERGED_INTO_USR = List.of("bin", "sbin", "lib", "lib64");
+    /** Directories that are links into /usr. */
+    static final List<String> MERGED_INTO_USR = List.of("bin", "sbin", "lib", "lib64");
 
     private final Path directory;
     private final DebianArchive archive;

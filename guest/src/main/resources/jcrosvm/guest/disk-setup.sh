@@ -9,8 +9,10 @@ unset ENV TERM
 printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
 
-# Of the scripts that run before a package is unpacked, on a new system these alone have something to do.
+# Of the scripts that run before a package is unpacked, on a new system these alone have something to do. Not every release
+# has both.
 for package in base-passwd base-files; do
+    [ -e "/var/lib/dpkg/info/$package.preinst" ] || continue
     DPKG_MAINTSCRIPT_PACKAGE=$package DPKG_MAINTSCRIPT_NAME=preinst DPKG_MAINTSCRIPT_ARCH=$(dpkg --print-architecture) \
         "/var/lib/dpkg/info/$package.preinst" install
 done

@@ -32,7 +32,7 @@ final class GuestSession implements AutoCloseable {
     private final VirtualMachine vm;
     private final UnixSocket console;
     private final CompletableFuture<VmExit> end = new CompletableFuture<>();
-    private final Transcript transcript = new Transcript(LIMIT_SECONDS);
+    private final Transcript transcript = new Transcript(LIMIT_SECONDS, () -> false);
     private final Thread reader;
 
     /**

@@ -10,9 +10,11 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import jcrosvm.guest.GuestImage;
 
 /**
@@ -23,9 +25,12 @@ final class LaunchedVm implements AutoCloseable {
     /** Far above what anything takes on a busy machine: only a hang meets it. */
     private static final long LIMIT_SECONDS = 600;
 
+    private static final Pattern FAILURE =
+            Pattern.compile("internal error|OutOfMemoryError|out of memory|Exception|\\tat ");
+
     private final Process process;
     private final Path errors;
-    private final Transcript transcript = new Transcript(LIMIT_SECONDS);
+    private final Transcript transcript = new Transcript(LIMIT_SECONDS, this::hasFailed);
     private final Thread reader;
     private final long started = System.nanoTime();
 
@@ -70,6 +75,18 @@ final class LaunchedVm implements AutoCloseable {
     /** Seconds since the start. */
     double seconds() {
         return (System.nanoTime() - started) / 1e9;
+    }
+
+    /** Processor time of the process, in seconds. */
+    double processorSeconds() {
+        return process.info().totalCpuDuration().orElse(Duration.ZERO).toMillis() / 1e3;
+    }
+
+    /** What the VM has cost so far, to be printed. */
+    String costs() throws IOException {
+        return String.format(
+                "%.1f s, %.1f s of processor time, %.1f MiB beside guest RAM",
+                seconds(), processorSeconds(), besideMib());
     }
 
     /** All that the guest has printed. */
@@ -119,9 +136,11 @@ final class LaunchedVm implements AutoCloseable {
 
     /** The program has not said that anything of its own failed. */
     void assertNothingFailed() {
-        assertThat(messages())
-                .as(output())
-                .doesNotContain("internal error", "OutOfMemoryError", "out of memory", "Exception", "\tat ");
+        assertThat(messages()).as(output()).doesNotContainPattern(FAILURE);
+    }
+
+    private boolean hasFailed() {
+        return FAILURE.matcher(messages()).find();
     }
 
     /** Sends SIGTERM and waits for the end: seconds that it took. */

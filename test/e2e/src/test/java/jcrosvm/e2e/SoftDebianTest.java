@@ -50,7 +50,7 @@ class SoftDebianTest {
         try (LaunchedVm vm = new LaunchedVm(
                 folder, disk.running(script, Map.of()), cpus, mib, "--block", "path=" + disk.disk(), "--net", "user")) {
             assertThat(vm.awaitMarker("UP")).as(vm.output()).isEqualTo("running");
-            double up = vm.seconds();
+            String up = vm.costs();
             assertThat(vm.awaitMarker("CPUS")).isEqualTo(Integer.toString(cpus));
             assertThat(vm.awaitMarker("RELEASE")).startsWith("12 6.1.").doesNotContain("cloud");
             vm.awaitMarker("SERVING");
@@ -58,8 +58,7 @@ class SoftDebianTest {
             vm.type("end");
             vm.awaitGoodEnd();
             System.out.printf(
-                    "Debian with systemd on %d vCPUs: up after %.1f s, ended after %.1f s, %.1f MiB beside guest RAM%n",
-                    cpus, up, vm.seconds(), beside);
+                    "Debian with systemd on %d vCPUs: up after %s; ended after %.1f s%n", cpus, up, vm.seconds());
             assertThat(vm.awaitMarker("DONE")).isEqualTo("0");
             assertThat(vm.output()).doesNotContain("TROUBLE");
             if (cpus <= 4) {
@@ -82,12 +81,10 @@ class SoftDebianTest {
             assertThat(vm.awaitMarker("CPUS")).isEqualTo(Integer.toString(MOST_CPUS));
             assertThat(vm.awaitMarker("COUNTED", MOST_CPUS)).isEqualTo("1000");
             vm.awaitMarker("SERVING");
-            double beside = vm.besideMib();
+            String work = vm.costs();
             vm.type("end");
             vm.awaitGoodEnd();
-            System.out.printf(
-                    "busybox on %d vCPUs: ended after %.1f s, %.1f MiB beside guest RAM%n",
-                    MOST_CPUS, vm.seconds(), beside);
+            System.out.printf("busybox on %d vCPUs: %s; ended after %.1f s%n", MOST_CPUS, work, vm.seconds());
             assertThat(vm.awaitMarker("DONE")).isEqualTo("0");
             assertThat(vm.output()).doesNotContain("TROUBLE");
         }

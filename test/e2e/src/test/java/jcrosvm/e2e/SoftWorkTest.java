@@ -91,13 +91,9 @@ class SoftWorkTest {
                 LaunchedVm vm = new LaunchedVm(
                         folder, disk.running(script, files), CPUS, MEMORY_MIB, "--block", "path=" + disk.disk())) {
             assertThat(vm.awaitMarker("UP")).as(vm.output()).isEqualTo("running");
-            double before = vm.seconds();
             for (int round = 1; round <= rounds; round++) {
                 vm.awaitMarker("ROUND", round);
-                System.out.printf(
-                        "round %d of programs: %.1f s, %.1f MiB beside guest RAM%n",
-                        round, vm.seconds() - before, vm.besideMib());
-                before = vm.seconds();
+                System.out.printf("round %d of programs: %s%n", round, vm.costs());
             }
             assertThat(vm.awaitMarker("DONE")).isEqualTo("0");
             vm.awaitGoodEnd();

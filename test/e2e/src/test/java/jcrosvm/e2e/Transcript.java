@@ -3,21 +3,30 @@ package jcrosvm.e2e;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
 /** What a guest prints on its console, and waiting for it. Markers are lines that start with {@code "@@ "}. */
 final class Transcript {
     private static final long LAST_WORDS_SECONDS = 3;
+    private static final long LOOK_MILLIS = 1000;
 
     private final long limitSeconds;
+    private final BooleanSupplier broken;
     private final ByteArrayOutputStream received = new ByteArrayOutputStream(); // guarded by itself
     private boolean open = true; // guarded by received
     private boolean ended; // guarded by received
 
-    /** @param limitSeconds how long anything is waited for */
-    Transcript(long limitSeconds) {
+    /**
+     * Of a guest that has printed nothing yet.
+     *
+     * @param limitSeconds how long anything is waited for
+     * @param broken looked at now and then: whether waiting has become pointless
+     */
+    Transcript(long limitSeconds, BooleanSupplier broken) {
         this.limitSeconds = limitSeconds;
+        this.broken = broken;
     }
 
     void append(byte[] bytes, int length) {
@@ -81,11 +90,11 @@ final class Transcript {
                     deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(LAST_WORDS_SECONDS);
                 }
                 long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
-                if (left <= 0 || !open) {
+                if (left <= 0 || !open || broken.getAsBoolean()) {
                     throw new AssertionError("no \"" + what + "\" in the guest's output:\n" + text());
                 }
                 try {
-                    received.wait(left);
+                    received.wait(Math.min(left, LOOK_MILLIS));
                 } catch (InterruptedException e) {
                     throw new AssertionError(e);
                 }
