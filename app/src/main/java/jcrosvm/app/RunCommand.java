@@ -1,8 +1,12 @@
 package jcrosvm.app;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import jcrosvm.app.log.Log;
+import jcrosvm.base.VmmException;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
 import jcrosvm.config.Syntax;
@@ -15,6 +19,9 @@ import jcrosvm.vmm.config.VmOptions;
 final class RunCommand extends Command {
     private static final int DEFAULT_GRACE_SECONDS = 10;
     private static final int MAX_GRACE_SECONDS = 1_000_000;
+    private static final Path COMM = Path.of("/proc/self/comm");
+    private static final String NO_SANDBOX = "nothing is sandboxed yet: a guest that breaks out of its devices has the"
+            + " rights of this process (--disable-sandbox accepts that)";
 
     private static final Option<Integer> GRACE_PERIOD = Option.word(
             "grace-period",
@@ -57,6 +64,23 @@ final class RunCommand extends Command {
         if (grace != null && grace > MAX_GRACE_SECONDS) {
             throw new UsageException("option --grace-period: " + grace + " seconds are more than " + MAX_GRACE_SECONDS);
         }
-        return VmSession.run(config, grace == null ? DEFAULT_GRACE_SECONDS : grace, isExtended);
+        if (config.name() != null) {
+            nameProcess(config.name());
+        }
+        boolean isKnown = VmOptions.isSandboxDisabled(arguments);
+        return VmSession.run(config, grace == null ? DEFAULT_GRACE_SECONDS : grace, isExtended, vm -> {
+            if (!isKnown) {
+                Log.warn(NO_SANDBOX);
+            }
+        });
+    }
+
+    /** For ps, top and pgrep. A thread's name would be set by prctl, but the main thread is not the process's first. */
+    private static void nameProcess(String name) {
+        try {
+            Files.writeString(COMM, name);
+        } catch (IOException e) {
+            throw new VmmException("--name: cannot name the process '" + name + "': " + e.getMessage(), e);
+        }
     }
 }

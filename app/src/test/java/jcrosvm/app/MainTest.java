@@ -70,6 +70,7 @@ class MainTest {
             run --bios=h\ufffd.rom              | 35 | is not UTF-8 text
             run --cfg /dev/zero                | 1  | configuration file /dev/zero has more than 1024 KiB
             run --cfg /nonexistent             | 1  | configuration file /nonexistent does not exist
+            run --block /nonexistent,pci-address=x k | 35 | pci-address: 'x' is not a PCI address of this machine
             run --no-syslog k                  | 35 | unknown option --no-syslog
             usb list x                         | 1  | command 'usb' is not supported yet
             device block                       | 1  | command 'device' is not supported yet

@@ -55,6 +55,7 @@ public enum Libc {
     READ("read"),
     READV("readv"),
     RECVMSG("recvmsg"),
+    SCHED_GETAFFINITY("sched_getaffinity"),
     SCHED_SETAFFINITY("sched_setaffinity"),
     SENDMSG("sendmsg"),
     SIGACTION("sigaction"),

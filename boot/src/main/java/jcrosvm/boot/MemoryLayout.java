@@ -57,6 +57,7 @@ public record MemoryLayout(
 
     private static final long KVM_PAGES_SIZE = 0x4000;
     private static final int MAX_ADDRESS_BITS = 46;
+    private static final long MIB = 1L << 20;
     private static final long PAGE = 4096;
     private static final long HUGE_PAGE = 2L << 20;
 
@@ -115,12 +116,22 @@ public record MemoryLayout(
         long start = wish != null ? wish.start() : ecam.start() <= GAP_START ? ecam.end() : GAP_START;
         long end = start < ecam.start() ? ecam.start() : PLATFORM_START;
         if (wish != null) {
-            return new AddressWindow(start, sizeOr(wish, Math.max(1L << 20, end - start)));
+            return wholeMib(wish, start, start + sizeOr(wish, Math.max(MIB, end - start)));
         }
         if (end <= start) {
             throw new VmmException("pci ecam %s leaves no room for PCI memory below 4 GiB".formatted(ecam));
         }
         return new AddressWindow(start, end - start);
+    }
+
+    private static AddressWindow wholeMib(PciConfig.Window wish, long start, long end) {
+        long first = start + MIB - 1 & -MIB;
+        long last = end & -MIB;
+        if (last <= first) {
+            throw new VmmException("pci mem: start 0x%x, size 0x%x: there is no whole MiB between them"
+                    .formatted(wish.start(), end - start));
+        }
+        return new AddressWindow(first, last - first);
     }
 
     private static List<E820Entry> e820(List<GuestMemory.Range> ram, AddressWindow ecam) {

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * {@code --pci}: where the PCI windows lie.
  *
- * @param mem the 32-bit MMIO window; absent: all that is free below the firmware
+ * @param mem the 32-bit MMIO window, of which whole MiB are used; absent: all that is free below the firmware
  * @param ecam the enhanced configuration window; absent: 64 MiB at 0xF4000000
  */
 public record PciConfig(@Nullable Window mem, @Nullable Window ecam) {
@@ -21,13 +21,14 @@ public record PciConfig(@Nullable Window mem, @Nullable Window ecam) {
         return new PciConfig(null, null);
     }
 
-    /** @throws VmmException if a window is misaligned or not below 4 GiB */
+    /** @throws VmmException if a window is not below 4 GiB, or that of the configuration space misaligned */
     public void validate() {
         if (mem != null) {
             check("mem", mem);
         }
         if (ecam != null) {
             check("ecam", ecam);
+            aligned(ecam);
             long size = ecam.size == null ? MemoryLayout.ECAM_SIZE : ecam.size;
             if (size > 256 * MIB || Long.bitCount(size) != 1 || ecam.start % size != 0) {
                 throw new VmmException(
@@ -37,11 +38,18 @@ public record PciConfig(@Nullable Window mem, @Nullable Window ecam) {
         }
     }
 
+    private static void aligned(Window window) {
+        long size = window.size == null ? MIB : window.size;
+        if (window.start % MIB != 0 || size % MIB != 0) {
+            throw new VmmException(
+                    "pci ecam: start 0x%x, size 0x%x: both must be multiples of 1 MiB".formatted(window.start, size));
+        }
+    }
+
     private static void check(String name, Window window) {
         long size = window.size == null ? MIB : window.size;
-        if (window.start % MIB != 0 || size % MIB != 0 || size <= 0) {
-            throw new VmmException("pci %s: start 0x%x, size 0x%x: both must be multiples of 1 MiB, and the size not 0"
-                    .formatted(name, window.start, size));
+        if (size <= 0) {
+            throw new VmmException("pci %s: the size must not be 0".formatted(name));
         }
         if (window.start < MIB || window.start >= FOUR_GIB || size > FOUR_GIB - window.start) {
             throw new VmmException(

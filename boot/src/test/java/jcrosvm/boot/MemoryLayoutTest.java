@@ -51,10 +51,18 @@ class MemoryLayoutTest {
     }
 
     @Test
+    void ofTheMemoryWindowWholeMibAreUsed() {
+        PciConfig pci = new PciConfig(new Window(0xd000_1234L, 4 * MIB), null);
+        assertThat(MemoryLayout.of(GIB, pci, 40).pciMmio32()).isEqualTo(new AddressWindow(0xd010_0000L, 3 * MIB));
+    }
+
+    @Test
     void badWindowsAreRefused() {
         for (PciConfig bad : List.of(
-                new PciConfig(new Window(0xd000_1000L, null), null),
+                new PciConfig(new Window(0x123L, null), null),
                 new PciConfig(new Window(0xd000_0000L, 0x1234L), null),
+                new PciConfig(new Window(0xd000_1000L, MIB), null),
+                new PciConfig(null, new Window(0xf400_0123L, null)),
                 new PciConfig(new Window(0xd000_0000L, 0L), null),
                 new PciConfig(new Window(0xd000_0000L, -MIB), null),
                 new PciConfig(new Window(8 * GIB, null), null),

@@ -67,7 +67,15 @@ public record Option<T>(
 
     /** The value of one word of a command line, unbound. */
     Value parse(String word) {
-        return isStructured ? KeyValueParser.parse(word) : Value.word(word);
+        if (!isStructured) {
+            return Value.word(word);
+        }
+        Value.Group group = KeyValueParser.parse(word);
+        // A comma may end the entries of a record; behind a single value it ends nothing.
+        if (!type.isRecord() && word.endsWith(",")) {
+            throw new ConfigException("remaining characters", word.length() - 1);
+        }
+        return group;
     }
 
     /** Options that the help shows together. */

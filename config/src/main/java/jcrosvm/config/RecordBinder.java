@@ -316,6 +316,12 @@ public final class RecordBinder {
         if (value instanceof Value.Group group && group.tag() == null && group.brackets() != Value.Brackets.ARRAY) {
             return group;
         }
+        // 'key=' with nothing behind it is the record as it is when nothing is written in it.
+        if (value instanceof Value.Text text
+                && text.form() == Value.Form.WORD
+                && text.text().isEmpty()) {
+            return new Value.Group(null, text.position(), Value.Brackets.SQUARE, List.of(), text.position());
+        }
         // JSON may leave out the first key as well, having only its value: "mem": 512.
         if (value instanceof Value.Text text
                 && (text.form() == Value.Form.JSON_LITERAL || text.form() == Value.Form.JSON_STRING)) {

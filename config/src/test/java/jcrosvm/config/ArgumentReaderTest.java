@@ -61,6 +61,18 @@ class ArgumentReaderTest {
         assertThat(read("--host_ip=x").value(HOST_IP)).isEqualTo(Path.of("x"));
     }
 
+    private enum Colour {
+        RED
+    }
+
+    @Test
+    void aCommaEndsTheEntriesOfARecordOnly() {
+        Option<Colour> colour = Option.structured("colour", Colour.class, "C", "A name.");
+        assertThat(colour.read(colour.parse("red"))).isEqualTo(Colour.RED);
+        assertThatThrownBy(() -> colour.parse("red,")).hasMessage("remaining characters at position 3");
+        assertThat(MEM.read(MEM.parse("5,"))).isEqualTo(new RecordBinderTest.Number(5));
+    }
+
     @Test
     void readsPositionalWordsAnywhere() {
         assertThat(read("a", "--full", "b").positionals()).containsExactly("a", "b");

@@ -254,6 +254,7 @@ class RecordBinderTest {
         assertThatThrownBy(() -> read("a,mode=snk", Disk.class)).hasMessageContaining("did you mean 'sink'?");
         assertThatThrownBy(() -> read("a,block-size=13", Disk.class)).hasMessageContaining("cannot be 13");
         assertThatThrownBy(() -> read("a,window=[]", Disk.class)).hasMessage("missing key 'start' at position 10");
+        assertThatThrownBy(() -> read("a,window=", Disk.class)).hasMessage("missing key 'start' at position 9");
         assertThatThrownBy(() -> read("a,window=5", Disk.class)).hasMessageContaining("expected '['");
     }
 

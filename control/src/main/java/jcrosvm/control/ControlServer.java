@@ -18,6 +18,7 @@ import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.Poller;
+import jcrosvm.base.io.Threads;
 import jcrosvm.base.io.UnixSocket;
 import jcrosvm.config.ConfigException;
 import jcrosvm.config.Value;
@@ -104,7 +105,9 @@ public final class ControlServer implements AutoCloseable {
             wake.drain();
             sendLate();
         });
-        thread = Thread.ofPlatform().name("control").daemon().start(this::loop);
+        Thread made = Threads.daemon("control", this::loop);
+        made.start();
+        thread = made;
     }
 
     private void loop() {

@@ -1,6 +1,7 @@
 package jcrosvm.devices;
 
 import java.util.List;
+import java.util.stream.Stream;
 import jcrosvm.devices.balloon.BalloonModule;
 import jcrosvm.devices.block.BlockModule;
 import jcrosvm.devices.console.ConsoleModule;
@@ -23,6 +24,16 @@ public final class DeviceModules {
                 .filter(module.configType()::isInstance)
                 .map(module.configType()::cast)
                 .toList();
+    }
+
+    /** The PCI addresses that devices were given. */
+    public static List<String> pciAddresses(List<? extends DeviceConfig> all) {
+        return ALL.stream().flatMap(module -> pciAddresses(module, all)).toList();
+    }
+
+    private static <C extends DeviceConfig> Stream<String> pciAddresses(
+            DeviceModule<C> module, List<? extends DeviceConfig> all) {
+        return of(module, all).stream().map(module::pciAddress).filter(address -> !address.isEmpty());
     }
 
     /**

@@ -30,6 +30,8 @@ public interface Hypervisor extends AutoCloseable {
         /** A deadline mode of the local APIC timer. */
         TSC_DEADLINE,
         /** More than 255 vCPUs, x2APIC identifiers in MSIs. */
-        X2APIC_API
+        X2APIC_API,
+        /** vCPUs see what the host's kernel and other processes write into the guest's memory. */
+        FOREIGN_WRITES
     }
 }

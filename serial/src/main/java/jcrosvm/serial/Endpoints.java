@@ -91,7 +91,7 @@ public record Endpoints(
         if (config.stdin()) {
             return standard(STANDARD_INPUT);
         }
-        if (config.inputUnixStream() && output != null) {
+        if (config.readsSocket() && output != null) {
             return output.duplicate();
         }
         Path input = config.input();

@@ -4,6 +4,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import jcrosvm.base.VmmException;
+import jcrosvm.config.Alias;
+import jcrosvm.config.ConfigException;
+import jcrosvm.config.Range;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,15 +31,15 @@ public record SerialConfig(
         Type type,
         Hardware hardware,
         @Nullable String name,
-        int num,
+        @Range(max = 255) int num,
         @Nullable Path path,
         @Nullable Path input,
         boolean inputUnixStream,
         boolean console,
         boolean earlycon,
         boolean stdin,
-        boolean outTimestamp,
-        int debugconPort,
+        @Alias("out_timestamp") boolean outTimestamp,
+        @Alias("debugcon_port") @Range(max = 0xffff) int debugconPort,
         @Nullable String pciAddress,
         @Nullable List<Integer> maxQueueSizes) {
     /** The port where Bochs and its followers have their debug console. */
@@ -47,6 +50,18 @@ public record SerialConfig(
     private static final int MAX_QUEUE_SIZE = 32768;
     /** Linux's drivers take messages of a page; a name is for people and udev. */
     private static final int MAX_NAME = 255;
+
+    /** @throws ConfigException for what crosvm too takes for a mistake in the option itself, not in the machine */
+    public SerialConfig {
+        String label = label(hardware, num);
+        requireWord(
+                num >= 1 && (hardware != Hardware.SERIAL || num <= SERIAL_PORTS),
+                label,
+                "num must be " + (hardware == Hardware.SERIAL ? "1 to " + SERIAL_PORTS : "1 or more") + ", not " + num);
+        requireWord(!stdin || input == null, label, "only one of stdin and input can be given");
+        requireWord(pciAddress == null || hardware.isVirtio(), label, "pci-address needs hardware=virtio-console");
+        maxQueueSizes = maxQueueSizes == null ? null : List.copyOf(maxQueueSizes);
+    }
 
     /** Where output goes. */
     public enum Type {
@@ -142,39 +157,31 @@ public record SerialConfig(
                 null);
     }
 
-    /** @throws VmmException saying what cannot be */
+    /**
+     * Checks what is used. Keys that this type or hardware has no use for are ignored, as crosvm does.
+     *
+     * @throws VmmException saying what cannot be
+     */
     public void validate() {
-        require(
-                num >= 1 && (hardware != Hardware.SERIAL || num <= SERIAL_PORTS),
-                "num must be " + (hardware == Hardware.SERIAL ? "1 to " + SERIAL_PORTS : "1 or more") + ", not " + num);
         require(path != null || !type.needsPath(), "type=" + type.word() + " needs a path");
-        require(path == null || type.needsPath(), "type=" + type.word() + " takes no path");
-        require(!inputUnixStream || type == Type.UNIX_STREAM, "input-unix-stream needs type=unix-stream");
-        int inputs = (stdin ? 1 : 0) + (input != null ? 1 : 0) + (inputUnixStream ? 1 : 0);
+        int inputs = (stdin ? 1 : 0) + (input != null ? 1 : 0) + (readsSocket() ? 1 : 0);
         require(inputs <= 1, "only one of stdin, input and input-unix-stream can be given");
         require(!earlycon || hardware == Hardware.SERIAL, "earlycon needs hardware=serial");
-        virtioKeys();
+        if (hardware.isVirtio()) {
+            virtioKeys();
+        }
         if (hardware == Hardware.DEBUGCON) {
             require(inputs == 0, "a debugcon has no input");
             require(!console, "a debugcon cannot be the console");
-        } else {
-            require(debugconPort == DEFAULT_DEBUGCON_PORT, "debugcon-port needs hardware=debugcon");
         }
         require(debugconPort >= 0 && debugconPort <= 0xffff, "debugcon-port " + debugconPort + " is above 65535");
     }
 
     private void virtioKeys() {
-        if (!hardware.isVirtio()) {
-            require(name == null, "name needs hardware=virtio-console");
-            require(pciAddress == null, "pci-address needs hardware=virtio-console");
-            require(maxQueueSizes == null, "max-queue-sizes needs hardware=virtio-console");
-            return;
-        }
         require(
                 name == null || name.getBytes(StandardCharsets.UTF_8).length <= MAX_NAME,
                 "name is longer than " + MAX_NAME + " bytes");
         require(name == null || name.chars().noneMatch(Character::isISOControl), "name has a control character");
-        require(pciAddress == null || !pciAddress.isEmpty(), "pci-address is empty");
         if (maxQueueSizes != null) {
             require(
                     maxQueueSizes.size() == VIRTIO_QUEUES,
@@ -190,7 +197,22 @@ public record SerialConfig(
 
     /** As messages call it: {@code serial 1}, {@code virtio-console 2}. */
     public String label() {
+        return label(hardware, num);
+    }
+
+    private static String label(Hardware hardware, int num) {
         return hardware.word() + " " + num;
+    }
+
+    /** Whether input comes from the socket that output goes to. */
+    boolean readsSocket() {
+        return inputUnixStream && type == Type.UNIX_STREAM;
+    }
+
+    private static void requireWord(boolean condition, String label, String otherwise) {
+        if (!condition) {
+            throw new ConfigException(label + ": " + otherwise);
+        }
     }
 
     private void require(boolean condition, String otherwise) {

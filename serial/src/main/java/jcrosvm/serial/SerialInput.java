@@ -8,6 +8,7 @@ import jcrosvm.base.OsException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.Poller;
+import jcrosvm.base.io.Threads;
 
 /**
  * Feeds a device from a descriptor, on a thread of its own. While the device has no room nothing is read, so whoever
@@ -50,7 +51,7 @@ public final class SerialInput implements AutoCloseable {
         this.name = name;
         this.fd = fd;
         this.sink = sink;
-        thread = Thread.ofPlatform().name(name + "-in").daemon().unstarted(this::loop);
+        thread = Threads.daemon(name + "-in", this::loop);
     }
 
     /** Idempotent. */

@@ -1,6 +1,7 @@
 package jcrosvm.serial;
 
 import jcrosvm.base.io.Fd;
+import jcrosvm.base.io.Threads;
 
 /**
  * Where the bytes of a serial port or console go. A device only puts them into memory; a thread of this output's own writes them, as soon
@@ -77,7 +78,9 @@ public final class SerialOutput implements AutoCloseable {
         waitForRoom |= count >= CONGESTED;
         if (!started) {
             started = true;
-            thread = Thread.ofPlatform().name(name + "-out").daemon().start(this::loop);
+            Thread made = Threads.daemon(name + "-out", this::loop);
+            made.start();
+            thread = made;
         } else if (idle) {
             idle = false;
             notifyAll();

@@ -8,4 +8,12 @@ public interface DeviceConfig {
      * @throws jcrosvm.base.VmmException naming the value that cannot be, and what to do
      */
     void validate();
+
+    /**
+     * What outside this program writes into the guest's memory for the device, as the user knows it: {@code vhost-net}.
+     * Empty for nothing.
+     */
+    default String foreignWriter() {
+        return "";
+    }
 }

@@ -25,8 +25,8 @@ public interface DeviceModule<C extends DeviceConfig> {
     default void validate(List<C> all) {}
 
     /** Kernel parameters that these devices ask for, such as {@code root=}. */
-    default List<String> kernelParameters(List<C> all) {
-        return List.of();
+    default KernelParameters kernelParameters(List<C> all) {
+        return KernelParameters.NONE;
     }
 
     /** PCI address that the user asked for, or empty: the next free one. */

@@ -8,6 +8,7 @@ import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Poller;
+import jcrosvm.base.io.Threads;
 import jcrosvm.memory.GuestMemoryException;
 import org.jspecify.annotations.Nullable;
 
@@ -50,7 +51,8 @@ public final class QueueWorker implements AutoCloseable {
             wake.drain();
             runTasks();
         });
-        thread = Thread.ofPlatform().name(name).daemon().start(this::loop);
+        thread = Threads.daemon(name, this::loop);
+        thread.start();
     }
 
     private void loop() {

@@ -11,6 +11,7 @@ import jcrosvm.virtio.ControlVerb;
 import jcrosvm.virtio.DeviceConfig;
 import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceModule;
+import jcrosvm.virtio.KernelParameters;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.vmm.config.VmConfig;
 
@@ -24,7 +25,8 @@ final class Devices implements AutoCloseable {
     record Placed(String name, VirtioDevice device, String pciAddress) {}
 
     private final List<Placed> placed = new ArrayList<>();
-    private final List<String> kernelParameters = new ArrayList<>();
+    private final List<String> early = new ArrayList<>();
+    private final List<String> late = new ArrayList<>();
 
     /** Opens what the devices need of the host. */
     Devices(VmConfig config) {
@@ -51,7 +53,9 @@ final class Devices implements AutoCloseable {
 
     private <C extends DeviceConfig> void create(DeviceModule<C> module, List<DeviceConfig> all, DeviceHost host) {
         List<C> configs = DeviceModules.of(module, all);
-        kernelParameters.addAll(module.kernelParameters(configs));
+        KernelParameters parameters = module.kernelParameters(configs);
+        early.addAll(parameters.early());
+        late.addAll(parameters.late());
         for (int i = 0; i < configs.size(); i++) {
             C config = configs.get(i);
             placed.add(new Placed(module.name(), module.create(config, i, host), module.pciAddress(config)));
@@ -62,8 +66,8 @@ final class Devices implements AutoCloseable {
         return placed;
     }
 
-    List<String> kernelParameters() {
-        return kernelParameters;
+    KernelParameters kernelParameters() {
+        return new KernelParameters(early, late);
     }
 
     /** Carries out a request of the control socket. */

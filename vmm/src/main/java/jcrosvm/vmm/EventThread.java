@@ -2,6 +2,7 @@ package jcrosvm.vmm;
 
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Poller;
+import jcrosvm.base.io.Threads;
 import org.jspecify.annotations.Nullable;
 
 /** A thread that watches events for the machine. Starts with the first one: most machines need none. */
@@ -20,7 +21,9 @@ final class EventThread implements AutoCloseable {
             poller = p;
             quit = end;
             Poller watched = p;
-            thread = Thread.ofPlatform().name("events").daemon().start(() -> loop(watched));
+            Thread made = Threads.daemon("events", () -> loop(watched));
+            made.start();
+            thread = made;
         }
         p.add(event.fd(), Poller.READABLE, ready -> {
             event.drain();

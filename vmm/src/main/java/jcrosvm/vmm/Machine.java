@@ -8,7 +8,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.io.Mapping;
+import jcrosvm.base.io.Threads;
 import jcrosvm.boot.Boot;
+import jcrosvm.boot.BootConfig;
 import jcrosvm.boot.CpuSpeed;
 import jcrosvm.boot.EntryState;
 import jcrosvm.boot.Hardware;
@@ -153,8 +155,8 @@ final class Machine implements AutoCloseable {
                 }
             }
 
-            LoadedGuest guest =
-                    Boot.load(memory, layout, hardware(processors, pci, parameters(devices)), config.boot(), speed);
+            Hardware hardware = hardware(processors, pci, parameters(devices));
+            LoadedGuest guest = Boot.load(memory, layout, hardware, boot(devices), speed);
             LOG.log(System.Logger.Level.DEBUG, guest::description);
             guest.rom().ifPresent(rom -> mapRom(rom, hypervisor));
             prepare(
@@ -216,11 +218,18 @@ final class Machine implements AutoCloseable {
 
     private List<String> parameters(Devices devices) {
         List<String> all = new ArrayList<>(consoles.kernelParameters());
-        all.addAll(devices.kernelParameters());
+        all.addAll(devices.kernelParameters().early());
         if (!config.boot().acpi()) {
             all.addAll(virtio.kernelParameters());
         }
         return all;
+    }
+
+    /** What the user says, and behind it the parameters that shall win over it. */
+    private BootConfig boot(Devices devices) {
+        List<String> all = new ArrayList<>(config.boot().params());
+        all.addAll(devices.kernelParameters().late());
+        return config.boot().withParams(all);
     }
 
     private Hardware hardware(List<Vcpu> processors, PciBus pci, List<String> parameters) {
@@ -286,7 +295,7 @@ final class Machine implements AutoCloseable {
                 // Not on this vCPU's thread: whoever holds the machine's lock may be waiting for it.
                 int seen = wakeEvents.get();
                 if (fallingAsleep.compareAndSet(false, true)) {
-                    Thread.ofVirtual().name("sleep").start(() -> Machine.this.sleep(seen));
+                    Threads.daemon("sleep", () -> Machine.this.sleep(seen)).start();
                 }
             }
 
@@ -338,7 +347,7 @@ final class Machine implements AutoCloseable {
     private void rtcAlarm() {
         wakeEvents.incrementAndGet();
         pm.rtcAlarm();
-        Thread.ofVirtual().name("wake").start(this::wake);
+        Threads.daemon("wake", this::wake).start();
     }
 
     private synchronized void wake() {

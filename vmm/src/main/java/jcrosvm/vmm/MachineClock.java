@@ -4,6 +4,7 @@ import java.util.PriorityQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import jcrosvm.base.io.Threads;
 import jcrosvm.bus.DeviceClock;
 import jcrosvm.bus.Suspendable;
 import org.jspecify.annotations.Nullable;
@@ -155,7 +156,9 @@ final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
                     changed.signalAll();
                 }
                 if (thread == null && !closed) {
-                    thread = Thread.ofPlatform().name("timers").daemon().start(MachineClock.this::loop);
+                    Thread made = Threads.daemon("timers", MachineClock.this::loop);
+                    made.start();
+                    thread = made;
                 }
             } finally {
                 lock.unlock();

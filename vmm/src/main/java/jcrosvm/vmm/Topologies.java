@@ -3,7 +3,9 @@ package jcrosvm.vmm;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.CpuSet;
 import jcrosvm.hypervisor.x86.CpuTopology;
@@ -17,14 +19,26 @@ final class Topologies {
     private Topologies() {}
 
     static CpuTopology of(CpuConfig cpus) {
-        int perPackage = cpus.clusters().isEmpty()
-                ? cpus.count()
-                : cpus.clusters().getFirst().size();
-        int threads = cpus.smt() && perPackage % 2 == 0 ? 2 : 1;
-        if (cpus.hostTopology() && hostThreadsPerCore() == 1) {
-            threads = 1;
+        List<List<Integer>> packages = packages(cpus);
+        boolean paired = packages.stream().allMatch(one -> one.size() % 2 == 0);
+        boolean threads = cpus.smt() && paired && !(cpus.hostTopology() && hostThreadsPerCore() == 1);
+        return new CpuTopology(packages, threads ? 2 : 1);
+    }
+
+    /** The clusters, the one of the boot processor first, and in one more package what is in no cluster. */
+    private static List<List<Integer>> packages(CpuConfig cpus) {
+        List<List<Integer>> packages = new ArrayList<>();
+        List<Integer> rest =
+                new ArrayList<>(IntStream.range(0, cpus.count()).boxed().toList());
+        for (CpuSet cluster : cpus.clusters()) {
+            packages.add(cluster.cpus());
+            rest.removeAll(cluster.cpus());
         }
-        return new CpuTopology(cpus.count(), perPackage, threads);
+        if (!rest.isEmpty()) {
+            packages.add(rest);
+        }
+        packages.sort((a, b) -> Boolean.compare(b.contains(0), a.contains(0)));
+        return packages;
     }
 
     private static int hostThreadsPerCore() {

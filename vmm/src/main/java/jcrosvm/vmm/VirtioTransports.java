@@ -39,18 +39,29 @@ final class VirtioTransports implements Suspendable, AutoCloseable {
         host = host(vm, memory, interrupts, platform.virtioAccessPlatform() ? VIRTIO_F_ACCESS_PLATFORM : 0);
     }
 
-    /** Puts the devices on the PCI bus: those with an address of their own first, the others in order behind them. */
+    /**
+     * Puts the devices on the PCI buses: those with an address of their own first, the others in order behind them. Bus 0
+     * before the buses behind bridges, which take what is left of it.
+     */
     void attach(Devices devices, PciBus pci, boolean intx) {
+        List<Devices.Placed> behindBridges = new ArrayList<>();
+        List<Devices.Placed> anywhere = new ArrayList<>();
         for (Devices.Placed placed : devices.all()) {
-            if (!placed.pciAddress().isEmpty()) {
-                add(placed, pci, PciAddress.parse(placed.pciAddress()), intx);
+            PciAddress address = address(placed);
+            if (address == null) {
+                anywhere.add(placed);
+            } else if (address.bus() != 0) {
+                behindBridges.add(placed);
+            } else {
+                add(placed, pci, address, intx);
             }
         }
-        for (Devices.Placed placed : devices.all()) {
-            if (placed.pciAddress().isEmpty()) {
-                add(placed, pci, null, intx);
-            }
-        }
+        behindBridges.forEach(placed -> add(placed, pci, address(placed), intx));
+        anywhere.forEach(placed -> add(placed, pci, null, intx));
+    }
+
+    private static @Nullable PciAddress address(Devices.Placed placed) {
+        return placed.pciAddress().isEmpty() ? null : PciAddress.parse(placed.pciAddress());
     }
 
     private void add(Devices.Placed placed, PciBus pci, @Nullable PciAddress address, boolean intx) {

@@ -67,6 +67,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
                     && !GuestCpuid.offersNesting(hypervisor.supportedCpuid())) {
                 throw new VmmException("--nested on: " + hypervisor.name() + " offers guests neither VMX nor SVM here");
             }
+            config.validateOn(hypervisor);
             opened = new SerialConsoles(config.allSerial());
             consoles = opened;
             made = new Devices(config);

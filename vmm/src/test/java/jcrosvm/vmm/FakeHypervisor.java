@@ -2,9 +2,11 @@ package jcrosvm.vmm;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -48,6 +50,9 @@ final class FakeHypervisor implements Hypervisor {
     /** RAM of the VM that was made last. */
     volatile @Nullable GuestMemory memory;
 
+    /** What it cannot do. */
+    final Set<Capability> lacking = EnumSet.noneOf(Capability.class);
+
     private final Guest guest;
 
     FakeHypervisor(Guest guest) {
@@ -90,7 +95,7 @@ final class FakeHypervisor implements Hypervisor {
 
     @Override
     public boolean supports(Capability capability) {
-        return true;
+        return !lacking.contains(capability);
     }
 
     @Override

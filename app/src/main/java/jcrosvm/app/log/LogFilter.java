@@ -84,7 +84,11 @@ public final class LogFilter {
         };
     }
 
-    /** The lowest level that is shown of a logger. */
+    private static boolean isOfJdk(String name) {
+        return name.startsWith("java.") || name.startsWith("jdk.") || name.startsWith("sun.");
+    }
+
+    /** The lowest level that is shown of a logger. The JDK's own say less than INFO only when a rule names them. */
     public Level threshold(String loggerName) {
         String name = loggerName.startsWith(ROOT) ? loggerName.substring(ROOT.length()) : loggerName;
         Level level = Level.OFF;
@@ -96,6 +100,7 @@ public final class LogFilter {
                 length = rule.prefix.length();
             }
         }
-        return level;
+        boolean isQuiet = length <= 0 && isOfJdk(name) && level.getSeverity() < Level.INFO.getSeverity();
+        return isQuiet ? Level.INFO : level;
     }
 }

@@ -25,6 +25,11 @@ class LogTest {
             jcrosvm.vmm=error,info      | jcrosvm.vmm.Machine   | ERROR
             vmm                         | jcrosvm.vmm.Machine   | ALL
             info,trace                  | x                     | ALL
+            debug                       | java.lang.Runtime     | INFO
+            trace                       | jdk.event.security    | INFO
+            warn                        | java.lang.Runtime     | WARNING
+            info,java.lang=debug        | java.lang.Runtime     | DEBUG
+            debug                       | javax                 | DEBUG
             a=info,a.b=error,a.b.c=off  | a.b.x                 | ERROR
             """)
     void decidesByTheLongestName(String filter, String logger, Level expected) {

@@ -11,14 +11,13 @@ import jcrosvm.bus.SharedIrqLine;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Bus 0: the host bridge and the functions behind it. Thread-safe.
+ * The host bridge, the functions on bus 0, and bridges to other buses where functions were put there. Thread-safe.
  *
  * <p>BARs are on the memory and port buses while their function decodes them, wherever the guest puts them. One that
  * would overlap another device waits, unreachable, until that place is free.
  */
 public final class PciBus {
-    private static final int DEVICES = 32;
-    private static final int FUNCTIONS = 8;
+    private static final int BUSES = 256;
     private static final int PINS = 4;
     private static final PciConfigSpace.Identity HOST_BRIDGE =
             new PciConfigSpace.Identity(0x8086, 0x1237, 0x060000, 2, 0, 0);
@@ -30,7 +29,8 @@ public final class PciBus {
     private final PciWindows windows;
     private final List<Integer> intxGsis;
     private final List<SharedIrqLine> intxLines;
-    private final PciSlot[] slots = new PciSlot[DEVICES * FUNCTIONS];
+    private final PciSlots slots = new PciSlots();
+    private final List<PciBridge> bridges = new ArrayList<>();
     private final PciConfigSpace hostBridge = new PciConfigSpace(HOST_BRIDGE);
 
     /**
@@ -82,51 +82,60 @@ public final class PciBus {
     }
 
     /**
-     * Puts a function into the preferred place or the next free device. Before the guest runs.
+     * Puts a function into the preferred place or the next free device of bus 0. A bus other than 0 gets a bridge, which
+     * takes the last free device of bus 0, so that none of the others moves. Before the guest runs.
      *
      * @throws VmmException when the place is taken or does not exist, or the bus is full
      */
     public synchronized PciAddress add(PciFunction function, @Nullable PciAddress preferred) {
         PciAddress address = preferred == null ? free(function) : preferred;
-        if (address.bus() != 0
-                || address.device() < 0
-                || address.device() >= DEVICES
-                || address.function() < 0
-                || address.function() >= FUNCTIONS) {
-            throw new VmmException("PCI address " + address + " of " + function.name() + " does not exist: only bus 0");
+        if (address.bus() < 0 || address.bus() >= BUSES) {
+            throw new VmmException("PCI address " + address + " of " + function.name() + " does not exist");
         }
-        PciSlot other = slots[index(address)];
-        if (other != null) {
-            throw new VmmException(
-                    "PCI address " + address + " of " + function.name() + " is taken by " + other.function.name());
-        }
+        PciBridge bridge = address.bus() == 0 ? null : bridgeTo(address.bus());
+        PciSlots bus = bridge == null ? slots : bridge.slots;
+        bus.requireFree(address, function);
         PciIntxPin pin = null;
         if (function.usesIntx()) {
             int number = address.function() % PINS;
-            pin = new PciIntxPin(intxLines.get(line(address.device(), number)).source());
+            int line = bridge == null
+                    ? line(address.device(), number)
+                    : line(bridge.device, swizzled(address.device(), number));
+            pin = new PciIntxPin(intxLines.get(line).source());
             function.connectIntx(pin);
             function.config().set8(PciConfigSpace.INTERRUPT_PIN, number + 1);
-            function.config().set8(PciConfigSpace.INTERRUPT_LINE, intxGsi(address.device(), number));
+            function.config().set8(PciConfigSpace.INTERRUPT_LINE, intxGsis.get(line));
         }
-        slots[index(address)] = new PciSlot(function, address, pin);
+        bus.put(new PciSlot(function, address, pin, bridge));
         return address;
     }
 
-    private PciAddress free(PciFunction function) {
-        for (int device = 1; device < DEVICES; device++) {
-            boolean used = false;
-            for (int f = 0; f < FUNCTIONS; f++) {
-                used |= slots[device * FUNCTIONS + f] != null;
+    private PciBridge bridgeTo(int bus) {
+        for (PciBridge bridge : bridges) {
+            if (bridge.number == bus) {
+                return bridge;
             }
-            if (!used) {
+        }
+        for (int device = PciSlots.DEVICES - 1; device > 0; device--) {
+            if (slots.isFree(device)) {
+                PciBridge bridge = new PciBridge(bus, device);
+                bridges.add(bridge);
+                slots.put(new PciSlot(bridge, new PciAddress(0, device, 0), null, null));
+                return bridge;
+            }
+        }
+        throw new VmmException(
+                "no PCI device number left for a bridge to bus " + bus + ": bus 0 has " + (PciSlots.DEVICES - 1));
+    }
+
+    private PciAddress free(PciFunction function) {
+        for (int device = 1; device < PciSlots.DEVICES; device++) {
+            if (slots.isFree(device)) {
                 return new PciAddress(0, device, 0);
             }
         }
-        throw new VmmException("no PCI device number left for " + function.name() + ": bus 0 has " + (DEVICES - 1));
-    }
-
-    private static int index(PciAddress address) {
-        return address.device() * FUNCTIONS + address.function();
+        throw new VmmException(
+                "no PCI device number left for " + function.name() + ": bus 0 has " + (PciSlots.DEVICES - 1));
     }
 
     /**
@@ -136,17 +145,15 @@ public final class PciBus {
      * @throws VmmException when a window is too small, or a device has functions but no function 0
      */
     public synchronized void allocate() {
-        for (PciSlot slot : slots) {
-            if (slot != null && slot.address.function() != 0) {
-                PciSlot first = slots[slot.address.device() * FUNCTIONS];
-                if (first == null) {
-                    throw new VmmException("PCI address " + slot.address + " of " + slot.function.name()
-                            + " cannot be found by the guest: that device has no function 0");
-                }
-                first.config.markMultiFunction();
-            }
+        PciBarAllocation allocation = new PciBarAllocation(windows);
+        slots.markMultiFunction();
+        allocation.add(slots.present());
+        for (PciBridge bridge : bridges) {
+            bridge.slots.markMultiFunction();
+            allocation.add(bridge);
         }
-        new PciBarAllocation(windows).assign(present());
+        allocation.assign();
+        bridges.forEach(PciBridge::enable);
         for (PciSlot slot : present()) {
             int decoding = 0;
             for (PciBar bar : slot.bars) {
@@ -158,16 +165,12 @@ public final class PciBus {
     }
 
     private List<PciSlot> present() {
-        List<PciSlot> present = new ArrayList<>();
-        for (PciSlot slot : slots) {
-            if (slot != null) {
-                present.add(slot);
-            }
-        }
+        List<PciSlot> present = slots.present();
+        bridges.forEach(bridge -> present.addAll(bridge.slots.present()));
         return present;
     }
 
-    /** All functions and where they are, by address. */
+    /** All functions and where they are: those of bus 0 first, by address. */
     public synchronized List<Place> functions() {
         return present().stream().map(s -> new Place(s.address, s.function)).toList();
     }
@@ -175,18 +178,31 @@ public final class PciBus {
     /** A function and its address. */
     public record Place(PciAddress address, PciFunction function) {}
 
-    /** The pins in use, for _PRT and the MP table. */
+    /** The pins in use on bus 0, those of bridges included, for _PRT and the MP table. */
     public synchronized List<PciIntxRoute> intxRoutes() {
         // Functions of a device can share a pin. No set of records: what hashes them is linked at run time, slowly.
         BitSet pins = new BitSet();
-        for (PciSlot slot : present()) {
-            if (slot.pin != null) {
-                pins.set(slot.address.device() * PINS + slot.address.function() % PINS);
-            }
-        }
+        addPins(pins, slots, -1);
+        bridges.forEach(bridge -> addPins(pins, bridge.slots, bridge.device));
         return pins.stream()
                 .mapToObj(n -> new PciIntxRoute(n / PINS, n % PINS, intxGsi(n / PINS, n % PINS)))
                 .toList();
+    }
+
+    /** @param bridge device number of the bridge that the bus is behind, or -1 */
+    private static void addPins(BitSet pins, PciSlots bus, int bridge) {
+        for (PciSlot slot : bus.present()) {
+            if (slot.pin != null) {
+                int device = slot.address.device();
+                int pin = slot.address.function() % PINS;
+                pins.set(bridge < 0 ? device * PINS + pin : bridge * PINS + swizzled(device, pin));
+            }
+        }
+    }
+
+    /** Which pin of a bridge the pin of a device behind it is wired to (PCI-to-PCI Bridge Architecture 1.2, 9.1). */
+    private static int swizzled(int device, int pin) {
+        return (device + pin) % PINS;
     }
 
     /** Where a pin of a device goes: neighbours get different interrupts. */
@@ -198,6 +214,18 @@ public final class PciBus {
         return (device + pin) % intxGsis.size();
     }
 
+    private @Nullable PciSlot find(int bus, int deviceFunction) {
+        if (bus == 0) {
+            return slots.at(deviceFunction);
+        }
+        for (PciBridge bridge : bridges) {
+            if (bridge.leadsTo(bus)) {
+                return bridge.slots.at(deviceFunction);
+            }
+        }
+        return null;
+    }
+
     /**
      * A configuration read.
      *
@@ -207,7 +235,7 @@ public final class PciBus {
      * @return all ones when nothing is there
      */
     public synchronized long read(int bus, int deviceFunction, int offset, int size) {
-        PciSlot slot = bus == 0 ? slots[deviceFunction & 0xff] : null;
+        PciSlot slot = find(bus, deviceFunction);
         if (slot == null) {
             return Bus.ones(size);
         }
@@ -222,7 +250,7 @@ public final class PciBus {
 
     /** A configuration write, of 1 to 4 bytes. */
     public synchronized void write(int bus, int deviceFunction, int offset, int size, long value) {
-        PciSlot slot = bus == 0 ? slots[deviceFunction & 0xff] : null;
+        PciSlot slot = find(bus, deviceFunction);
         if (slot == null) {
             return;
         }
@@ -232,21 +260,23 @@ public final class PciBus {
         if (command && slot.pin != null) {
             slot.pin.disable((slot.config.get16(PciConfigSpace.COMMAND) & PciConfigSpace.COMMAND_INTX_DISABLE) != 0);
         }
-        if (command || (offset < PciConfigSpace.BAR_0 + 24 && end > PciConfigSpace.BAR_0)) {
-            remap(slot);
+        if (slot.function instanceof PciBridge bridge) {
+            if (PciBridge.isForwarding(offset, size)) {
+                remap(bridge.slots.present());
+            }
+        } else if (command || (offset < PciConfigSpace.BAR_0 + 24 && end > PciConfigSpace.BAR_0)) {
+            remap(List.of(slot));
         }
         slot.function.afterConfigWrite(offset, size);
     }
 
-    private void remap(PciSlot slot) {
-        if (slot.unmapStale(memory, ports)) {
-            // Another BAR may have waited for this place.
-            for (PciSlot other : slots) {
-                if (other != null) {
-                    other.mapWanted(memory, ports);
-                }
-            }
-        } else {
+    private void remap(List<PciSlot> changed) {
+        boolean freed = false;
+        for (PciSlot slot : changed) {
+            freed |= slot.unmapStale(memory, ports);
+        }
+        // Another BAR may have waited for a place that is free now.
+        for (PciSlot slot : freed ? present() : changed) {
             slot.mapWanted(memory, ports);
         }
     }

@@ -6,7 +6,7 @@ import java.nio.ByteOrder;
 import java.util.List;
 
 /**
- * Configuration registers of a function with a type 0 header (PCI Local Bus 3.0, chapter 6): their values, which bits
+ * Configuration registers of a function, with a type 0 header (PCI Local Bus 3.0, chapter 6) unless a bridge changes it: their values, which bits
  * the guest may change, and the list of capabilities. Thread-safe.
  *
  * <p>{@link #read} and {@link #write} are the guest's accesses; the device itself uses the sized accessors, which know

@@ -13,12 +13,15 @@ final class PciSlot {
     final PciConfigSpace config;
     final List<PciBar> bars;
     final @Nullable PciIntxPin pin;
+    private final @Nullable PciBridge bridge;
     private final long[] mapped;
 
-    PciSlot(PciFunction function, PciAddress address, @Nullable PciIntxPin pin) {
+    /** @param bridge that it is behind, or null on bus 0 */
+    PciSlot(PciFunction function, PciAddress address, @Nullable PciIntxPin pin, @Nullable PciBridge bridge) {
         this.function = function;
         this.address = address;
         this.pin = pin;
+        this.bridge = bridge;
         config = function.config();
         bars = function.bars();
         mapped = new long[bars.size()];
@@ -56,7 +59,8 @@ final class PciSlot {
     }
 
     private long wanted(PciBar bar) {
-        return config.decodes(bar) ? config.barAddress(bar) : UNMAPPED;
+        long address = config.decodes(bar) ? config.barAddress(bar) : UNMAPPED;
+        return bridge == null || address == UNMAPPED || bridge.forwards(bar, address) ? address : UNMAPPED;
     }
 
     private static Bus bus(PciBar bar, Bus memory, Bus ports) {

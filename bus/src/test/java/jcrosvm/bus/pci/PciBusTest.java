@@ -176,7 +176,9 @@ class PciBusTest {
         assertThatThrownBy(() -> pci.add(new TestFunction(), new PciAddress(0, 4, 0)))
                 .isInstanceOf(VmmException.class)
                 .hasMessage("PCI address 0000:00:04.0 of test is taken by test");
-        assertThatThrownBy(() -> pci.add(new TestFunction(), new PciAddress(1, 0, 0)))
+        assertThatThrownBy(() -> pci.add(new TestFunction(), new PciAddress(256, 0, 0)))
+                .isInstanceOf(VmmException.class);
+        assertThatThrownBy(() -> pci.add(new TestFunction(), new PciAddress(0, 32, 0)))
                 .isInstanceOf(VmmException.class);
         for (int i = 0; i < 30; i++) {
             pci.add(new TestFunction(), null);

@@ -6,6 +6,7 @@ import jcrosvm.base.VmmException;
 import jcrosvm.config.Alias;
 import jcrosvm.config.Required;
 import jcrosvm.virtio.DeviceConfig;
+import jcrosvm.virtio.PciPlace;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,7 +49,11 @@ public record BlockConfig(
     /** Bytes of a serial number (virtio 1.3, 5.2.6). */
     static final int ID_LENGTH = 20;
 
-    private static final int MAX_BLOCK_SIZE = 4096;
+    private static final int SECTOR = 512;
+
+    public BlockConfig {
+        PciPlace.check(pciAddress);
+    }
 
     /** What holds for keys that are not written. */
     public static BlockConfig defaults() {
@@ -105,9 +110,9 @@ public record BlockConfig(
         if (path.toString().isEmpty()) {
             throw error("a path is needed");
         }
-        // Linux takes no more than a page.
-        if (blockSize < 512 || blockSize > MAX_BLOCK_SIZE || Integer.bitCount(blockSize) != 1) {
-            throw error("block-size must be a power of two from 512 to " + MAX_BLOCK_SIZE + ", not " + blockSize);
+        // Older Linux guests take no more than a page, but that is theirs to say.
+        if (blockSize < SECTOR || Integer.bitCount(blockSize) != 1) {
+            throw error("block-size must be a power of two from " + SECTOR + " on, not " + blockSize);
         }
         if (id != null && id.getBytes(StandardCharsets.UTF_8).length > ID_LENGTH) {
             throw error("id '" + id + "' is longer than " + ID_LENGTH + " bytes");

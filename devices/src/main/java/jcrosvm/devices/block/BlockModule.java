@@ -11,6 +11,7 @@ import jcrosvm.disk.DiskOptions;
 import jcrosvm.virtio.ControlVerb;
 import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceModule;
+import jcrosvm.virtio.KernelParameters;
 import jcrosvm.virtio.VirtioDevice;
 
 /** Disks. */
@@ -47,7 +48,7 @@ public final class BlockModule implements DeviceModule<BlockConfig> {
     }
 
     @Override
-    public List<String> kernelParameters(List<BlockConfig> all) {
+    public KernelParameters kernelParameters(List<BlockConfig> all) {
         List<String> words = new ArrayList<>();
         for (int i = 0; i < all.size(); i++) {
             if (all.get(i).root()) {
@@ -55,7 +56,7 @@ public final class BlockModule implements DeviceModule<BlockConfig> {
                 words.add(all.get(i).ro() ? "ro" : "rw");
             }
         }
-        return words;
+        return new KernelParameters(List.of(), words);
     }
 
     /** As Linux names its disks: a to z, aa, ab and so on. */

@@ -21,9 +21,11 @@ final class BlockOptions {
                             + " (default 100).")
             .withLetter('b')
             .repeatable();
-    private static final Option<BlockConfig> DISK =
-            old("disk", "Read-only disk image.", "--block PATH,ro").withLetter('d');
-    private static final Option<BlockConfig> RWDISK = old("rwdisk", "Writable disk image.", "--block PATH");
+    private static final Option<BlockConfig> DISK = old("disk", "Read-only disk image.", "--block PATH,ro")
+            .withLetter('d')
+            .repeatable();
+    private static final Option<BlockConfig> RWDISK =
+            old("rwdisk", "Writable disk image.", "--block PATH").repeatable();
     private static final Option<BlockConfig> ROOT = old(
                     "root", "Read-only disk image with the root file system.", "--block PATH,root,ro")
             .withLetter('r');
@@ -43,7 +45,6 @@ final class BlockOptions {
 
     private static Option<BlockConfig> old(String name, String help, String replacement) {
         return Option.structured(name, BlockConfig.class, "PATH[,KEY=VALUE,...]", help)
-                .repeatable()
                 .deprecated(replacement);
     }
 

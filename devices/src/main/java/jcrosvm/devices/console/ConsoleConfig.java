@@ -3,6 +3,7 @@ package jcrosvm.devices.console;
 import jcrosvm.base.VmmException;
 import jcrosvm.serial.SerialConfig;
 import jcrosvm.virtio.DeviceConfig;
+import jcrosvm.virtio.PciPlace;
 
 /**
  * A virtio console.
@@ -10,6 +11,10 @@ import jcrosvm.virtio.DeviceConfig;
  * @param serial the {@code --serial} option that describes it
  */
 public record ConsoleConfig(SerialConfig serial) implements DeviceConfig {
+    public ConsoleConfig {
+        PciPlace.check(serial.pciAddress());
+    }
+
     @Override
     public void validate() {
         if (!serial.hardware().isVirtio()) {

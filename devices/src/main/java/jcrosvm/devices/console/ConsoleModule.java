@@ -3,12 +3,15 @@ package jcrosvm.devices.console;
 import java.util.ArrayList;
 import java.util.List;
 import jcrosvm.config.Arguments;
+import jcrosvm.config.ConfigException;
 import jcrosvm.config.Option;
+import jcrosvm.config.UsageException;
 import jcrosvm.serial.Endpoints;
 import jcrosvm.serial.SerialConfig;
 import jcrosvm.serial.SerialOptions;
 import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceModule;
+import jcrosvm.virtio.KernelParameters;
 import jcrosvm.virtio.VirtioDevice;
 
 /** The serial options whose hardware is a virtio console: a device with one port for each. */
@@ -35,8 +38,16 @@ public final class ConsoleModule implements DeviceModule<ConsoleConfig> {
         return SerialOptions.read(arguments).stream()
                 .filter(serial -> serial.hardware().isVirtio())
                 .sorted((a, b) -> Integer.compare(a.num(), b.num()))
-                .map(ConsoleConfig::new)
+                .map(ConsoleModule::device)
                 .toList();
+    }
+
+    private static ConsoleConfig device(SerialConfig serial) {
+        try {
+            return new ConsoleConfig(serial);
+        } catch (ConfigException e) {
+            throw new UsageException("invalid value of option --serial: " + e.getMessage(), e);
+        }
     }
 
     /**
@@ -44,7 +55,7 @@ public final class ConsoleModule implements DeviceModule<ConsoleConfig> {
      * takes a conversation over the control queues, for which the driver does not wait.
      */
     @Override
-    public List<String> kernelParameters(List<ConsoleConfig> all) {
+    public KernelParameters kernelParameters(List<ConsoleConfig> all) {
         List<ConsoleConfig> found = new ArrayList<>(all);
         found.sort(
                 (a, b) -> Boolean.compare(!portName(a).isEmpty(), !portName(b).isEmpty()));
@@ -54,7 +65,7 @@ public final class ConsoleModule implements DeviceModule<ConsoleConfig> {
                 parameters.add("console=hvc" + i);
             }
         }
-        return parameters;
+        return new KernelParameters(parameters, List.of());
     }
 
     private static String portName(ConsoleConfig config) {

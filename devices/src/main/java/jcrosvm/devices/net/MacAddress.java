@@ -1,10 +1,10 @@
 package jcrosvm.devices.net;
 
 import java.util.regex.Pattern;
-import jcrosvm.base.VmmException;
+import jcrosvm.config.ConfigException;
 
 /**
- * An Ethernet address of one station.
+ * An Ethernet address.
  *
  * @param bits the six bytes, the first one highest
  */
@@ -15,21 +15,16 @@ public record MacAddress(long bits) {
     private static final long GROUP = 1L << 40;
     private static final long LOCAL = 1L << 41;
 
-    /** @throws VmmException unless it is six hexadecimal bytes of one station, not of a group or of none */
+    /** @throws ConfigException unless it is six hexadecimal bytes */
     public static MacAddress parse(String text) {
         if (!FORM.matcher(text).matches()) {
-            throw new VmmException("mac '" + text + "': expected six bytes as in 02:00:00:00:00:01");
+            throw new ConfigException("mac '" + text + "': expected six bytes as in 02:00:00:00:00:01");
         }
         long bits = 0;
         for (String part : text.split(":", -1)) {
             bits = bits << 8 | Integer.parseInt(part, 16);
         }
-        MacAddress address = new MacAddress(bits);
-        if (!address.isStation()) {
-            throw new VmmException("mac '" + text + "' is no address of one station: the first byte must be even, and"
-                    + " not all bytes zero");
-        }
-        return address;
+        return new MacAddress(bits);
     }
 
     /** A locally administered address made of the low 40 bits of {@code number}. */
@@ -37,6 +32,7 @@ public record MacAddress(long bits) {
         return new MacAddress(LOCAL | number & GROUP - 1);
     }
 
+    /** Whether an interface can have it: it is neither of a group nor all zeros. */
     boolean isStation() {
         return bits != 0 && (bits & GROUP) == 0;
     }

@@ -86,11 +86,10 @@ public final class NetModule implements DeviceModule<NetConfig> {
 
     private static VirtioDevice vhost(
             NetConfig config, VhostNetConfig kernel, TapBackend tap, int index, MacAddress mac) {
-        boolean mergeable = !Boolean.FALSE.equals(config.mrgRxbuf());
         Vhost vhost = null;
         try {
             vhost = Vhost.open(kernel.device());
-            return new VhostNetDevice("net" + index, vhost, tap, mac, tap.mtu(), mergeable);
+            return new VhostNetDevice("net" + index, vhost, tap, mac, tap.mtu(), config.isMergeable());
         } catch (RuntimeException e) {
             if (vhost != null) {
                 vhost.close();
@@ -102,7 +101,15 @@ public final class NetModule implements DeviceModule<NetConfig> {
 
     private static MacAddress mac(NetConfig config, int index) {
         if (config.mac() != null) {
-            return MacAddress.parse(config.mac());
+            MacAddress address = MacAddress.parse(config.mac());
+            if (!address.isStation()) {
+                LOG.log(
+                        System.Logger.Level.WARNING,
+                        "net{0}: mac {1} is the address of a group or of none: Linux guests do not bring the interface up",
+                        index,
+                        address);
+            }
+            return address;
         }
         // On a network of its own a guest is best known by the same address every time; on others it must not clash.
         return MacAddress.local(
@@ -110,8 +117,7 @@ public final class NetModule implements DeviceModule<NetConfig> {
     }
 
     private static long options(NetConfig config) {
-        boolean mergeable = !Boolean.FALSE.equals(config.mrgRxbuf());
-        return (mergeable ? VIRTIO_NET_F_MRG_RXBUF : 0) | (config.packedQueue() ? VIRTIO_F_RING_PACKED : 0);
+        return (config.isMergeable() ? VIRTIO_NET_F_MRG_RXBUF : 0) | (config.packedQueue() ? VIRTIO_F_RING_PACKED : 0);
     }
 
     private static int pairs(NetConfig config, int index, DeviceHost host) {

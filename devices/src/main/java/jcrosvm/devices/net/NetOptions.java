@@ -5,7 +5,9 @@ import java.util.ArrayList;
 import java.util.List;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.Arguments;
+import jcrosvm.config.ConfigException;
 import jcrosvm.config.Option;
+import jcrosvm.config.UsageException;
 import org.jspecify.annotations.Nullable;
 
 /** The options of network devices: {@code --net}, and the older ones that say the same. */
@@ -19,7 +21,7 @@ final class NetOptions {
                             + " descriptor, or host-ip=IP, netmask=IP and mac=MAC for a new one with this address of"
                             + " the host (needs CAP_NET_ADMIN). mac=MAC of the guest; mtu=N; vq-pairs=N: pairs of"
                             + " queues, 1 when above the number of vCPUs; packed-queue; mrg-rxbuf=BOOL: mergeable"
-                            + " receive buffers, offered unless false; vhost-net or vhost-net=[device=PATH];"
+                            + " receive buffers (default false on a tap); vhost-net or vhost-net=[device=PATH];"
                             + " pci-address=ADDRESS. Of the user network: hostfwd=[tcp:127.0.0.1:2222-:22,udp:...]:"
                             + " host ports that lead to the guest's; net=NET/BITS, ipv6-net=NET/64, gateway=IP, dns=IP,"
                             + " guest=IP: other addresses than 10.0.2.0/24 and those in it; hostname=NAME; restrict: no"
@@ -61,6 +63,7 @@ final class NetOptions {
 
     static List<NetConfig> read(Arguments arguments) {
         List<NetConfig> all = new ArrayList<>(arguments.values(NET));
+        Older older = Older.read(arguments);
         String hostIp = arguments.value(HOST_IP);
         String netmask = arguments.value(NETMASK);
         String mac = arguments.value(MAC);
@@ -68,39 +71,39 @@ final class NetOptions {
             if (hostIp == null || netmask == null || mac == null) {
                 throw new VmmException("--host-ip, --netmask and --mac must be given together");
             }
-            all.add(older(arguments, null, null, hostIp, netmask, mac));
+            try {
+                all.add(older.device(null, null, hostIp, netmask, mac));
+            } catch (ConfigException e) {
+                throw new UsageException("invalid value of option --host-ip, --netmask or --mac: " + e.getMessage(), e);
+            }
         }
-        arguments.values(TAP_FD).forEach(fd -> all.add(older(arguments, null, fd, null, null, null)));
-        arguments.values(TAP_NAME).forEach(name -> all.add(older(arguments, name, null, null, null, null)));
+        arguments.values(TAP_FD).forEach(fd -> all.add(older.device(null, fd, null, null, null)));
+        arguments.values(TAP_NAME).forEach(name -> all.add(older.device(name, null, null, null, null)));
         return all;
     }
 
-    private static NetConfig older(
-            Arguments arguments,
-            @Nullable String tapName,
-            @Nullable Integer tapFd,
-            @Nullable String hostIp,
-            @Nullable String netmask,
-            @Nullable String mac) {
-        Integer pairs = arguments.value(NET_VQ_PAIRS);
-        if (pairs != null && pairs < 1) {
-            throw new VmmException("--net-vq-pairs " + pairs + ": at least one pair is needed");
+    /** What the deprecated options say of all their devices together, whether or not there is one. */
+    private record Older(int pairs, @Nullable VhostNetConfig vhost) {
+        static Older read(Arguments arguments) {
+            Integer pairs = arguments.value(NET_VQ_PAIRS);
+            if (pairs != null && pairs < 1) {
+                throw new VmmException("--net-vq-pairs " + pairs + ": at least one pair is needed");
+            }
+            Path device = arguments.value(VHOST_NET_DEVICE);
+            boolean vhost = arguments.has(VHOST_NET) || device != null;
+            return new Older(
+                    pairs == null ? 1 : pairs,
+                    vhost ? new VhostNetConfig(device == null ? VhostNetConfig.DEVICE : device) : null);
         }
-        Path device = arguments.value(VHOST_NET_DEVICE);
-        boolean vhost = arguments.has(VHOST_NET) || device != null;
-        return new NetConfig(
-                tapName,
-                tapFd,
-                hostIp,
-                netmask,
-                mac,
-                false,
-                null,
-                vhost ? new VhostNetConfig(device == null ? VhostNetConfig.DEVICE : device) : null,
-                pairs == null ? 1 : pairs,
-                false,
-                null,
-                null,
-                null);
+
+        NetConfig device(
+                @Nullable String tapName,
+                @Nullable Integer tapFd,
+                @Nullable String hostIp,
+                @Nullable String netmask,
+                @Nullable String mac) {
+            return new NetConfig(
+                    tapName, tapFd, hostIp, netmask, mac, false, null, vhost, pairs, false, null, null, null);
+        }
     }
 }

@@ -50,6 +50,7 @@ class BlockOptionsTest {
                         "00:05.0",
                         false,
                         new ThrottleConfig(1, 2, 3, 4, 5, 6, 7)));
+        assertThat(read("--block d,block-size=65536").getFirst().blockSize()).isEqualTo(65536);
         assertThat(read("--block disk,dontcache,direct=false,block-size=512")
                         .getFirst()
                         .dontcache())
@@ -61,8 +62,9 @@ class BlockOptionsTest {
         List<BlockConfig> all = read("--rwdisk a --block b,ro --disk c --rwroot d --block e -d f");
         assertThat(all.stream().map(config -> config.path().toString())).containsExactly("a", "b", "c", "d", "e", "f");
         assertThat(all.stream().map(BlockConfig::ro)).containsExactly(false, true, true, false, false, true);
-        assertThat(module.kernelParameters(all)).containsExactly("root=/dev/vdd", "rw");
-        assertThat(module.kernelParameters(read("-r a"))).containsExactly("root=/dev/vda", "ro");
+        assertThat(module.kernelParameters(all).early()).isEmpty();
+        assertThat(module.kernelParameters(all).late()).containsExactly("root=/dev/vdd", "rw");
+        assertThat(module.kernelParameters(read("-r a")).late()).containsExactly("root=/dev/vda", "ro");
         assertThat(BlockModule.letters(25)).isEqualTo("z");
         assertThat(BlockModule.letters(26)).isEqualTo("aa");
         assertThat(BlockModule.letters(26 + 27)).isEqualTo("bb");
@@ -80,7 +82,10 @@ class BlockOptionsTest {
             --block ro                               | missing key 'path'
             --block d,block-size=1000                | block-size must be a power of two
             --block d,block-size=256                 | block-size must be a power of two
-            --block d,block-size=8192                | block-size must be a power of two
+            --block d,block-size=0                   | block-size must be a power of two
+            --block d,pci-address=00:20.0            | there is no device 32 on a bus
+            --root a --root b                        | can be given only once
+            --rwroot a --rwroot b                    | can be given only once
             --block d,id=123456789012345678901       | longer than 20 bytes
             --block d,bootindex=1                    | bootindex is not supported yet, since it needs fw_cfg
             --block d,direct,dontcache               | exclude each other
@@ -89,6 +94,7 @@ class BlockOptionsTest {
             --block d,throttle=[iops=1,burst=0]      | out of range
             --block d,nonsense=3                     | unknown key 'nonsense'
             --root a --block b,root                  | only one disk can be root
+            --root a --rwroot b                      | only one disk can be root
             """)
     void saysWhatIsWrong(String line, String problem) {
         assertThatThrownBy(() -> read(line)).isInstanceOf(VmmException.class).hasMessageContaining(problem);

@@ -13,6 +13,7 @@ import jcrosvm.devices.net.user.UserNetworkConfig;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class NetOptionsTest {
     private static final Syntax SYNTAX = new Syntax("test", "", List.of(NetOptions.GROUP), List.of());
@@ -30,7 +31,7 @@ class NetOptionsTest {
     @Test
     void readsAllKeys() {
         NetConfig config =
-                read("--net tap-name=t,mac=02:00:00:00:00:0a,vq-pairs=3,packed-queue,pci-address=0:5.0,mtu=9000")
+                read("--net tap-name=t,mac=02:00:00:00:00:0a,vq-pairs=3,packed-queue,pci-address=0:5.0,mrg-rxbuf=false,mtu=9000")
                         .getFirst();
         assertThat(config.source()).isEqualTo(new TapSource.Named("t"));
         assertThat(MacAddress.parse(config.mac()).toString()).isEqualTo("02:00:00:00:00:0a");
@@ -39,9 +40,7 @@ class NetOptionsTest {
         assertThat(config.pciAddress()).isEqualTo("0:5.0");
         assertThat(new NetModule().pciAddress(config)).isEqualTo("0:5.0");
         assertThat(config.mtu()).isEqualTo(9000);
-        assertThat(config.mrgRxbuf()).isNull();
-        assertThat(read("--net tap-fd=7,mrg-rxbuf=false").getFirst().mrgRxbuf()).isFalse();
-        assertThat(read("--net tap-fd=7,mrg-rxbuf").getFirst().mrgRxbuf()).isTrue();
+        assertThat(config.isMergeable()).isFalse();
         assertThat(read("--net tap-fd=7").getFirst().source()).isEqualTo(new TapSource.Inherited(7));
         assertThat(read("--net host-ip=10.1.2.3,netmask=255.255.254.0,mac=02:00:00:00:00:01")
                         .getFirst()
@@ -66,10 +65,34 @@ class NetOptionsTest {
                 .isEqualTo(UserNetworkConfig.defaults().withHostfwd(List.of("tcp::2222-:22")));
     }
 
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            tap-fd=7                 | false
+            tap-fd=7,mrg-rxbuf       | true
+            tap-fd=7,mrg-rxbuf=false | false
+            tap-fd=7,vhost-net       | true
+            tap-fd=7,vhost-net,mrg-rxbuf=false | false
+            user                     | true
+            user,mrg-rxbuf=false     | false
+            user,packed-queue        | false
+            """)
+    void mergeableBuffersAreOfferedAsByCrosvm(String options, boolean expected) {
+        assertThat(read("--net " + options).getFirst().isMergeable()).isEqualTo(expected);
+    }
+
+    /** A Linux guest cannot use them, but crosvm takes them. */
+    @ParameterizedTest
+    @ValueSource(strings = {"3d:70:eb:61:1a:91", "01:00:00:00:00:00", "0:0:0:0:0:0", "ff:ff:ff:ff:ff:ff"})
+    void addressesOfGroupsAreTaken(String mac) {
+        assertThat(read("--net tap-fd=7,mac=" + mac).getFirst().mac()).isEqualTo(mac);
+        assertThat(MacAddress.parse(mac).isStation()).isFalse();
+    }
+
     @Test
     void vhostNetWithAndWithoutDevice() {
         assertThat(read("--net tap-fd=7").getFirst().vhostNet()).isNull();
         assertThat(read("--net tap-fd=7,vhost-net").getFirst().vhostNet()).isEqualTo(VhostNetConfig.defaults());
+        assertThat(read("--net tap-fd=7,vhost-net=").getFirst().vhostNet()).isEqualTo(VhostNetConfig.defaults());
         assertThat(read("--net vhost-net,tap-fd=7").getFirst().vhostNet()).isEqualTo(VhostNetConfig.defaults());
         assertThat(read("--net tap-fd=7,vhost-net=[device=/dev/v]").getFirst().vhostNet())
                 .isEqualTo(new VhostNetConfig(Path.of("/dev/v")));
@@ -104,8 +127,10 @@ class NetOptionsTest {
             --net tap-name=abcdefghijklmnop       | is no interface name
             --net tap-name=a/b                    | is no interface name
             --net tap-fd=3,mac=02:00:00:00:00     | mac '02:00:00:00:00': expected six bytes
-            --net tap-fd=3,mac=01:00:00:00:00:00  | is no address of one station
-            --net tap-fd=3,mac=0:0:0:0:0:0        | is no address of one station
+            --net tap-fd=3,pci-address=x          | pci-address: 'x' is not a PCI address
+            --net tap-fd=3,vq-pairs=65536         | vq-pairs
+            --net-vq-pairs x                      | is not a number
+            --net-vq-pairs 0                      | --net-vq-pairs 0: at least one pair
             --net tap-fd=3,mtu=67                 | net: mtu 67 is not within 68 to 65535
             --net tap-fd=3,mtu=65536              | net: mtu 65536 is not within
             --net tap-fd=3,vq-pairs=0             | vq-pairs

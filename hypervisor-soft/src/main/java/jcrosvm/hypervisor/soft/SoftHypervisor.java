@@ -22,7 +22,8 @@ final class SoftHypervisor implements Hypervisor {
     public boolean supports(Capability capability) {
         return switch (capability) {
             case READONLY_MEMORY, TSC_DEADLINE -> true;
-            case KERNEL_IRQCHIP, X2APIC_API -> false;
+            // Code is translated once: a write that does not go through GuestMemory leaves the old translation.
+            case KERNEL_IRQCHIP, X2APIC_API, FOREIGN_WRITES -> false;
         };
     }
 

@@ -1,32 +1,48 @@
 package jcrosvm.hypervisor.x86;
 
+import java.util.List;
+import java.util.stream.IntStream;
+
 /**
- * Equal packages of equal cores. An APIC id is, from the top, package, core and thread, each in whole bits.
+ * Packages of cores. An APIC id is, from the top, package, core and thread, each in whole bits; packages that are smaller
+ * than the largest leave ids out.
  *
- * @param vcpus logical processors, at least 1
- * @param vcpusPerPackage a divisor of {@code vcpus}
- * @param threadsPerCore 1 or 2, a divisor of {@code vcpusPerPackage}
+ * @param packages numbers of the vCPUs in each, every vCPU from 0 on in one of them; vCPU 0, which boots and has APIC id
+ *     0, is the first of the first
+ * @param threadsPerCore 1 or 2, a divisor of each package's size
  */
-public record CpuTopology(int vcpus, int vcpusPerPackage, int threadsPerCore) {
+public record CpuTopology(List<List<Integer>> packages, int threadsPerCore) {
     public CpuTopology {
+        packages = packages.stream().map(List::copyOf).toList();
+        int vcpus = packages.stream().mapToInt(List::size).sum();
+        boolean isComplete = IntStream.range(0, vcpus)
+                .boxed()
+                .toList()
+                .equals(packages.stream().flatMap(List::stream).sorted().toList());
+        int threads = threadsPerCore;
         if (vcpus < 1
-                || vcpusPerPackage < 1
-                || vcpus % vcpusPerPackage != 0
-                || threadsPerCore < 1
-                || threadsPerCore > 2
-                || vcpusPerPackage % threadsPerCore != 0) {
-            throw new IllegalArgumentException(
-                    vcpus + " vCPUs, " + vcpusPerPackage + " per package, " + threadsPerCore + " threads per core");
+                || !isComplete
+                || threads < 1
+                || threads > 2
+                || packages.stream().anyMatch(one -> one.isEmpty() || one.size() % threads != 0)
+                || packages.getFirst().getFirst() != 0) {
+            throw new IllegalArgumentException("packages " + packages + ", " + threads + " threads per core");
         }
     }
 
     /** One package. As crosvm: pairs of threads when the count is even, unless {@code smt} is off. */
     public static CpuTopology of(int vcpus, boolean smt) {
-        return new CpuTopology(vcpus, vcpus, smt && vcpus % 2 == 0 ? 2 : 1);
+        List<Integer> all = IntStream.range(0, vcpus).boxed().toList();
+        return new CpuTopology(List.of(all), smt && vcpus % 2 == 0 ? 2 : 1);
+    }
+
+    /** vCPUs of the largest package. */
+    public int vcpusPerPackage() {
+        return packages.stream().mapToInt(List::size).max().orElseThrow();
     }
 
     public int coresPerPackage() {
-        return vcpusPerPackage / threadsPerCore;
+        return vcpusPerPackage() / threadsPerCore;
     }
 
     /** Bits of an APIC id that number the thread within its core. */
@@ -41,8 +57,13 @@ public record CpuTopology(int vcpus, int vcpusPerPackage, int threadsPerCore) {
 
     /** Of the vCPU with this number, counted from 0. */
     public int apicId(int vcpu) {
-        int inPackage = vcpu % vcpusPerPackage;
-        return ((vcpu / vcpusPerPackage) << packageBits()) + inPackage;
+        for (int number = 0; number < packages.size(); number++) {
+            int inPackage = packages.get(number).indexOf(vcpu);
+            if (inPackage >= 0) {
+                return (number << packageBits()) + inPackage;
+            }
+        }
+        throw new IllegalArgumentException("vCPU " + vcpu);
     }
 
     private static int bits(int count) {

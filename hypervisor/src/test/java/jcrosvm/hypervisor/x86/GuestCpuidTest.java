@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -58,7 +59,7 @@ class GuestCpuidTest {
 
     @Test
     void packagesSplitTheApicId() {
-        CpuTopology topology = new CpuTopology(12, 6, 2);
+        CpuTopology topology = new CpuTopology(List.of(List.of(0, 1, 2, 3, 4, 5), List.of(6, 7, 8, 9, 10, 11)), 2);
         Set<Integer> ids = new HashSet<>();
         Set<Integer> packages = new HashSet<>();
         for (int vcpu = 0; vcpu < 12; vcpu++) {
@@ -72,6 +73,23 @@ class GuestCpuidTest {
         assertThat(ids).hasSize(12);
         assertThat(packages).containsExactlyInAnyOrder(0, 1);
         assertThat(topology.apicId(6)).isEqualTo(8);
+    }
+
+    /** What a guest makes of it: packages by the high bits, siblings by the low ones. */
+    @Test
+    void packagesCanDiffer() {
+        CpuTopology topology = new CpuTopology(List.of(List.of(0, 4, 5), List.of(3), List.of(1, 2)), 1);
+        assertThat(IntStream.range(0, 6).map(topology::apicId)).containsExactly(0, 8, 9, 4, 1, 2);
+        assertThat(topology.packageBits()).isEqualTo(2);
+        assertThat(topology.vcpusPerPackage()).isEqualTo(3);
+        for (List<List<Integer>> bad : List.of(
+                List.of(List.of(1), List.of(0)),
+                List.of(List.of(0), List.of(2)),
+                List.of(List.of(0), List.of(0)),
+                List.of(List.<Integer>of(), List.of(0)),
+                List.<List<Integer>>of())) {
+            assertThatThrownBy(() -> new CpuTopology(bad, 1)).isInstanceOf(IllegalArgumentException.class);
+        }
     }
 
     @Test
@@ -108,8 +126,9 @@ class GuestCpuidTest {
         assertThat(CpuTopology.of(3, true).threadsPerCore()).isEqualTo(1);
         assertThat(CpuTopology.of(4, true).threadsPerCore()).isEqualTo(2);
         assertThat(CpuTopology.of(4, false).threadsPerCore()).isEqualTo(1);
-        assertThatThrownBy(() -> new CpuTopology(3, 3, 2)).isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> new CpuTopology(0, 1, 1)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> new CpuTopology(List.of(List.of(0, 1, 2)), 2))
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> CpuTopology.of(0, true)).isInstanceOf(IllegalArgumentException.class);
     }
 
     @Test

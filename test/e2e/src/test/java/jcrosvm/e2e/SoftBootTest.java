@@ -2,6 +2,7 @@ package jcrosvm.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.UnaryOperator;
@@ -68,6 +69,31 @@ class SoftBootTest {
             assertThat(guest.awaitMarker("DONE")).isEqualTo("0");
             assertThat(guest.awaitMarker("CPUS")).isEqualTo("2");
             assertThat(guest.output()).doesNotContain("TROUBLE");
+            guest.vm().stop();
+            assertThat(guest.awaitEnd()).isEqualTo(VmExit.STOP);
+        }
+    }
+
+    /** The table knows the pins of bus 0 only: Linux follows those of other buses through their bridges. */
+    @Test
+    void aGenericKernelFindsInterruptsBehindABridgeByTheMpTable() throws Exception {
+        Path disk = Files.write(directory.resolve("disk"), VirtioScenes.noise(5, 1 << 20));
+        String script = """
+                mark "DISK $(readlink -f /sys/block/vda/device)"
+                mark "SHA $(sha256sum </dev/vda)"
+                mark "LINES $(grep -c 'IO-APIC.*virtio[0-9]$' /proc/interrupts)"
+                """;
+        try (GuestSession guest = new GuestSession(
+                directory,
+                DebianKernel.GENERIC_6_12,
+                script,
+                image -> image.modules("virtio_pci", "virtio_blk"),
+                builder -> machine(KernelUnpack.AUTO, 1, 256, "acpi=off", "pci=nomsi")
+                        .apply(builder)
+                        .device(VirtioScenes.block("path=" + disk + ",pci-address=01:02.0")))) {
+            assertThat(guest.awaitMarker("DISK")).contains("/0000:00:1f.0/0000:01:02.0/");
+            assertThat(guest.awaitMarker("SHA")).startsWith(VirtioScenes.sha256(Files.readAllBytes(disk)));
+            assertThat(guest.awaitMarker("LINES")).isEqualTo("1");
             guest.vm().stop();
             assertThat(guest.awaitEnd()).isEqualTo(VmExit.STOP);
         }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -14,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Bad ends on the software processor: one line says what happened, and nothing is left behind. */
 @Tag("soft")
@@ -71,6 +73,62 @@ class SoftEndTest {
         assertThat(lines).as(what + ": " + run.err()).contains(words).hasLineCount(1);
         assertThat(run.err()).doesNotContain("Exception").doesNotContain("\tat ");
         assertThat(run.status()).isZero();
+    }
+
+    /** What ps and pgrep show, as after crosvm's prctl, and the one line that a VM without sandbox starts with. */
+    @ParameterizedTest(name = "disable-sandbox: {0}")
+    @ValueSource(booleans = {false, true})
+    void aProcessHasItsNameAndSaysThatNothingIsSandboxed(boolean isAccepted) throws Exception {
+        byte[] rom = new byte[ROM_SIZE];
+        rom[RESET_VECTOR] = (byte) 0xeb; // jmp to itself
+        rom[RESET_VECTOR + 1] = (byte) 0xfe;
+        Path file = Files.write(folder.resolve("rom"), rom);
+        Path errors = folder.resolve("errors");
+        List<String> command = new ArrayList<>(List.of(
+                SourceTree.ROOT.resolve("jcrosvm").toString(),
+                "run",
+                "--hypervisor",
+                "soft",
+                "--grace-period",
+                "0",
+                "--name",
+                "a vm with a long name",
+                "--socket",
+                "s.sock",
+                "--bios",
+                file.toString()));
+        if (isAccepted) {
+            command.add("--disable-sandbox");
+        }
+        Process vm = new ProcessBuilder(command)
+                .directory(folder.toFile())
+                .redirectError(errors.toFile())
+                .start();
+        try {
+            Path comm = Path.of("/proc/" + vm.pid() + "/comm");
+            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(120);
+            while (!Files.readString(comm).equals("a vm with a lon\n")) {
+                assertThat(System.nanoTime()).as("it has its name").isLessThan(deadline);
+                TimeUnit.MILLISECONDS.sleep(50);
+            }
+            while (!isAccepted && Files.size(errors) == 0) {
+                assertThat(System.nanoTime()).as("it says so").isLessThan(deadline);
+                TimeUnit.MILLISECONDS.sleep(50);
+            }
+            Run stop = Run.of(folder, command.getFirst(), "stop", "s.sock");
+            assertThat(stop.status()).as(stop.err()).isZero();
+            assertThat(vm.waitFor(120, TimeUnit.SECONDS)).as("it ended").isTrue();
+        } finally {
+            vm.destroyForcibly();
+        }
+        if (isAccepted) {
+            assertThat(errors).isEmptyFile();
+        } else {
+            assertThat(Files.readString(errors))
+                    .hasLineCount(1)
+                    .contains("warning: nothing is sandboxed yet")
+                    .contains("--disable-sandbox");
+        }
     }
 
     /** A signal may come while the VM is being built, as soon as others can see the socket. */

@@ -7,7 +7,7 @@ import jcrosvm.config.CpuSet;
  * The vCPUs.
  *
  * @param count how many, 1 to {@link #MAX_COUNT}
- * @param clusters vCPUs that share a package, in order; empty makes one package of all
+ * @param clusters vCPUs that share a package; those in none share one more
  * @param affinity host CPUs that vCPU threads may run on
  * @param smt whether the topology shows sibling threads
  * @param hostTopology copies the host's CPU topology, pinned one to one

@@ -16,6 +16,9 @@ public record HypervisorConfig(
     /** The best one that works on this host. */
     public static final String AUTO = "auto";
 
+    /** The software processor. */
+    public static final String SOFT = "soft";
+
     public static HypervisorConfig defaults() {
         return new HypervisorConfig(AUTO, null, null);
     }

@@ -67,14 +67,15 @@ public final class HypervisorOptions {
         if (kind instanceof Kind.Kvm kvm) {
             return new HypervisorConfig("kvm", kvm.device(), chip);
         }
-        return new HypervisorConfig(kind instanceof Kind.Soft ? "soft" : HypervisorConfig.AUTO, null, chip);
+        return new HypervisorConfig(
+                kind instanceof Kind.Soft ? HypervisorConfig.SOFT : HypervisorConfig.AUTO, null, chip);
     }
 
     private static @Nullable IrqChipMode chip(Arguments arguments) {
         Chip chip = arguments.value(IRQCHIP);
         if (arguments.has(SPLIT_IRQCHIP)) {
-            if (chip != null && chip != Chip.SPLIT) {
-                throw new VmmException("--split-irqchip contradicts --irqchip");
+            if (chip != null) {
+                throw new VmmException("--split-irqchip cannot be combined with --irqchip: use --irqchip split alone");
             }
             return IrqChipMode.SPLIT;
         }

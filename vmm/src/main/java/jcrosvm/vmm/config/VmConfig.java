@@ -6,6 +6,7 @@ import java.util.stream.Stream;
 import jcrosvm.boot.BootConfig;
 import jcrosvm.boot.PciConfig;
 import jcrosvm.devices.console.ConsoleConfig;
+import jcrosvm.hypervisor.Hypervisor;
 import jcrosvm.serial.SerialConfig;
 import jcrosvm.virtio.DeviceConfig;
 import org.jspecify.annotations.Nullable;
@@ -14,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * Everything that describes a VM before it exists. Made by the command line, by a configuration file, or by
  * {@link #builder()} in a program that embeds a VM; all three are checked by {@link #validate()}.
  *
- * @param name for people: process and thread names
+ * @param name for people; {@code run} gives it to its process
  * @param serial serial ports and debug consoles as given; what is missing is the machine's business. Virtio consoles
  *     given here become devices, after the others
  * @param devices virtio devices; those of one kind keep their order
@@ -67,5 +68,16 @@ public record VmConfig(
      */
     public void validate() {
         VmConfigRules.check(this);
+    }
+
+    /**
+     * Checks what depends on the hypervisor, once it is chosen.
+     *
+     * @throws jcrosvm.base.VmmException naming the first device that it cannot serve, and what to do
+     */
+    public void validateOn(Hypervisor hypervisor) {
+        if (!hypervisor.supports(Hypervisor.Capability.FOREIGN_WRITES)) {
+            VmConfigRules.refuseForeignWriters(this, hypervisor.name());
+        }
     }
 }

@@ -9,9 +9,12 @@ import java.util.Set;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.UnixSocket;
 import jcrosvm.boot.MemoryLayout;
+import jcrosvm.boot.PciConfig;
+import jcrosvm.bus.pci.PciAddress;
 import jcrosvm.config.CpuSet;
 import jcrosvm.devices.DeviceModules;
 import jcrosvm.platform.serial.SerialSetup;
+import jcrosvm.virtio.DeviceConfig;
 
 /** The one set of checks behind command line, configuration file and embedding. */
 final class VmConfigRules {
@@ -20,6 +23,9 @@ final class VmConfigRules {
 
     private static final long MIN_MEMORY_MIB = MemoryLayout.MIN_RAM >> 20;
     private static final long SMALL_MEMORY_MIB = 512;
+    private static final long ECAM_OF_BUS = 1 << 20;
+    /** The last of 256 addresses all processors. */
+    private static final int MAX_APIC_IDS = 255;
 
     /** Longest suffix of a socket made in a directory: {@code /jcrosvm-4194304.sock}. */
     private static final int SOCKET_NAME = 21;
@@ -33,10 +39,49 @@ final class VmConfigRules {
         config.pci().validate();
         SerialSetup.of(config.allSerial());
         DeviceModules.validate(config.devices());
+        pciAddresses(config);
+        if (config.hypervisor().kind().equals(HypervisorConfig.SOFT)) {
+            refuseForeignWriters(config, HypervisorConfig.SOFT);
+        }
         socket(config);
         DebugExitConfig debugExit = config.debugExit();
         if (debugExit != null && (debugExit.port() < 1 || debugExit.port() > 0xffff)) {
             throw new VmmException("--debug-exit: port " + debugExit.port() + " is not between 1 and 65535");
+        }
+    }
+
+    /** Two devices at one place, or one on a bus that the configuration window does not show. */
+    private static void pciAddresses(VmConfig config) {
+        PciConfig.Window ecam = config.pci().ecam();
+        Long size = ecam == null ? null : ecam.size();
+        long buses = (size == null ? MemoryLayout.ECAM_SIZE : size) / ECAM_OF_BUS;
+        Set<String> taken = new HashSet<>(Set.of(new PciAddress(0, 0, 0).toString()));
+        for (String text : DeviceModules.pciAddresses(config.devices())) {
+            PciAddress address = PciAddress.parse(text);
+            if (address.bus() >= buses) {
+                throw new VmmException("pci-address " + address
+                        + ": there are buses 00 to %02x; --pci ecam=[...] with a".formatted(buses - 1)
+                        + " larger size makes more");
+            }
+            if (!taken.add(address.toString())) {
+                throw new VmmException("pci-address " + address + " is taken: each device needs one of its own, and "
+                        + new PciAddress(0, 0, 0) + " is the host bridge's");
+            }
+        }
+    }
+
+    /**
+     * For a hypervisor that does not see what others write into the guest's memory.
+     *
+     * @throws VmmException when a device has others do so
+     */
+    static void refuseForeignWriters(VmConfig config, String hypervisor) {
+        for (DeviceConfig device : config.devices()) {
+            if (!device.foreignWriter().isEmpty()) {
+                throw new VmmException(device.foreignWriter() + " cannot be used with hypervisor " + hypervisor
+                        + ", which does not see what the host's kernel writes into the guest's memory: leave it out, or"
+                        + " use --hypervisor kvm");
+            }
         }
     }
 
@@ -115,16 +160,15 @@ final class VmConfigRules {
                 }
             }
         }
-        // An x86 processor's place in the topology is a function of its number: only equal packages in order fit.
-        int next = 0;
-        for (CpuSet cluster : cpus.clusters()) {
-            for (int vcpu : cluster.cpus()) {
-                if (vcpu != next++ || cluster.size() * cpus.clusters().size() != cpus.count()) {
-                    throw new VmmException(
-                            "--cpus clusters: all vCPUs are needed, in order and in clusters of one size,"
-                                    + " such as [[0-1],[2-3]] of 4");
-                }
-            }
+        // Each package takes as many APIC ids as the largest one needs, rounded up to a power of two.
+        int rest = cpus.count() - seen.size();
+        int largest = cpus.clusters().stream().mapToInt(CpuSet::size).max().orElse(0);
+        int packages = cpus.clusters().size() + (rest > 0 ? 1 : 0);
+        int ids = packages * Integer.highestOneBit(Math.max(1, 2 * Math.max(largest, rest) - 1));
+        if (!cpus.clusters().isEmpty() && ids > MAX_APIC_IDS) {
+            throw new VmmException("--cpus clusters: " + packages + " clusters of up to " + Math.max(largest, rest)
+                    + " vCPUs need " + ids + " APIC ids, of which there are " + MAX_APIC_IDS
+                    + ": make them of more equal size");
         }
     }
 

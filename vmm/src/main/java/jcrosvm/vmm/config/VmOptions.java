@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 /** All options that describe a VM, and the way from what was given to a {@link VmConfig}. */
 public final class VmOptions {
     private static final Option<String> NAME =
-            Option.word("name", String.class, "NAME", "Name of the VM, for process lists.");
+            Option.word("name", String.class, "NAME", "Name of the process, of which Linux keeps 15 bytes.");
     private static final Option<Path> SOCKET = Option.word(
                     "socket",
                     Path.class,
@@ -45,8 +45,9 @@ public final class VmOptions {
                     "JSON file with options as keys, without dashes, and \"kernel\". The command line and later files"
                             + " win; options that can be repeated add up.")
             .repeatable();
-    private static final Option<Boolean> DISABLE_SANDBOX =
-            Option.flag("disable-sandbox", "Accepted: nothing is sandboxed yet.");
+    private static final Option<Boolean> DISABLE_SANDBOX = Option.flag(
+            "disable-sandbox",
+            "Devices run without sandbox, which they do anyway as yet: with this option no line at the start says so.");
 
     private static final Option.Group VM = new Option.Group(
             "Virtual machine",
@@ -114,6 +115,11 @@ public final class VmOptions {
         DeviceModules.ALL.forEach(module -> module.read(arguments).forEach(builder::device));
         arguments.refuseUnsupported();
         return builder.build();
+    }
+
+    /** Whether devices without sandbox are what the user wants. */
+    public static boolean isSandboxDisabled(Arguments arguments) {
+        return arguments.has(DISABLE_SANDBOX);
     }
 
     private static StartState start(Arguments arguments) {

@@ -65,10 +65,15 @@ class VmOptionsTest {
                 "--hypervisor kvm k",
                 "--hypervisor kvm[device=/dev/kvm2] k",
                 "--hypervisor soft k",
+                "--hypervisor soft --net tap-fd=3 k",
+                "--hypervisor kvm --net tap-fd=3,vhost-net k",
                 "--kvm-device /dev/kvm2 k",
                 "--irqchip split k",
                 "--split-irqchip k",
-                "--split-irqchip --irqchip split k",
+                "--block a,pci-address=3f:1f.7 --net user,pci-address=1:2.0 k",
+                "--cpus 16,clusters=[[0],[4-6],[7]] k",
+                "--cpus clusters=[[0-7],[30-31]],num-cores=32 k",
+                "--mem 54, k",
                 "-i rd -p a -p b=c,d --params=e k",
                 "--bios rom",
                 "--acpi-table a --acpi-table b k",
@@ -155,8 +160,18 @@ class VmOptionsTest {
             --host-cpu-topology --cpus 63 k      | --host-cpu-topology makes
             --hypervisor kvm --kvm-device x k    | --kvm-device cannot be combined with --hypervisor
             --irqchip userspace k                | not supported
-            --irqchip kernel --split-irqchip k   | contradicts
-            --pci mem=[1] k                      | multiples of 1 MiB
+            --irqchip kernel --split-irqchip k   | cannot be combined
+            --irqchip split --split-irqchip k    | cannot be combined
+            --cpus 64,clusters=[[0-31]] --cpu-cluster 32 k | cannot be combined
+            --cpus 40,clusters=[[0-16],[17],[18],[19],[20],[21],[22],[23]] k | need 288 APIC ids
+            --pci mem=[1] k                      | must lie between 1 MiB and 4 GiB
+            --hypervisor soft --net tap-fd=3,vhost-net k | vhost-net cannot be used with hypervisor soft
+            --hypervisor soft --tap-fd 3 --vhost-net k | vhost-net cannot be used with hypervisor soft
+            --block a,pci-address=0:5.0 --block b,pci-address=00:05.0 k | pci-address 0000:00:05.0 is taken
+            --block a,pci-address=0:0.0 k        | pci-address 0000:00:00.0 is taken
+            --block a,pci-address=40:0.0 k       | there are buses 00 to 3f
+            --block a,pci-address=1:0.0 --pci ecam=[0xf4000000,size=0x100000] k | there are buses 00 to 00
+            --ffa auto k                         | --ffa is only for AArch64 machines
             --pci mem=[0xd0000000] --pci-start 1 k | cannot be combined
             --suspended --suspended-vcpus k      | exclude each other
             --debug-exit 65536 k                 | not between 1 and 65535
@@ -281,7 +296,7 @@ class VmOptionsTest {
         assertThat(config.serial()).hasSize(1);
         List<ConsoleConfig> consoles = DeviceModules.of(new ConsoleModule(), config.devices());
         assertThat(consoles).extracting(console -> console.serial().num()).containsExactly(1, 2);
-        assertThat(new ConsoleModule().kernelParameters(consoles)).containsExactly("console=hvc1");
+        assertThat(new ConsoleModule().kernelParameters(consoles).early()).containsExactly("console=hvc1");
         VmConfig embedded = VmConfig.builder()
                 .kernel(Path.of("k"))
                 .serial(consoles.getFirst().serial())

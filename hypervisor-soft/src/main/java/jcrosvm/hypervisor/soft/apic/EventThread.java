@@ -3,6 +3,7 @@ package jcrosvm.hypervisor.soft.apic;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.Poller;
+import jcrosvm.base.io.Threads;
 import org.jspecify.annotations.Nullable;
 
 /** One thread that waits for descriptors to become readable. It exists from the first of them on. Thread-safe. */
@@ -45,7 +46,9 @@ public final class EventThread implements AutoCloseable {
         started.add(
                 ended.fd(), Poller.READABLE, events -> Thread.currentThread().interrupt());
         end = ended;
-        thread = Thread.ofPlatform().name(name).stackSize(STACK).daemon().start(() -> loop(started, ended));
+        Thread made = Threads.daemon(name, STACK, () -> loop(started, ended));
+        made.start();
+        thread = made;
         return started;
     }
 
