@@ -12,21 +12,17 @@ find_maven() {
     fi
 }
 
-# Runs Maven on the source tree, without the network if everything is in the local repository. The output goes to
-# the file $1, the rest are Maven's arguments.
+# Runs Maven on the source tree. The output goes to the file $1, the rest are Maven's arguments.
+# Every version is fixed, so that Maven asks the network for what the local repository lacks and for nothing else: there
+# is no need to forbid it the network, nor to guess from its words why it failed. -U: what could not be fetched the last
+# time may be there now.
 run_maven() {
     local log=$1
     shift
     (
         cd -- "$root"
         export JAVA_HOME=$jdk
-        if ! "${maven[@]}" -B -q -ntp -Dstyle.color=never -o "$@" >"$log" 2>&1 </dev/null; then
-            if grep -qiE 'offline|has not been downloaded|could not resolve|cannot access' "$log"; then
-                "${maven[@]}" -B -q -ntp -Dstyle.color=never "$@" >"$log" 2>&1 </dev/null
-            else
-                exit 1
-            fi
-        fi
+        exec "${maven[@]}" -B -q -ntp -U -Dstyle.color=never "$@" >"$log" 2>&1 </dev/null
     )
 }
 

@@ -6,12 +6,17 @@
 # Runs the program for its start-up: boots a guest of a few bytes where there is a KVM. How it ends does not matter.
 training=(selftest)
 
+# Runs a program for two minutes at most, without options that are meant for other Java programs.
+undisturbed() {
+    env -u JAVA_TOOL_OPTIONS -u JDK_JAVA_OPTIONS -u _JAVA_OPTIONS timeout 120 "$@"
+}
+
 # train CACHE JAVA OPTION...: the options are those that the program is started with.
 train() {
     local cache=$1
     shift
     rm -f -- "$cache"
-    timeout 120 "$1" -XX:AOTCacheOutput="$cache.new" "${@:2}" -m jcrosvm.app/jcrosvm.app.Main "${training[@]}" \
+    undisturbed "$1" -XX:AOTCacheOutput="$cache.new" "${@:2}" -m jcrosvm.app/jcrosvm.app.Main "${training[@]}" \
         >"$cache.log" 2>&1 </dev/null || true
     if [[ ! -s $cache.new ]]; then
         cat -- "$cache.log" >&2
@@ -24,7 +29,7 @@ train() {
 # list_invokers JAVA OPTION...: prints what method handles the program makes, as lines of the file lib/classlist of a
 # runtime. A cache that is trained with them holds their code; without, it is made anew in each start, in 10 to 20 ms.
 list_invokers() {
-    timeout 120 "$1" -Djava.lang.invoke.MethodHandle.TRACE_RESOLVE=true "${@:2}" -m jcrosvm.app/jcrosvm.app.Main \
+    undisturbed "$1" -Djava.lang.invoke.MethodHandle.TRACE_RESOLVE=true "${@:2}" -m jcrosvm.app/jcrosvm.app.Main \
         "${training[@]}" 2>/dev/null </dev/null |
         sed -nE 's/^.*(\[(LF|SPECIES)_RESOLVE\] [^ ]+( [^ (]+)*).*$/@lambda-form-invoker \1/p' | LC_ALL=C sort -u
 }

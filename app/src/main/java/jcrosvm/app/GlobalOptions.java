@@ -11,7 +11,8 @@ import jcrosvm.config.Syntax;
 final class GlobalOptions {
     static final Option<Boolean> EXTENDED_STATUS = Option.flag(
             "extended-status",
-            "Tell in the exit code of run how the VM ended: 32 reset, 33 crash, 34 guest panic, 36 watchdog.");
+            "Tell in the exit code of run how the VM ended: 32 reset, 33 failure of the VM (otherwise 1), 34 guest panic,"
+                    + " 36 watchdog.");
     private static final Option<String> LOG_LEVEL = Option.word(
             "log-level",
             String.class,

@@ -28,7 +28,7 @@ final class RunCommand extends Command {
             Integer.class,
             "SECONDS",
             "SIGTERM, SIGINT and SIGHUP press the power button; the VM is stopped this much later (default 10), or"
-                    + " at once by a second signal.");
+                    + " at once by a signal that comes a second or more after the first.");
     private static final Option<String> SYSLOG_TAG = Option.word(
                     "syslog-tag", String.class, "TAG", "Name of this program in the host's log.")
             .deprecated("--syslog-tag in front of run");

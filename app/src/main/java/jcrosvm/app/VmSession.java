@@ -5,9 +5,7 @@ import java.time.Duration;
 import java.util.OptionalInt;
 import java.util.function.Consumer;
 import jcrosvm.base.VmmException;
-import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.Signals;
-import jcrosvm.base.io.Terminal;
 import jcrosvm.control.ControlServer;
 import jcrosvm.vmm.VirtualMachine;
 import jcrosvm.vmm.VmControl;
@@ -39,7 +37,7 @@ final class VmSession {
         // pressed, a signal ends the process.
         try (Socket socket = new Socket(config);
                 VirtualMachine vm = VirtualMachine.create(config);
-                RawTerminal terminal = new RawTerminal()) {
+                ConsoleTerminal terminal = new ConsoleTerminal(vm, socket.path())) {
             Termination termination = new Termination(vm, Duration.ofSeconds(graceSeconds));
             Signals.onTermination(termination);
             socket.serve(vm);
@@ -50,24 +48,6 @@ final class VmSession {
             return ExitCode.of(exit, debugExit, isExtended);
         } catch (InterruptedException e) {
             throw new VmmException("the main thread was interrupted", e);
-        }
-    }
-
-    /** Standard input in raw mode while the VM runs, if it is a terminal: whoever reads it, keys belong to the guest. */
-    private static final class RawTerminal implements AutoCloseable {
-        private final @Nullable Terminal terminal;
-
-        RawTerminal() {
-            // The descriptor is the process's: it stays open.
-            Fd stdin = Fd.adopt(0);
-            terminal = stdin.isTerminal() ? Terminal.raw(stdin) : null;
-        }
-
-        @Override
-        public void close() {
-            if (terminal != null) {
-                terminal.close();
-            }
         }
     }
 
@@ -88,6 +68,10 @@ final class VmSession {
             if (!closed) {
                 server = ControlServer.listen(path);
             }
+        }
+
+        synchronized @Nullable Path path() {
+            return server == null ? null : server.path();
         }
 
         synchronized void serve(VmControl vm) {

@@ -160,7 +160,7 @@ class MainTest {
         OptionalInt none = OptionalInt.empty();
         int[] extended = {0, 32, 33, 34, 36};
         for (VmExit exit : VmExit.values()) {
-            assertThat(ExitCode.of(exit, none, false)).isZero();
+            assertThat(ExitCode.of(exit, none, false)).isEqualTo(exit == VmExit.CRASH ? 1 : 0);
             assertThat(ExitCode.of(exit, none, true)).isEqualTo(extended[exit.ordinal()]);
             assertThat(ExitCode.of(exit, OptionalInt.of(0x10), false)).isEqualTo(33);
         }

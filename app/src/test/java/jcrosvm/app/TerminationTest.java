@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.vmm.VmControl;
@@ -81,13 +82,31 @@ class TerminationTest {
     }
 
     @Test
-    void stopsAtTheSecondSignal() {
+    void stopsAtASecondSignal() {
+        AtomicLong clock = new AtomicLong(Long.MAX_VALUE - 5); // it may overflow
         Vm vm = new Vm(() -> {});
-        Termination termination = new Termination(vm, LONG);
+        Termination termination = new Termination(vm, LONG, clock::get);
+        termination.run();
+        clock.addAndGet(TimeUnit.SECONDS.toNanos(1));
         termination.run();
         termination.run();
         assertThat(vm.presses).hasValue(1);
         assertThat(vm.stops).hasValue(1);
+        termination.ended();
+    }
+
+    /** A terminal that closes under a program which passes the signal on. */
+    @Test
+    void takesSignalsWithinASecondForOne() {
+        AtomicLong clock = new AtomicLong();
+        Vm vm = new Vm(() -> {});
+        Termination termination = new Termination(vm, LONG, clock::get);
+        for (int i = 0; i < 10; i++) {
+            termination.run();
+            clock.addAndGet(TimeUnit.MILLISECONDS.toNanos(99));
+        }
+        assertThat(vm.presses).hasValue(1);
+        assertThat(vm.stops).hasValue(0);
         termination.ended();
     }
 

@@ -34,6 +34,7 @@ public enum Libc {
     FLOCK("flock"),
     FSYNC("fsync"),
     FTRUNCATE("ftruncate"),
+    GETPGRP("getpgrp"),
     GETTID("gettid"),
     IOCTL("ioctl"),
     ISATTY("isatty"),

@@ -40,6 +40,10 @@ final class SerialConsoles implements AutoCloseable {
         return ports;
     }
 
+    boolean readsStandardInput() {
+        return setup.readsStandardInput();
+    }
+
     List<String> kernelParameters() {
         return setup.kernelParameters();
     }

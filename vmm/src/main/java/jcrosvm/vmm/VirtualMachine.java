@@ -120,6 +120,11 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         return choice;
     }
 
+    /** Whether a console of the guest reads standard input. */
+    public boolean readsStandardInput() {
+        return consoles.readsStandardInput();
+    }
+
     /** Starts the vCPUs and returns; {@link #await} waits for the end. */
     public synchronized void start() {
         if (started || closed) {
@@ -144,7 +149,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
                 synchronized (this) {
                     machine.close();
                 }
-                return panicked.get() ? VmExit.GUEST_PANIC : how;
+                return panicked.get() && how != VmExit.CRASH ? VmExit.GUEST_PANIC : how;
             }
             reboot();
         }
@@ -309,7 +314,14 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
                     logRegisters(vcpu);
                     ended(VmExit.CRASH);
                 }
-                case VcpuExit.Debug debug -> ended(VmExit.CRASH);
+                case VcpuExit.Debug debug -> {
+                    LOG.log(
+                            System.Logger.Level.ERROR,
+                            "vCPU {0} stopped for a debugger, and there is none, at rip 0x{1}",
+                            vcpu.id(),
+                            Long.toHexString(debug.rip()));
+                    ended(VmExit.CRASH);
+                }
                 case VcpuExit.Interrupted interrupted -> {}
             }
         }

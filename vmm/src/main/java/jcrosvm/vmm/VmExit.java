@@ -6,7 +6,7 @@ public enum VmExit {
     STOP,
     /** The guest asked for a reset. */
     RESET,
-    /** A vCPU could not go on, or a device process died. */
+    /** Not the guest's doing: the host refused to run a vCPU, or a defect ended it. */
     CRASH,
     /** The guest's kernel reported a panic. */
     GUEST_PANIC,

@@ -46,7 +46,8 @@ public final class SharedMemory implements AutoCloseable {
             } catch (OsException e) {
                 fd.close();
                 if (e.errno() == Errno.ENOMEM || e.errno() == Errno.EFBIG || e.errno() == Errno.EINVAL) {
-                    throw new OsException("cannot create " + (size >> 20) + " MiB of shared memory", e.errno());
+                    String limit = e.errno() == Errno.EFBIG ? " within the limit on file sizes (ulimit -f)" : "";
+                    throw new OsException("cannot create " + (size >> 20) + " MiB of shared memory" + limit, e.errno());
                 }
                 throw e;
             }

@@ -2,9 +2,11 @@ package jcrosvm.base.io;
 
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import jcrosvm.base.Libc;
 
 /** Signals of this process that are events, not its end. */
 public final class Signals {
+    private static final int SIGSTOP = 19;
     private static final List<Runnable> WINDOW_ACTIONS = new CopyOnWriteArrayList<>();
 
     /** Ends with close; an action that has begun goes on. */
@@ -24,6 +26,28 @@ public final class Signals {
             WINDOW_ACTIONS.add(action);
         }
         return () -> WINDOW_ACTIONS.remove(action);
+    }
+
+    /**
+     * Runs {@code before} (on a JVM thread) when the process is asked to stop (SIGTSTP), which it then does, and {@code
+     * after} whenever it goes on (SIGCONT). One subscription at a time.
+     */
+    public static Subscription onStop(Runnable before, Runnable after) {
+        sun.misc.Signal stop = new sun.misc.Signal("TSTP");
+        sun.misc.Signal go = new sun.misc.Signal("CONT");
+        sun.misc.SignalHandler earlier = sun.misc.Signal.handle(stop, signal -> {
+            before.run();
+            int process = (int) ProcessHandle.current().pid();
+            Libc.TGKILL.callInt(process, Libc.GETTID.callInt(0), SIGSTOP);
+        });
+        if (earlier == sun.misc.SignalHandler.SIG_IGN) {
+            sun.misc.Signal.handle(stop, earlier); // the parent wants it so
+        }
+        sun.misc.Signal.handle(go, signal -> after.run());
+        return () -> {
+            sun.misc.Signal.handle(stop, earlier);
+            sun.misc.Signal.handle(go, sun.misc.SignalHandler.SIG_DFL);
+        };
     }
 
     /** Runs {@code action} (on a JVM thread) at each SIGINT, SIGTERM and SIGHUP, instead of ending the process. */

@@ -12,9 +12,11 @@ import org.jspecify.annotations.Nullable;
  * The terminal on a descriptor, in raw mode from creation to close.
  *
  * <p>However this process ends, the terminal is put back: by {@link #close()}, by a shutdown hook, and, should the
- * process be killed outright, by a small shell that waits for it to vanish.
+ * process be killed outright, by a small shell that waits for it to vanish. It is put back as well while the process is
+ * stopped, and left alone while another job of the same terminal has the foreground.
  */
 public final class Terminal implements AutoCloseable {
+    private static final int TIOCGPGRP = 0x540f;
     private static final int TIOCGWINSZ = 0x5413;
     private static final int WINSIZE_SIZE = 8;
     private static final int TCSANOW = 0;
@@ -31,27 +33,47 @@ public final class Terminal implements AutoCloseable {
 
     private final Fd fd;
     private final MemorySegment saved = Arena.ofAuto().allocate(TERMIOS_SIZE, 8);
+    private final MemorySegment mode = Arena.ofAuto().allocate(TERMIOS_SIZE, 8);
     private final @Nullable Process guard;
+    private final Signals.Subscription stops;
     private final Thread hook = new Thread(this::restore, "terminal-restore");
-    private boolean raw;
+    private boolean raw; // guarded by this
 
     private Terminal(Fd fd) {
         this.fd = fd;
         Libc.check("tcgetattr", Libc.TCGETATTR.callInt(fd.number(), saved.address()));
         guard = startGuard();
-        MemorySegment mode = Arena.ofAuto().allocate(TERMIOS_SIZE, 8);
         mode.copyFrom(saved);
         // Output processing stays on, so that our own lines still start at the left margin.
         clear(mode, C_IFLAG, ICRNL | INLCR | IXON);
         clear(mode, C_LFLAG, ICANON | ECHO | ISIG | IEXTEN);
         Runtime.getRuntime().addShutdownHook(hook);
-        raw = true;
-        Libc.check("tcsetattr", Libc.TCSETATTR.callInt(fd.number(), TCSANOW, mode.address()));
+        stops = Signals.onStop(() -> switchTo(saved), () -> switchTo(mode));
+        synchronized (this) {
+            raw = true;
+            // In the background this stops the process until it is brought to the foreground, as it does others. An
+            // error: nobody can bring it there, and nothing can be read either.
+            Libc.TCSETATTR.callInt(fd.number(), TCSANOW, mode.address());
+        }
     }
 
     /** Puts the terminal into raw mode: no echo, no line editing, no signals from keys. */
     public static Terminal raw(Fd fd) {
         return new Terminal(fd);
+    }
+
+    private synchronized void switchTo(MemorySegment settings) {
+        if (raw && hasForeground()) {
+            Libc.TCSETATTR.callInt(fd.number(), TCSANOW, settings.address());
+        }
+    }
+
+    /** Whether the terminal is ours to change; also where it does not control jobs of this process. */
+    private boolean hasForeground() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment group = arena.allocate(ValueLayout.JAVA_INT);
+            return fd.tryIoctl(TIOCGPGRP, group) < 0 || group.get(ValueLayout.JAVA_INT, 0) == Libc.GETPGRP.callInt(0);
+        }
     }
 
     /** Characters; 0 where a terminal does not know. */
@@ -97,8 +119,8 @@ public final class Terminal implements AutoCloseable {
         if (!raw) {
             return;
         }
+        switchTo(saved);
         raw = false;
-        Libc.TCSETATTR.callInt(fd.number(), TCSANOW, saved.address());
         if (guard != null) {
             try (OutputStream out = guard.getOutputStream()) {
                 out.write('\n');
@@ -111,6 +133,7 @@ public final class Terminal implements AutoCloseable {
     @Override
     public void close() {
         restore();
+        stops.close();
         try {
             Runtime.getRuntime().removeShutdownHook(hook);
         } catch (IllegalStateException e) {

@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class TerminalTest {
     /** What runs on the terminal: its argument says how it ends. */
     static final class Program {
-        public static void main(String[] arguments) throws IOException {
+        public static void main(String[] arguments) throws IOException, InterruptedException {
             Terminal terminal = Terminal.raw(Fd.adopt(0));
             System.out.println("raw " + ProcessHandle.current().pid() + ".");
             // Ctrl-C is a byte like any other.
@@ -27,6 +27,7 @@ class TerminalTest {
                 case "close" -> terminal.close();
                 case "exit" -> System.exit(interrupt ? 3 : 4);
                 case "throw" -> throw new IOException("as the test asked");
+                case "idle" -> new java.util.concurrent.CountDownLatch(1).await();
                 default -> {
                     while (System.in.read() >= 0) {
                         // until killed
@@ -37,7 +38,17 @@ class TerminalTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"end,close", "end,exit", "end,throw", "SIGTERM,wait", "SIGKILL,wait", "shell,wait"})
+    @CsvSource({
+        "end,close",
+        "end,exit",
+        "end,throw",
+        "SIGTERM,wait",
+        "SIGKILL,wait",
+        "shell,wait",
+        "stop,wait",
+        "bg,idle",
+        "start,wait"
+    })
     void putsTheTerminalBack(String how, String program) throws Exception {
         Path python = Path.of("/usr/bin/python3");
         assumeThat(Files.isExecutable(python)).as("python3 makes the terminal").isTrue();

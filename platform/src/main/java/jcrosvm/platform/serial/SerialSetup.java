@@ -6,6 +6,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 import jcrosvm.base.VmmException;
 import jcrosvm.serial.SerialConfig;
 
@@ -15,8 +16,13 @@ import jcrosvm.serial.SerialConfig;
  * @param ports COM1 to COM4
  * @param debugcons debug consoles
  * @param kernelParameters such as {@code console=ttyS0}
+ * @param readsStandardInput whether one of them, or a virtio console, has it for its input
  */
-public record SerialSetup(List<SerialConfig> ports, List<SerialConfig> debugcons, List<String> kernelParameters) {
+public record SerialSetup(
+        List<SerialConfig> ports,
+        List<SerialConfig> debugcons,
+        List<String> kernelParameters,
+        boolean readsStandardInput) {
     /** I/O ports of COM1 to COM4. */
     public static final List<Integer> BASES = List.of(0x3f8, 0x2f8, 0x3e8, 0x2e8);
 
@@ -47,7 +53,8 @@ public record SerialSetup(List<SerialConfig> ports, List<SerialConfig> debugcons
                 parameters.add("earlycon=uart8250,io,0x%x".formatted(BASES.get(port.num() - 1)));
             }
         }
-        return new SerialSetup(List.copyOf(ports), debugcons, List.copyOf(parameters));
+        boolean stdin = Stream.concat(configs.stream(), ports.stream()).anyMatch(SerialConfig::stdin);
+        return new SerialSetup(List.copyOf(ports), debugcons, List.copyOf(parameters), stdin);
     }
 
     private static SerialConfig port(List<SerialConfig> configs, int num) {

@@ -16,6 +16,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What users get wrong: one clear line on standard error, crosvm's exit code, nothing left behind. */
 class BadInputTest {
@@ -151,6 +153,21 @@ class BadInputTest {
                 guest.toString());
         assertThat(run.status()).isEqualTo(1);
         assertThat(run.err()).contains("/dev/full").contains("No space left");
+    }
+
+    /** KVM emulates no MMX on a device's memory: an error, with or without the extended status. */
+    @ParameterizedTest
+    @CsvSource({"false, 1", "true, 33"})
+    void aKvmThatCannotGoOnIsAFailure(boolean isExtended, int status) throws Exception {
+        byte[] rom = Rom.of("b800a08ed80ffc060000"); // mov ax, a000; mov ds, ax; paddb mm0, [0]
+        List<String> command = new ArrayList<>(List.of(SCRIPT));
+        if (isExtended) {
+            command.add("--extended-status");
+        }
+        command.addAll(List.of("run", "--hypervisor", "kvm", "--mem", "32", "--bios", file("rom", rom)));
+        Run run = Run.of(folder, command.toArray(String[]::new));
+        assertThat(run.err()).contains("jcrosvm: error: vCPU 0: KVM could not emulate");
+        assertThat(run.status()).isEqualTo(status);
     }
 
     @Test

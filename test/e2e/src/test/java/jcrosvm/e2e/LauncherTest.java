@@ -10,6 +10,8 @@ import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** The script that starts the program, and with it the program on its module path. */
 class LauncherTest {
@@ -38,6 +40,44 @@ class LauncherTest {
         Run run = Run.of(place, "./link", "version");
         assertThat(run.status()).isZero();
         assertThat(run.out()).startsWith("jcrosvm ");
+    }
+
+    @Test
+    void hasItsStandardDescriptorsWhateverTheShellCloses() throws Exception {
+        StandardDescriptors.areThere(folder, SCRIPT);
+    }
+
+    /** What the JVM or the program would not survive is one line, and what they survive is none. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', nullValues = "-", textBlock = """
+            mkdir gone && cd gone && rmdir ../gone   | the working directory does not exist any more
+            ulimit -v 1000000                        | address space (ulimit -v) is 1024000000 bytes
+            ulimit -n 10                             | open files (ulimit -Hn) is 10
+            ulimit -Sn 10                            | -
+            ulimit -f 0                              | -
+            ulimit -c 0                              | -
+            export HOME=/nonexistent                 | -
+            unset HOME                               | -
+            export JAVA_TOOL_OPTIONS=-Dx=y           | -
+            export JDK_JAVA_OPTIONS=-Dx=y            | -
+            export _JAVA_OPTIONS=-Xmx1m              | -
+            """)
+    void endsWithOneLineWhereItCannotStart(String circumstances, String message) throws Exception {
+        Run run = Run.of(folder, "bash", "-c", circumstances + "; exec \"$0\" version", SCRIPT);
+        if (message == null) {
+            assertThat(run.status()).as(run.err()).isZero();
+            assertThat(run.out()).startsWith("jcrosvm ");
+            assertThat(run.err()).isEmpty();
+            return;
+        }
+        assertThat(run.status()).isEqualTo(1);
+        assertThat(run.out()).isEmpty();
+        // bash has a line of its own to say about the folder.
+        assertThat(run.err().lines().filter(line -> !line.startsWith("shell-init: ")))
+                .singleElement()
+                .asString()
+                .startsWith("jcrosvm: error: ")
+                .contains(message);
     }
 
     /** The JVM drops a cache that does not fit without a word, unless told that it must not. */

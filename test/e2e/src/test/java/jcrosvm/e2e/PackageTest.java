@@ -44,6 +44,11 @@ class PackageTest {
     }
 
     @Test
+    void hasItsStandardDescriptorsWhateverTheShellCloses(@TempDir Path place) throws Exception {
+        StandardDescriptors.areThere(place, program);
+    }
+
+    @Test
     void usesItsStartUpCacheInAnotherPlace() throws Exception {
         Run run = Run.with(
                 folder,
