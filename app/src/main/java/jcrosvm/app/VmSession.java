@@ -8,6 +8,7 @@ import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.Signals;
 import jcrosvm.base.io.Terminal;
+import jcrosvm.base.io.Threads;
 import jcrosvm.control.ControlServer;
 import jcrosvm.vmm.VirtualMachine;
 import jcrosvm.vmm.VmControl;
@@ -42,6 +43,7 @@ final class VmSession {
                 RawTerminal terminal = new RawTerminal()) {
             Termination termination = new Termination(vm, Duration.ofSeconds(graceSeconds));
             Signals.onTermination(termination);
+            vm.onFailure(new LastResort(isExtended ? ExitCode.CRASH : ExitCode.FAILURE));
             socket.serve(vm);
             onReady.accept(vm);
             VmExit exit = vm.run();
@@ -79,7 +81,7 @@ final class VmSession {
         Socket(VmConfig config) {
             if (config.socket() != null) {
                 // First: others see the path before anything here knows of it.
-                Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().unstarted(this::close));
+                Threads.atExit("socket-removal", this::close);
                 listen(config.socket());
             }
         }

@@ -18,6 +18,7 @@ import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.Poller;
+import jcrosvm.base.io.Threads;
 import jcrosvm.base.io.UnixSocket;
 import jcrosvm.config.ConfigException;
 import jcrosvm.config.Value;
@@ -104,7 +105,7 @@ public final class ControlServer implements AutoCloseable {
             wake.drain();
             sendLate();
         });
-        thread = Thread.ofPlatform().name("control").daemon().start(this::loop);
+        thread = vm.threads().start("control", this::loop);
     }
 
     private void loop() {
@@ -299,18 +300,8 @@ public final class ControlServer implements AutoCloseable {
         stopping = true;
         wake.signal();
         Thread server = thread;
-        if (server != null && server != Thread.currentThread()) {
-            boolean interrupted = false;
-            while (server.isAlive()) {
-                try {
-                    server.join();
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
-            }
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
+        if (server != null) {
+            Threads.join(server);
         }
         clients.forEach(client -> client.socket.close());
         clients.clear();

@@ -4,6 +4,8 @@ import java.util.PriorityQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import jcrosvm.base.io.ThreadScope;
+import jcrosvm.base.io.Threads;
 import jcrosvm.bus.DeviceClock;
 import jcrosvm.bus.Suspendable;
 import org.jspecify.annotations.Nullable;
@@ -13,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * first that is armed: most guests of an in-kernel interrupt chip never need it.
  */
 final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
+    private final ThreadScope scope = ThreadScope.current();
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private final PriorityQueue<Entry> armed = new PriorityQueue<>((a, b) -> Long.compare(a.deadline, b.deadline));
@@ -121,16 +124,8 @@ final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
         } finally {
             lock.unlock();
         }
-        boolean interrupted = false;
-        while (running != null && running != Thread.currentThread() && running.isAlive()) {
-            try {
-                running.join();
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
+        if (running != null) {
+            Threads.join(running);
         }
     }
 
@@ -155,7 +150,7 @@ final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
                     changed.signalAll();
                 }
                 if (thread == null && !closed) {
-                    thread = Thread.ofPlatform().name("timers").daemon().start(MachineClock.this::loop);
+                    thread = scope.start("timers", MachineClock.this::loop);
                 }
             } finally {
                 lock.unlock();

@@ -2,13 +2,12 @@ package jcrosvm.vmm;
 
 import java.util.OptionalInt;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
+import jcrosvm.base.io.ThreadScope;
 import jcrosvm.boot.CpuSpeed;
 import jcrosvm.config.Value;
 import jcrosvm.hypervisor.Hypervisor;
@@ -22,6 +21,7 @@ import jcrosvm.vmm.config.HypervisorConfig;
 import jcrosvm.vmm.config.RebootPolicy;
 import jcrosvm.vmm.config.StartState;
 import jcrosvm.vmm.config.VmConfig;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A VM as an object: made from a {@link VmConfig}, run by the caller's thread, controlled from any other.
@@ -36,17 +36,26 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
     private static final System.Logger LOG = System.getLogger(VirtualMachine.class.getName());
 
     private static final int MAX_SHUTDOWN_LINES = 3;
+    private static final int PROBE_DELAY_MILLIS = 1000;
+    /** Bytes of heap that are given up when a thread fails: enough to take the machine apart and to say so. */
+    private static final int RESERVE = 1 << 20;
 
     private final VmConfig config;
     private final HypervisorChoice choice;
+    private final ThreadScope threads = new ThreadScope(this::threadFailed);
     private final Hypervisor hypervisor;
     private final SerialConsoles consoles;
     private final Devices devices;
-    private final LinkedBlockingQueue<VmExit> endings = new LinkedBlockingQueue<>();
+    private final Endings endings = new Endings();
     private final AtomicBoolean panicked = new AtomicBoolean();
     private final AtomicBoolean isProbed = new AtomicBoolean();
     private final AtomicInteger shutdowns = new AtomicInteger();
     private volatile int debugExit = -1;
+
+    @SuppressWarnings("UnusedVariable") // it is there to be given up
+    private volatile byte @Nullable [] reserve = new byte[RESERVE];
+
+    private volatile Runnable onFailure = () -> {};
 
     private Machine machine; // guarded by this
     private boolean started; // guarded by this
@@ -67,11 +76,11 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
                     && !GuestCpuid.offersNesting(hypervisor.supportedCpuid())) {
                 throw new VmmException("--nested on: " + hypervisor.name() + " offers guests neither VMX nor SVM here");
             }
-            opened = new SerialConsoles(config.allSerial());
+            opened = threads.call(() -> new SerialConsoles(config.allSerial()));
             consoles = opened;
-            made = new Devices(config);
+            made = threads.call(() -> new Devices(config));
             devices = made;
-            machine = new Machine(config, hypervisor, consoles, devices, speed(), new Events(), config.start());
+            machine = newMachine(config.start());
         } catch (RuntimeException | Error e) {
             if (made != null) {
                 made.close();
@@ -139,7 +148,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         while (true) {
             VmExit how = ending();
             if (how != VmExit.RESET || config.reboot() != RebootPolicy.IN_PLACE || panicked.get()) {
-                end(how); // for whoever else waits
+                endings.add(how); // for whoever else waits
                 synchronized (this) {
                     machine.close();
                 }
@@ -153,7 +162,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
     // out of the way of its first second.
     private VmExit ending() throws InterruptedException {
         if (choice.availability().level() == Availability.Level.NATIVE && !isProbed.getAndSet(true)) {
-            VmExit early = endings.poll(1, TimeUnit.SECONDS);
+            VmExit early = endings.poll(PROBE_DELAY_MILLIS);
             if (early != null) {
                 return early;
             }
@@ -165,13 +174,35 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         return endings.take();
     }
 
-    // Each way once, however often somebody asks before anybody looks.
-    private void end(VmExit how) {
-        synchronized (endings) {
-            if (!endings.contains(how)) {
-                endings.add(how);
-            }
+    private Machine newMachine(StartState state) {
+        return threads.call(() -> new Machine(config, hypervisor, consoles, devices, speed(), new Events(), state));
+    }
+
+    @Override
+    public ThreadScope threads() {
+        return threads;
+    }
+
+    // There may be no memory left: the end first, which needs none, then what the way down lives on.
+    private void threadFailed(Thread thread, Throwable error) {
+        endings.add(VmExit.CRASH);
+        reserve = null;
+        try {
+            LOG.log(System.Logger.Level.ERROR, "internal error: thread " + thread.getName() + ": " + error);
+            LOG.log(System.Logger.Level.DEBUG, "internal error", error);
+        } catch (VirtualMachineError e) {
+            LOG.log(System.Logger.Level.ERROR, "internal error: out of memory");
+        } finally {
+            onFailure.run();
         }
+    }
+
+    /**
+     * What to do, besides, when a thread of the VM has failed. It runs on that thread, and there may be no memory left;
+     * {@link #await} returns {@link VmExit#CRASH} if the rest of the VM can still be taken apart.
+     */
+    public void onFailure(Runnable action) {
+        onFailure = action;
     }
 
     private CpuSpeed speed() {
@@ -180,7 +211,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
 
     private synchronized void reboot() {
         if (closed) {
-            end(VmExit.STOP);
+            endings.add(VmExit.STOP);
             return;
         }
         machine.close();
@@ -189,10 +220,10 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         }
         StartState state = machine.startState();
         try {
-            machine = new Machine(config, hypervisor, consoles, devices, speed(), new Events(), state);
+            machine = newMachine(state);
             machine.start();
         } catch (RuntimeException | Error e) {
-            end(VmExit.CRASH); // for whoever else waits
+            endings.add(VmExit.CRASH); // for whoever else waits
             throw e;
         }
     }
@@ -204,7 +235,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
 
     @Override
     public void stop() {
-        end(VmExit.STOP);
+        endings.add(VmExit.STOP);
     }
 
     @Override
@@ -247,7 +278,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
             return;
         }
         closed = true;
-        end(VmExit.STOP);
+        endings.add(VmExit.STOP);
         machine.close();
         devices.close();
         consoles.close();
@@ -261,7 +292,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         @Override
         public void ended(VmExit how) {
             if (!isOver.getAndSet(true)) {
-                end(how);
+                endings.add(how);
             }
         }
 
@@ -276,7 +307,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         public void debugExit(int value) {
             if (!isOver.getAndSet(true)) {
                 debugExit = value & 0x7fff_ffff;
-                end(VmExit.STOP);
+                endings.add(VmExit.STOP);
             }
         }
 

@@ -32,7 +32,7 @@ public final class Terminal implements AutoCloseable {
     private final Fd fd;
     private final MemorySegment saved = Arena.ofAuto().allocate(TERMIOS_SIZE, 8);
     private final @Nullable Process guard;
-    private final Thread hook = new Thread(this::restore, "terminal-restore");
+    private final Thread hook;
     private boolean raw;
 
     private Terminal(Fd fd) {
@@ -44,7 +44,7 @@ public final class Terminal implements AutoCloseable {
         // Output processing stays on, so that our own lines still start at the left margin.
         clear(mode, C_IFLAG, ICRNL | INLCR | IXON);
         clear(mode, C_LFLAG, ICANON | ECHO | ISIG | IEXTEN);
-        Runtime.getRuntime().addShutdownHook(hook);
+        hook = Threads.atExit("terminal-restore", this::restore);
         raw = true;
         Libc.check("tcsetattr", Libc.TCSETATTR.callInt(fd.number(), TCSANOW, mode.address()));
     }

@@ -6,7 +6,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Collection;
 import jcrosvm.base.Libc;
 
-/** What the operating system can be told about the calling thread. */
+/** What threads do to one another, and what the operating system can be told about the calling one. */
 public final class Threads {
     private static final int MAX_CPUS = 8192;
 
@@ -27,5 +27,29 @@ public final class Threads {
                     "cannot pin a thread to CPUs " + cpus,
                     Libc.SCHED_SETAFFINITY.callInt(0, MAX_CPUS / 8, mask.address()));
         }
+    }
+
+    /**
+     * Waits until a thread has ended; the calling one has not, and is not waited for. An interrupt is put off until then.
+     */
+    public static void join(Thread thread) {
+        boolean interrupted = false;
+        while (thread != Thread.currentThread() && thread.isAlive()) {
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Runs something when the process ends in order. The thread is there to take that back. */
+    public static Thread atExit(String name, Runnable action) {
+        Thread hook = Thread.ofPlatform().name(name).unstarted(action);
+        Runtime.getRuntime().addShutdownHook(hook);
+        return hook;
     }
 }

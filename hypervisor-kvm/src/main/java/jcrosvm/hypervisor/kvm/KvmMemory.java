@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import jcrosvm.base.io.Fd;
+import jcrosvm.base.io.ThreadScope;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.memory.MemoryRegion;
 import org.jspecify.annotations.Nullable;
@@ -30,9 +31,7 @@ final class KvmMemory {
      */
     void addMeanwhile(GuestMemory memory) {
         FutureTask<@Nullable Void> task = new FutureTask<>(() -> addAll(memory), null);
-        Thread thread = new Thread(task, "kvm-memory");
-        thread.setDaemon(true);
-        thread.start();
+        ThreadScope.current().start("kvm-memory", task);
         ram = task;
     }
 

@@ -8,6 +8,7 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongUnaryOperator;
+import jcrosvm.base.io.ThreadScope;
 
 /**
  * The thread that waits for the host's sockets. What it runs, it runs with the network's lock, which the device's worker
@@ -34,7 +35,7 @@ final class HostLoop implements AutoCloseable {
         this.tick = tick;
         selector = Selector.open();
         nextTick = System.nanoTime();
-        thread = Thread.ofPlatform().name("net-user").daemon().unstarted(this::run);
+        thread = ThreadScope.current().unstarted("net-user", 0, this::run);
     }
 
     void start() {
