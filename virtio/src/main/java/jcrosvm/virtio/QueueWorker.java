@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
+import jcrosvm.base.LimitedLog;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Poller;
 import jcrosvm.base.io.ThreadScope;
@@ -22,10 +23,7 @@ import org.jspecify.annotations.Nullable;
  * other queues are not touched.
  */
 public final class QueueWorker implements AutoCloseable {
-    private static final System.Logger LOG = System.getLogger(QueueWorker.class.getName());
-
-    /** Faults of a driver that are told; a guest could fill a disk with them otherwise. */
-    private static final int WARNINGS = 10;
+    private static final LimitedLog LOG = LimitedLog.of(QueueWorker.class);
 
     private static final class Work {
         final QueueResources resources;
@@ -44,7 +42,6 @@ public final class QueueWorker implements AutoCloseable {
     private final ArrayDeque<Runnable> tasks = new ArrayDeque<>(); // guarded by itself
     private final Thread thread;
     private boolean closing; // of the thread
-    private int warnings; // of the thread
     private boolean ended; // guarded by tasks
 
     /** @param name of the thread: {@code block0} */
@@ -225,8 +222,7 @@ public final class QueueWorker implements AutoCloseable {
         String message = thread.getName() + " stops working on queue "
                 + work.resources.queue().index() + " until its driver resets it: ";
         if (error instanceof DescriptorException || error instanceof GuestMemoryException) {
-            boolean loud = warnings++ < WARNINGS;
-            LOG.log(loud ? System.Logger.Level.WARNING : System.Logger.Level.DEBUG, message + error.getMessage());
+            LOG.log(System.Logger.Level.WARNING, message + error.getMessage());
         } else {
             LOG.log(System.Logger.Level.ERROR, message + error, error);
         }

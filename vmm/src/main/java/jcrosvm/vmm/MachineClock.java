@@ -4,6 +4,7 @@ import java.util.PriorityQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import jcrosvm.base.LimitedLog;
 import jcrosvm.base.io.ThreadScope;
 import jcrosvm.base.io.Threads;
 import jcrosvm.bus.DeviceClock;
@@ -15,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  * first that is armed: most guests of an in-kernel interrupt chip never need it.
  */
 final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
+    private static final LimitedLog LOG = LimitedLog.of(MachineClock.class);
+
     private final ThreadScope scope = ThreadScope.current();
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
@@ -90,7 +93,7 @@ final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
         try {
             due.expired.run();
         } catch (RuntimeException e) {
-            System.getLogger(MachineClock.class.getName()).log(System.Logger.Level.WARNING, due + " failed: " + e);
+            LOG.log(System.Logger.Level.WARNING, due + " failed: " + e);
         }
     }
 

@@ -3,8 +3,8 @@ package jcrosvm.vmm;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 import jcrosvm.base.Errno;
+import jcrosvm.base.LimitedLog;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.ThreadScope;
@@ -35,7 +35,9 @@ import org.jspecify.annotations.Nullable;
 public final class VirtualMachine implements VmControl, AutoCloseable {
     private static final System.Logger LOG = System.getLogger(VirtualMachine.class.getName());
 
-    private static final int MAX_SHUTDOWN_LINES = 3;
+    /** By rebooting in place a guest could fill the log with them. */
+    private static final LimitedLog SHUTDOWNS = LimitedLog.of(VirtualMachine.class);
+
     private static final int PROBE_DELAY_MILLIS = 1000;
     /** Bytes of heap that are given up when a thread fails: enough to take the machine apart and to say so. */
     private static final int RESERVE = 1 << 20;
@@ -49,7 +51,6 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
     private final Endings endings = new Endings();
     private final AtomicBoolean panicked = new AtomicBoolean();
     private final AtomicBoolean isProbed = new AtomicBoolean();
-    private final AtomicInteger shutdowns = new AtomicInteger();
     private volatile int debugExit = -1;
 
     @SuppressWarnings("UnusedVariable") // it is there to be given up
@@ -318,7 +319,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
             }
             switch (exit) {
                 case VcpuExit.Shutdown shutdown -> {
-                    logShutdown("vCPU " + vcpu.id() + ": " + shutdown.reason());
+                    SHUTDOWNS.log(System.Logger.Level.INFO, "vCPU " + vcpu.id() + ": " + shutdown.reason());
                     logRegisters(vcpu);
                     // crosvm ends the VM; a machine that reboots in place resets, as hardware does.
                     ended(config.reboot() == RebootPolicy.IN_PLACE ? VmExit.RESET : VmExit.STOP);
@@ -342,14 +343,6 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
                 case VcpuExit.Debug debug -> ended(VmExit.CRASH);
                 case VcpuExit.Interrupted interrupted -> {}
             }
-        }
-
-        // By rebooting in place a guest could fill the log with these.
-        private void logShutdown(String message) {
-            int earlier = shutdowns.getAndIncrement();
-            System.Logger.Level level =
-                    earlier < MAX_SHUTDOWN_LINES ? System.Logger.Level.INFO : System.Logger.Level.DEBUG;
-            LOG.log(level, message + (earlier == MAX_SHUTDOWN_LINES - 1 ? "; more of these are not shown" : ""));
         }
 
         private void logRegisters(Vcpu vcpu) {

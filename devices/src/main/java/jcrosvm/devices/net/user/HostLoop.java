@@ -8,6 +8,7 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongUnaryOperator;
+import jcrosvm.base.LimitedLog;
 import jcrosvm.base.io.ThreadScope;
 
 /**
@@ -15,7 +16,7 @@ import jcrosvm.base.io.ThreadScope;
  * takes too; nothing that holds the lock blocks.
  */
 final class HostLoop implements AutoCloseable {
-    private static final System.Logger LOG = System.getLogger(HostLoop.class.getName());
+    private static final LimitedLog LOG = LimitedLog.of(HostLoop.class);
 
     /** What to do for a socket that is ready. */
     interface Endpoint {
