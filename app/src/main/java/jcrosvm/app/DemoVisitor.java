@@ -36,7 +36,7 @@ final class DemoVisitor {
 
     /** Comes on a thread of its own. */
     void start(VmControl vm) {
-        Thread.ofPlatform().name("demo-visitor").daemon().start(() -> visit(vm));
+        vm.threads().start("demo-visitor", () -> visit(vm));
     }
 
     /**

@@ -16,6 +16,7 @@ public final class Main {
         if (args.length > 1) {
             LinkAhead.begin(); // an option or a file, so more than words to print
         }
+        LastResort.install();
         // Runs shutdown hooks, and does not wait for threads that a VM left behind.
         System.exit(run(List.of(args)));
     }

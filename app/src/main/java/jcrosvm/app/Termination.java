@@ -75,7 +75,7 @@ final class Termination implements Runnable {
 
     private void shutDown() {
         // First, because pressing the button may have to wait for a suspend to end.
-        Thread.ofPlatform().name("grace-period").daemon().start(this::stopLater);
+        vm.threads().start("grace-period", this::stopLater);
         try {
             vm.powerButton();
         } catch (VmmException e) {

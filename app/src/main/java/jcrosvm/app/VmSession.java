@@ -6,6 +6,7 @@ import java.util.OptionalInt;
 import java.util.function.Consumer;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Signals;
+import jcrosvm.base.io.Threads;
 import jcrosvm.control.ControlServer;
 import jcrosvm.vmm.VirtualMachine;
 import jcrosvm.vmm.VmControl;
@@ -40,6 +41,7 @@ final class VmSession {
                 ConsoleTerminal terminal = new ConsoleTerminal(vm, socket.path())) {
             Termination termination = new Termination(vm, Duration.ofSeconds(graceSeconds));
             Signals.onTermination(termination);
+            vm.onFailure(new LastResort(isExtended ? ExitCode.CRASH : ExitCode.FAILURE));
             socket.serve(vm);
             onReady.accept(vm);
             VmExit exit = vm.run();
@@ -59,7 +61,7 @@ final class VmSession {
         Socket(VmConfig config) {
             if (config.socket() != null) {
                 // First: others see the path before anything here knows of it.
-                Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().unstarted(this::close));
+                Threads.atExit("socket-removal", this::close);
                 listen(config.socket());
             }
         }

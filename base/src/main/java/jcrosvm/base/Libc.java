@@ -108,6 +108,8 @@ public enum Libc {
     public long call(long a, long b, long c, long d, long e, long f, long g) {
         try {
             return (long) Native.CALL.invokeExact(address, Native.ERRNO.get(), a, b, c, d, e, f, g);
+        } catch (RuntimeException | Error thrown) {
+            throw thrown;
         } catch (Throwable t) {
             throw new AssertionError(this + ": a native call threw", t);
         }

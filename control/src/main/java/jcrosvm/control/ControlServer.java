@@ -1,6 +1,5 @@
 package jcrosvm.control;
 
-import static java.lang.System.Logger.Level.DEBUG;
 import static java.lang.System.Logger.Level.ERROR;
 import static java.lang.System.Logger.Level.WARNING;
 import static java.nio.charset.StandardCharsets.UTF_8;
@@ -11,8 +10,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.atomic.AtomicInteger;
 import jcrosvm.base.Errno;
+import jcrosvm.base.LimitedLog;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
@@ -41,10 +40,8 @@ public final class ControlServer implements AutoCloseable {
     /** Requests of one client without a reply; its next ones are not read before. */
     private static final int MAX_OUTSTANDING = 16;
 
-    private static final System.Logger LOG = System.getLogger("control");
-
-    /** Bad requests of one client that are worth a line; a client must not be able to fill the log. */
-    private static final int MAX_COMPLAINTS = 3;
+    /** About clients, who must not be able to fill the log, however often they come back. */
+    private static final LimitedLog LOG = new LimitedLog("control");
 
     /** One connection. */
     private static final class Client {
@@ -53,15 +50,9 @@ public final class ControlServer implements AutoCloseable {
         final ArrayDeque<CompletableFuture<Reply>> replies = new ArrayDeque<>();
 
         boolean paused;
-        final AtomicInteger complaints = new AtomicInteger();
 
         Client(UnixSocket socket) {
             this.socket = socket;
-        }
-
-        void complain(String message) {
-            int earlier = complaints.getAndIncrement();
-            LOG.log(earlier < MAX_COMPLAINTS ? WARNING : DEBUG, "control socket: " + message);
         }
     }
 
@@ -105,9 +96,7 @@ public final class ControlServer implements AutoCloseable {
             wake.drain();
             sendLate();
         });
-        Thread made = Threads.daemon("control", this::loop);
-        made.start();
-        thread = made;
+        thread = vm.threads().start("control", this::loop);
     }
 
     private void loop() {
@@ -116,13 +105,17 @@ public final class ControlServer implements AutoCloseable {
         }
     }
 
+    private static void complain(String message) {
+        LOG.log(WARNING, "control socket: " + message);
+    }
+
     private void accept(VmControl vm) {
         UnixSocket socket;
         try {
             socket = listener.accept();
         } catch (OsException e) {
             if (e.errno() == Errno.EMFILE || e.errno() == Errno.ENFILE) {
-                LOG.log(WARNING, "control socket: no descriptor left for a client");
+                complain("no descriptor left for a client");
                 // The listener stays readable: without a pause this would be a busy loop.
                 Poller.await(wake.fd(), Poller.READABLE, ACCEPT_PAUSE_MILLIS);
             }
@@ -130,14 +123,20 @@ public final class ControlServer implements AutoCloseable {
             return;
         }
         if (clients.size() == MAX_CLIENTS) {
-            LOG.log(WARNING, "control socket: too many clients");
+            complain("too many clients: there are " + MAX_CLIENTS);
             socket.close();
             return;
         }
         socket.fd().nonBlocking(true);
         Client client = new Client(socket);
+        try {
+            poller.add(socket.fd(), Poller.READABLE, events -> answer(client, vm, events));
+        } catch (OsException e) {
+            complain("a client cannot be served: " + e.getMessage());
+            socket.close();
+            return;
+        }
         clients.add(client);
-        poller.add(socket.fd(), Poller.READABLE, events -> answer(client, vm, events));
     }
 
     private void answer(Client client, VmControl vm, int events) {
@@ -172,7 +171,7 @@ public final class ControlServer implements AutoCloseable {
                 vm.stop();
                 return;
             }
-            CompletableFuture<Reply> reply = carryOut(client, request, vm);
+            CompletableFuture<Reply> reply = carryOut(request, vm);
             client.replies.add(reply);
             send(client);
             if (!reply.isDone()) {
@@ -225,7 +224,7 @@ public final class ControlServer implements AutoCloseable {
     }
 
     /** Never fails: errors are replies. */
-    private static CompletableFuture<Reply> carryOut(Client client, Request request, VmControl vm) {
+    private static CompletableFuture<Reply> carryOut(Request request, VmControl vm) {
         try {
             switch (request) {
                 case Request.Command command -> perform(command, vm);
@@ -233,37 +232,37 @@ public final class ControlServer implements AutoCloseable {
                     CompletableFuture<Reply> reply = new CompletableFuture<>();
                     vm.perform(name, body)
                             .whenComplete((json, error) -> reply.complete(
-                                    error == null ? Reply.decode(json.getBytes(UTF_8)) : failure(client, error)));
+                                    error == null ? Reply.decode(json.getBytes(UTF_8)) : failure(error)));
                     return reply;
                 }
                 case Request.Unsupported(String name) -> {
-                    client.complain(name + " is not supported");
+                    complain(name + " is not supported");
                     return CompletableFuture.completedFuture(new Reply.Err(Errno.ENOTSUP));
                 }
                 case Request.Malformed(String reason) -> {
-                    client.complain("bad request: " + reason);
+                    complain("bad request: " + reason);
                     return CompletableFuture.completedFuture(new Reply.Err(Errno.EINVAL));
                 }
             }
             return CompletableFuture.completedFuture(new Reply.Ok());
         } catch (RuntimeException e) {
-            return CompletableFuture.completedFuture(failure(client, e));
+            return CompletableFuture.completedFuture(failure(e));
         }
     }
 
-    private static Reply failure(Client client, Throwable error) {
+    private static Reply failure(Throwable error) {
         Throwable cause = error instanceof CompletionException && error.getCause() != null ? error.getCause() : error;
         return switch (cause) {
             case OsException e -> {
-                client.complain(String.valueOf(e.getMessage()));
+                complain(String.valueOf(e.getMessage()));
                 yield new Reply.Err(e.errno());
             }
             case ConfigException e -> {
-                client.complain("bad request: " + e.getMessage());
+                complain("bad request: " + e.getMessage());
                 yield new Reply.Err(Errno.EINVAL);
             }
             case VmmException e -> {
-                client.complain(String.valueOf(e.getMessage()));
+                complain(String.valueOf(e.getMessage()));
                 yield new Reply.Err(Errno.EIO);
             }
             default -> {
@@ -302,18 +301,8 @@ public final class ControlServer implements AutoCloseable {
         stopping = true;
         wake.signal();
         Thread server = thread;
-        if (server != null && server != Thread.currentThread()) {
-            boolean interrupted = false;
-            while (server.isAlive()) {
-                try {
-                    server.join();
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
-            }
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
+        if (server != null) {
+            Threads.join(server);
         }
         clients.forEach(client -> client.socket.close());
         clients.clear();

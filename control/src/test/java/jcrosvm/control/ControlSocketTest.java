@@ -15,7 +15,13 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.logging.Handler;
+import java.util.logging.Level;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import jcrosvm.base.Errno;
+import jcrosvm.base.LimitedLog;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
@@ -184,6 +190,45 @@ class ControlSocketTest {
             vm.failure = null;
             assertThat(client.send(Request.Command.POWER_BUTTON, -1)).isEqualTo(new Reply.Ok());
         }
+    }
+
+    /** Neither by coming back again and again nor by coming in numbers. */
+    @Test
+    void clientsCannotFillTheLog() {
+        AtomicInteger lines = new AtomicInteger();
+        Logger logger = Logger.getLogger("control");
+        Handler counter = new Handler() {
+            @Override
+            public void publish(LogRecord line) {
+                if (line.getLevel().intValue() >= Level.WARNING.intValue()) {
+                    lines.incrementAndGet();
+                }
+            }
+
+            @Override
+            public void flush() {}
+
+            @Override
+            public void close() {}
+        };
+        logger.addHandler(counter);
+        List<UnixSocket> crowd = new ArrayList<>();
+        try {
+            for (int i = 0; i < 50; i++) {
+                try (UnixSocket client = connect()) {
+                    assertThat(ask(client, "nonsense")).isEqualTo("{\"Err\":22}");
+                }
+            }
+            for (int i = 0; i < 200; i++) {
+                crowd.add(connect());
+            }
+            assertThat(ask(crowd.getFirst(), "\"Powerbtn\"")).isEqualTo("\"Ok\"");
+        } finally {
+            crowd.forEach(UnixSocket::close);
+            logger.removeHandler(counter);
+        }
+        // One more for every minute that this takes.
+        assertThat(lines.get()).isLessThanOrEqualTo(2 * LimitedLog.BURST);
     }
 
     private static String receive(UnixSocket client) {

@@ -11,10 +11,12 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import jcrosvm.base.VmmException;
+import jcrosvm.base.io.ThreadScope;
 
 /**
  * apt with a root of its own: one release of Debian for one architecture, nothing installed, no privileges.
@@ -235,15 +237,16 @@ final class Apt {
         Process process = builder.start();
         try (InputStream out = process.getInputStream();
                 InputStream err = process.getErrorStream()) {
-            CompletableFuture<String> errors = CompletableFuture.supplyAsync(
-                    // not in the common pool, whose few threads may all wait for what comes after this
-                    () -> text(err), task -> Thread.ofVirtual().start(task));
+            FutureTask<String> errors = new FutureTask<>(() -> text(err));
+            ThreadScope.current().start("apt-errors", errors);
             String output = lines(out, onLine);
-            return new Result(process.waitFor(), output, errors.join());
+            return new Result(process.waitFor(), output, errors.get());
         } catch (InterruptedException e) {
             process.destroy();
             Thread.currentThread().interrupt();
             throw new VmmException("interrupted while apt was running", e);
+        } catch (ExecutionException e) {
+            throw new IllegalStateException(e.getCause());
         }
     }
 

@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Consumer;
 import jcrosvm.base.VmmException;
+import jcrosvm.base.io.ThreadScope;
 import org.jspecify.annotations.Nullable;
 
 /** Has the packages on a disk set up by a machine that boots from it, and watches its console. */
@@ -55,8 +56,7 @@ final class DiskSetup {
             Path socket = directory.resolve("console");
             try (ServerSocketChannel server = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
                 server.bind(UnixDomainSocketAddress.of(socket));
-                Thread reader =
-                        Thread.ofPlatform().name("setup-console").daemon().start(() -> read(server));
+                Thread reader = ThreadScope.current().start("setup-console", () -> read(server));
                 machine.run(guest, disk, socket);
                 reader.join(CONSOLE_MILLIS);
             } finally {

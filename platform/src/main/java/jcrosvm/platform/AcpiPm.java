@@ -1,6 +1,6 @@
 package jcrosvm.platform;
 
-import java.util.concurrent.atomic.AtomicBoolean;
+import jcrosvm.base.LimitedLog;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.BusDevice;
 import jcrosvm.bus.IrqLine;
@@ -45,9 +45,8 @@ public final class AcpiPm implements BusDevice {
     private static final int SLP_TYP_SHIFT = 10;
     private static final int SLP_EN = 1 << 13;
 
-    private static final System.Logger LOG = System.getLogger(AcpiPm.class.getName());
+    private static final LimitedLog LOG = LimitedLog.of(AcpiPm.class);
 
-    private final AtomicBoolean told = new AtomicBoolean(); // once: the log is not the guest's to fill
     private final IrqLine sci;
     private final PowerControl power;
     // The registers as the guest sees them, little-endian. Guarded by this.
@@ -167,14 +166,10 @@ public final class AcpiPm implements BusDevice {
         switch (type) {
             case SLP_TYP_S1 -> power.sleep();
             case SLP_TYP_S5 -> power.powerOff();
-            default -> {
-                if (told.compareAndSet(false, true)) {
-                    LOG.log(
-                            System.Logger.Level.WARNING,
-                            "the guest asked for sleep type {0}, which does not exist",
-                            type);
-                }
-            }
+            default ->
+                LOG.log(
+                        System.Logger.Level.WARNING,
+                        "the guest asked for sleep type " + type + ", which does not exist");
         }
     }
 }

@@ -1,7 +1,7 @@
 package jcrosvm.platform;
 
 import java.util.List;
-import java.util.concurrent.atomic.AtomicBoolean;
+import jcrosvm.base.LimitedLog;
 import jcrosvm.bus.BusDevice;
 import jcrosvm.bus.pci.PciBar;
 import jcrosvm.bus.pci.PciConfigSpace;
@@ -18,10 +18,9 @@ public final class PvPanic implements PciFunction {
     private static final int CRASH_LOADED = 1 << 1;
     private static final int SIZE = 16;
 
-    private static final System.Logger LOG = System.getLogger(PvPanic.class.getName());
+    private static final LimitedLog LOG = LimitedLog.of(PvPanic.class);
 
     private final PowerControl power;
-    private final AtomicBoolean told = new AtomicBoolean(); // once: the log is not the guest's to fill
     private final PciConfigSpace config = new PciConfigSpace(IDENTITY);
     private final List<PciBar> bars = List.of(PciBar.memory32(0, SIZE, new Register()));
 
@@ -63,7 +62,7 @@ public final class PvPanic implements PciFunction {
             if ((value & PANICKED) != 0) {
                 power.guestPanicked();
             }
-            if ((value & CRASH_LOADED) != 0 && told.compareAndSet(false, true)) {
+            if ((value & CRASH_LOADED) != 0) {
                 LOG.log(System.Logger.Level.INFO, "the guest panicked and runs its crash kernel");
             }
         }

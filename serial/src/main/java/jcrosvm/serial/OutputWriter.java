@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import jcrosvm.base.Errno;
+import jcrosvm.base.LimitedLog;
 import jcrosvm.base.OsException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.Poller;
@@ -20,7 +21,7 @@ final class OutputWriter implements AutoCloseable {
     private static final int SYSLOG_LINE = 900;
 
     private static final int SYSLOG_USER_INFO = 1 << 3 | 6;
-    private static final System.Logger LOG = System.getLogger(OutputWriter.class.getName());
+    private static final LimitedLog LOG = LimitedLog.of(OutputWriter.class);
 
     /**
      * How the bytes are written.
@@ -117,7 +118,7 @@ final class OutputWriter implements AutoCloseable {
                 done += (int) fd.write(buffer.asSlice(0, size));
                 if (failing) {
                     failing = false;
-                    LOG.log(System.Logger.Level.INFO, "{0}: output works again", name);
+                    LOG.log(System.Logger.Level.INFO, name + ": output works again");
                 }
             } catch (OsException e) {
                 if (!recover(e)) {
@@ -137,16 +138,14 @@ final class OutputWriter implements AutoCloseable {
             }
             case Errno.EPIPE, Errno.ECONNRESET, Errno.ECONNREFUSED, Errno.ENOTCONN -> {
                 gone = true;
-                LOG.log(System.Logger.Level.WARNING, "{0}: the receiver is gone, output is dropped", name);
+                LOG.log(System.Logger.Level.WARNING, name + ": the receiver is gone, output is dropped");
             }
             default -> {
                 if (!failing) {
                     failing = true;
                     LOG.log(
                             System.Logger.Level.WARNING,
-                            "{0}: {1}; output is dropped until it works again",
-                            name,
-                            e.getMessage());
+                            name + ": " + e.getMessage() + "; output is dropped until it works again");
                 }
             }
         }

@@ -8,7 +8,7 @@ import jcrosvm.base.OsException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.Poller;
-import jcrosvm.base.io.Threads;
+import jcrosvm.base.io.ThreadScope;
 
 /**
  * Feeds a device from a descriptor, on a thread of its own. While the device has no room nothing is read, so whoever
@@ -51,7 +51,7 @@ public final class SerialInput implements AutoCloseable {
         this.name = name;
         this.fd = fd;
         this.sink = sink;
-        thread = Threads.daemon(name + "-in", this::loop);
+        thread = ThreadScope.current().unstarted(name + "-in", 0, this::loop);
     }
 
     /** Idempotent. */
@@ -134,12 +134,14 @@ public final class SerialInput implements AutoCloseable {
                 delivering = true;
             }
             // In slices, so that suspend() and close() are not kept waiting by a guest that never reads.
-            int taken = sink.receive(bytes, i, length - i, ROOM_WAIT_MILLIS);
-            synchronized (this) {
-                delivering = false;
-                notifyAll();
+            try {
+                i += sink.receive(bytes, i, length - i, ROOM_WAIT_MILLIS);
+            } finally {
+                synchronized (this) {
+                    delivering = false;
+                    notifyAll();
+                }
             }
-            i += taken;
         }
     }
 

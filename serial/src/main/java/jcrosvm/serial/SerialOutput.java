@@ -1,7 +1,7 @@
 package jcrosvm.serial;
 
 import jcrosvm.base.io.Fd;
-import jcrosvm.base.io.Threads;
+import jcrosvm.base.io.ThreadScope;
 
 /**
  * Where the bytes of a serial port or console go. A device only puts them into memory; a thread of this output's own writes them, as soon
@@ -20,6 +20,7 @@ public final class SerialOutput implements AutoCloseable {
     private static final long FULL_WAIT_MILLIS = 100;
     private static final long CLOSE_WAIT_MILLIS = 1000;
 
+    private final ThreadScope scope = ThreadScope.current();
     private final String name;
     private final OutputWriter writer;
     private final byte[] chunk = new byte[OutputWriter.CHUNK];
@@ -78,9 +79,7 @@ public final class SerialOutput implements AutoCloseable {
         waitForRoom |= count >= CONGESTED;
         if (!started) {
             started = true;
-            Thread made = Threads.daemon(name + "-out", this::loop);
-            made.start();
-            thread = made;
+            thread = scope.start(name + "-out", this::loop);
         } else if (idle) {
             idle = false;
             notifyAll();

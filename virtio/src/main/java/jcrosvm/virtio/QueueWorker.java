@@ -6,8 +6,10 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
+import jcrosvm.base.LimitedLog;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Poller;
+import jcrosvm.base.io.ThreadScope;
 import jcrosvm.base.io.Threads;
 import jcrosvm.memory.GuestMemoryException;
 import org.jspecify.annotations.Nullable;
@@ -16,14 +18,12 @@ import org.jspecify.annotations.Nullable;
  * A platform thread that works on queues of one device: the only loop that devices have. What handlers do runs on it,
  * so handlers of one worker need no locks among themselves.
  *
- * <p>Whatever a handler or a task throws, the thread goes on. A queue whose handler threw is not worked on any more, but
- * can still be stopped; the other queues are not touched.
+ * <p>Whatever a handler or a task throws, the thread goes on, but for errors of the Java machine, such as a lack of
+ * memory: they end it, and the VM. A queue whose handler threw is not worked on any more, but can still be stopped; the
+ * other queues are not touched.
  */
 public final class QueueWorker implements AutoCloseable {
-    private static final System.Logger LOG = System.getLogger(QueueWorker.class.getName());
-
-    /** Faults of a driver that are told; a guest could fill a disk with them otherwise. */
-    private static final int WARNINGS = 10;
+    private static final LimitedLog LOG = LimitedLog.of(QueueWorker.class);
 
     private static final class Work {
         final QueueResources resources;
@@ -42,7 +42,6 @@ public final class QueueWorker implements AutoCloseable {
     private final ArrayDeque<Runnable> tasks = new ArrayDeque<>(); // guarded by itself
     private final Thread thread;
     private boolean closing; // of the thread
-    private int warnings; // of the thread
     private boolean ended; // guarded by tasks
 
     /** @param name of the thread: {@code block0} */
@@ -51,26 +50,34 @@ public final class QueueWorker implements AutoCloseable {
             wake.drain();
             runTasks();
         });
-        thread = Threads.daemon(name, this::loop);
-        thread.start();
+        thread = ThreadScope.current().start(name, this::loop);
     }
 
     private void loop() {
-        while (!closing) {
-            try {
-                poller.poll(-1);
-            } catch (RuntimeException | Error e) {
-                // Of a descriptor of the device's own, which the poller has removed: the device is not complete now.
-                LOG.log(System.Logger.Level.ERROR, thread.getName() + " has failed", e);
-                queues.values().forEach(work -> fail(work, e));
+        try {
+            while (!closing) {
+                poll();
             }
+        } finally {
+            synchronized (tasks) {
+                ended = true;
+                wake.close();
+            }
+            runTasks(); // that came too late: nobody must wait for ever
+            poller.close();
         }
-        synchronized (tasks) {
-            ended = true;
-            wake.close();
+    }
+
+    private void poll() {
+        try {
+            poller.poll(-1);
+        } catch (VirtualMachineError e) {
+            throw e;
+        } catch (RuntimeException | Error e) {
+            // Of a descriptor of the device's own, which the poller has removed: the device is not complete now.
+            LOG.log(System.Logger.Level.ERROR, thread.getName() + " has failed", e);
+            queues.values().forEach(work -> fail(work, e));
         }
-        runTasks(); // that came too late: nobody must wait for ever
-        poller.close();
     }
 
     private void runTasks() {
@@ -84,6 +91,8 @@ public final class QueueWorker implements AutoCloseable {
             }
             try {
                 task.run();
+            } catch (VirtualMachineError e) {
+                throw e;
             } catch (RuntimeException | Error e) {
                 LOG.log(System.Logger.Level.ERROR, thread.getName() + ": a task failed", e);
             }
@@ -127,6 +136,9 @@ public final class QueueWorker implements AutoCloseable {
                 result.complete(task.get());
             } catch (RuntimeException | Error e) {
                 result.completeExceptionally(e);
+                if (e instanceof VirtualMachineError fatal) {
+                    throw fatal;
+                }
             }
         });
         if (!accepted) {
@@ -176,6 +188,8 @@ public final class QueueWorker implements AutoCloseable {
         }
         try {
             work.handler.process(work.resources.queue());
+        } catch (VirtualMachineError e) {
+            throw e;
         } catch (RuntimeException | Error e) {
             fail(work, e);
         }
@@ -208,8 +222,7 @@ public final class QueueWorker implements AutoCloseable {
         String message = thread.getName() + " stops working on queue "
                 + work.resources.queue().index() + " until its driver resets it: ";
         if (error instanceof DescriptorException || error instanceof GuestMemoryException) {
-            boolean loud = warnings++ < WARNINGS;
-            LOG.log(loud ? System.Logger.Level.WARNING : System.Logger.Level.DEBUG, message + error.getMessage());
+            LOG.log(System.Logger.Level.WARNING, message + error.getMessage());
         } else {
             LOG.log(System.Logger.Level.ERROR, message + error, error);
         }
@@ -239,6 +252,8 @@ public final class QueueWorker implements AutoCloseable {
         try {
             work.handler.drain(work.resources.queue());
             work.resources.queue().flush();
+        } catch (VirtualMachineError e) {
+            throw e;
         } catch (RuntimeException | Error e) {
             fail(work, e);
         }
@@ -253,16 +268,6 @@ public final class QueueWorker implements AutoCloseable {
         if (Thread.currentThread() == thread) {
             return;
         }
-        boolean interrupted = false;
-        while (thread.isAlive()) {
-            try {
-                thread.join();
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
+        Threads.join(thread);
     }
 }

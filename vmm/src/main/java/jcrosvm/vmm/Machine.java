@@ -8,7 +8,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.io.Mapping;
-import jcrosvm.base.io.Threads;
+import jcrosvm.base.io.ThreadScope;
 import jcrosvm.boot.Boot;
 import jcrosvm.boot.BootConfig;
 import jcrosvm.boot.CpuSpeed;
@@ -50,6 +50,7 @@ final class Machine implements AutoCloseable {
 
     private static final System.Logger LOG = System.getLogger(Machine.class.getName());
 
+    private final ThreadScope scope = ThreadScope.current();
     private final VmConfig config;
     private final GuestMemory memory;
     private final Vm vm;
@@ -295,7 +296,7 @@ final class Machine implements AutoCloseable {
                 // Not on this vCPU's thread: whoever holds the machine's lock may be waiting for it.
                 int seen = wakeEvents.get();
                 if (fallingAsleep.compareAndSet(false, true)) {
-                    Threads.daemon("sleep", () -> Machine.this.sleep(seen)).start();
+                    scope.start("sleep", () -> Machine.this.sleep(seen));
                 }
             }
 
@@ -347,7 +348,7 @@ final class Machine implements AutoCloseable {
     private void rtcAlarm() {
         wakeEvents.incrementAndGet();
         pm.rtcAlarm();
-        Threads.daemon("wake", this::wake).start();
+        scope.start("wake", this::wake);
     }
 
     private synchronized void wake() {
@@ -449,25 +450,12 @@ final class Machine implements AutoCloseable {
         }
         closed = true;
         vcpus.forEach(VcpuThread::stop);
-        boolean interrupted = false;
-        for (VcpuThread vcpu : vcpus) {
-            while (true) {
-                try {
-                    vcpu.join();
-                    break;
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
-            }
-        }
+        vcpus.forEach(VcpuThread::join);
         virtio.close();
         consoles.disconnect();
         clock.close();
         vcpus.forEach(vcpu -> vcpu.vcpu().close());
         vm.close();
         memory.close();
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
     }
 }

@@ -4,6 +4,8 @@ import java.util.PriorityQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import jcrosvm.base.LimitedLog;
+import jcrosvm.base.io.ThreadScope;
 import jcrosvm.base.io.Threads;
 import jcrosvm.bus.DeviceClock;
 import jcrosvm.bus.Suspendable;
@@ -14,6 +16,9 @@ import org.jspecify.annotations.Nullable;
  * first that is armed: most guests of an in-kernel interrupt chip never need it.
  */
 final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
+    private static final LimitedLog LOG = LimitedLog.of(MachineClock.class);
+
+    private final ThreadScope scope = ThreadScope.current();
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private final PriorityQueue<Entry> armed = new PriorityQueue<>((a, b) -> Long.compare(a.deadline, b.deadline));
@@ -88,7 +93,7 @@ final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
         try {
             due.expired.run();
         } catch (RuntimeException e) {
-            System.getLogger(MachineClock.class.getName()).log(System.Logger.Level.WARNING, due + " failed: " + e);
+            LOG.log(System.Logger.Level.WARNING, due + " failed: " + e);
         }
     }
 
@@ -122,16 +127,8 @@ final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
         } finally {
             lock.unlock();
         }
-        boolean interrupted = false;
-        while (running != null && running != Thread.currentThread() && running.isAlive()) {
-            try {
-                running.join();
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
+        if (running != null) {
+            Threads.join(running);
         }
     }
 
@@ -156,9 +153,7 @@ final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
                     changed.signalAll();
                 }
                 if (thread == null && !closed) {
-                    Thread made = Threads.daemon("timers", MachineClock.this::loop);
-                    made.start();
-                    thread = made;
+                    thread = scope.start("timers", MachineClock.this::loop);
                 }
             } finally {
                 lock.unlock();

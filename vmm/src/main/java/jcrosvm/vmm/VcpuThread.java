@@ -3,6 +3,7 @@ package jcrosvm.vmm;
 import java.util.Collection;
 import java.util.function.BiConsumer;
 import jcrosvm.base.VmmException;
+import jcrosvm.base.io.ThreadScope;
 import jcrosvm.base.io.Threads;
 import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.hypervisor.VcpuExit;
@@ -25,19 +26,14 @@ final class VcpuThread {
 
     /**
      * @param hostCpus to pin the thread to; empty for none
-     * @param onFinalExit called on the thread for an exit after which the vCPU cannot go on, or with null when
-     *     a device failed
+     * @param onFinalExit called on the thread for an exit after which the vCPU cannot go on
      */
     VcpuThread(
             Vcpu vcpu, VcpuExitHandler handler, Collection<Integer> hostCpus, BiConsumer<Vcpu, VcpuExit> onFinalExit) {
         this.vcpu = vcpu;
         this.handler = handler;
         this.onFinalExit = onFinalExit;
-        thread = Thread.ofPlatform()
-                .name("vcpu" + vcpu.id())
-                .stackSize(STACK)
-                .daemon()
-                .unstarted(() -> loop(hostCpus));
+        thread = ThreadScope.current().unstarted("vcpu" + vcpu.id(), STACK, () -> loop(hostCpus));
     }
 
     Vcpu vcpu() {
@@ -67,11 +63,8 @@ final class VcpuThread {
             }
         } catch (InterruptedException e) {
             // asked to end
-        } catch (RuntimeException | Error e) {
-            boolean refused = e instanceof VmmException; // by the host
-            String reason = refused ? String.valueOf(e.getMessage()) : "internal error: " + e;
-            onFinalExit.accept(vcpu, new VcpuExit.Failed(reason));
-            System.getLogger(VcpuThread.class.getName()).log(System.Logger.Level.DEBUG, "vCPU " + vcpu.id(), e);
+        } catch (VmmException e) { // the host refuses
+            onFinalExit.accept(vcpu, new VcpuExit.Failed(String.valueOf(e.getMessage())));
         } finally {
             synchronized (lock) {
                 still = true;
@@ -121,9 +114,7 @@ final class VcpuThread {
         vcpu.kick();
     }
 
-    void join() throws InterruptedException {
-        if (thread != Thread.currentThread()) {
-            thread.join();
-        }
+    void join() {
+        Threads.join(thread);
     }
 }

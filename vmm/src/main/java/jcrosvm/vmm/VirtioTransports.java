@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import jcrosvm.base.io.EventFd;
+import jcrosvm.base.io.EventThread;
 import jcrosvm.boot.VirtioMmio;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.MessageInterrupt;
@@ -26,7 +27,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The virtio devices' places in one machine. */
 final class VirtioTransports implements Suspendable, AutoCloseable {
-    private final EventThread events = new EventThread();
+    private final EventThread events = new EventThread("events");
     private final List<Suspendable> transports = new ArrayList<>();
     private final List<Runnable> closeables = new ArrayList<>();
     private final Interrupts interrupts;
@@ -127,12 +128,12 @@ final class VirtioTransports implements Suspendable, AutoCloseable {
 
             @Override
             public void watch(EventFd event, Runnable action) {
-                events.watch(event, action);
+                events.add(event, action);
             }
 
             @Override
             public void unwatch(EventFd event) {
-                events.unwatch(event);
+                events.remove(event.fd());
             }
         };
     }

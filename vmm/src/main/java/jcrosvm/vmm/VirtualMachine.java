@@ -2,13 +2,12 @@ package jcrosvm.vmm;
 
 import java.util.OptionalInt;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 import jcrosvm.base.Errno;
+import jcrosvm.base.LimitedLog;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
+import jcrosvm.base.io.ThreadScope;
 import jcrosvm.boot.CpuSpeed;
 import jcrosvm.config.Value;
 import jcrosvm.hypervisor.Hypervisor;
@@ -22,6 +21,7 @@ import jcrosvm.vmm.config.HypervisorConfig;
 import jcrosvm.vmm.config.RebootPolicy;
 import jcrosvm.vmm.config.StartState;
 import jcrosvm.vmm.config.VmConfig;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A VM as an object: made from a {@link VmConfig}, run by the caller's thread, controlled from any other.
@@ -35,18 +35,28 @@ import jcrosvm.vmm.config.VmConfig;
 public final class VirtualMachine implements VmControl, AutoCloseable {
     private static final System.Logger LOG = System.getLogger(VirtualMachine.class.getName());
 
-    private static final int MAX_SHUTDOWN_LINES = 3;
+    /** By rebooting in place a guest could fill the log with them. */
+    private static final LimitedLog SHUTDOWNS = LimitedLog.of(VirtualMachine.class);
+
+    private static final int PROBE_DELAY_MILLIS = 1000;
+    /** Bytes of heap that are given up when a thread fails: enough to take the machine apart and to say so. */
+    private static final int RESERVE = 1 << 20;
 
     private final VmConfig config;
     private final HypervisorChoice choice;
+    private final ThreadScope threads = new ThreadScope(this::threadFailed);
     private final Hypervisor hypervisor;
     private final SerialConsoles consoles;
     private final Devices devices;
-    private final LinkedBlockingQueue<VmExit> endings = new LinkedBlockingQueue<>();
+    private final Endings endings = new Endings();
     private final AtomicBoolean panicked = new AtomicBoolean();
     private final AtomicBoolean isProbed = new AtomicBoolean();
-    private final AtomicInteger shutdowns = new AtomicInteger();
     private volatile int debugExit = -1;
+
+    @SuppressWarnings("UnusedVariable") // it is there to be given up
+    private volatile byte @Nullable [] reserve = new byte[RESERVE];
+
+    private volatile Runnable onFailure = () -> {};
 
     private Machine machine; // guarded by this
     private boolean started; // guarded by this
@@ -68,11 +78,11 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
                 throw new VmmException("--nested on: " + hypervisor.name() + " offers guests neither VMX nor SVM here");
             }
             config.validateOn(hypervisor);
-            opened = new SerialConsoles(config.allSerial());
+            opened = threads.call(() -> new SerialConsoles(config.allSerial()));
             consoles = opened;
-            made = new Devices(config);
+            made = threads.call(() -> new Devices(config));
             devices = made;
-            machine = new Machine(config, hypervisor, consoles, devices, speed(), new Events(), config.start());
+            machine = newMachine(config.start());
         } catch (RuntimeException | Error e) {
             if (made != null) {
                 made.close();
@@ -145,7 +155,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         while (true) {
             VmExit how = ending();
             if (how != VmExit.RESET || config.reboot() != RebootPolicy.IN_PLACE || panicked.get()) {
-                end(how); // for whoever else waits
+                endings.add(how); // for whoever else waits
                 synchronized (this) {
                     machine.close();
                 }
@@ -159,7 +169,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
     // out of the way of its first second.
     private VmExit ending() throws InterruptedException {
         if (choice.availability().level() == Availability.Level.NATIVE && !isProbed.getAndSet(true)) {
-            VmExit early = endings.poll(1, TimeUnit.SECONDS);
+            VmExit early = endings.poll(PROBE_DELAY_MILLIS);
             if (early != null) {
                 return early;
             }
@@ -171,13 +181,35 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         return endings.take();
     }
 
-    // Each way once, however often somebody asks before anybody looks.
-    private void end(VmExit how) {
-        synchronized (endings) {
-            if (!endings.contains(how)) {
-                endings.add(how);
-            }
+    private Machine newMachine(StartState state) {
+        return threads.call(() -> new Machine(config, hypervisor, consoles, devices, speed(), new Events(), state));
+    }
+
+    @Override
+    public ThreadScope threads() {
+        return threads;
+    }
+
+    // There may be no memory left: the end first, which needs none, then what the way down lives on.
+    private void threadFailed(Thread thread, Throwable error) {
+        endings.add(VmExit.CRASH);
+        reserve = null;
+        try {
+            LOG.log(System.Logger.Level.ERROR, "internal error: thread " + thread.getName() + ": " + error);
+            LOG.log(System.Logger.Level.DEBUG, "internal error", error);
+        } catch (VirtualMachineError e) {
+            LOG.log(System.Logger.Level.ERROR, "internal error: out of memory");
+        } finally {
+            onFailure.run();
         }
+    }
+
+    /**
+     * What to do, besides, when a thread of the VM has failed. It runs on that thread, and there may be no memory left;
+     * {@link #await} returns {@link VmExit#CRASH} if the rest of the VM can still be taken apart.
+     */
+    public void onFailure(Runnable action) {
+        onFailure = action;
     }
 
     private CpuSpeed speed() {
@@ -186,7 +218,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
 
     private synchronized void reboot() {
         if (closed) {
-            end(VmExit.STOP);
+            endings.add(VmExit.STOP);
             return;
         }
         machine.close();
@@ -195,10 +227,10 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         }
         StartState state = machine.startState();
         try {
-            machine = new Machine(config, hypervisor, consoles, devices, speed(), new Events(), state);
+            machine = newMachine(state);
             machine.start();
         } catch (RuntimeException | Error e) {
-            end(VmExit.CRASH); // for whoever else waits
+            endings.add(VmExit.CRASH); // for whoever else waits
             throw e;
         }
     }
@@ -210,7 +242,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
 
     @Override
     public void stop() {
-        end(VmExit.STOP);
+        endings.add(VmExit.STOP);
     }
 
     @Override
@@ -253,7 +285,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
             return;
         }
         closed = true;
-        end(VmExit.STOP);
+        endings.add(VmExit.STOP);
         machine.close();
         devices.close();
         consoles.close();
@@ -267,7 +299,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         @Override
         public void ended(VmExit how) {
             if (!isOver.getAndSet(true)) {
-                end(how);
+                endings.add(how);
             }
         }
 
@@ -282,7 +314,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         public void debugExit(int value) {
             if (!isOver.getAndSet(true)) {
                 debugExit = value & 0x7fff_ffff;
-                end(VmExit.STOP);
+                endings.add(VmExit.STOP);
             }
         }
 
@@ -293,7 +325,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
             }
             switch (exit) {
                 case VcpuExit.Shutdown shutdown -> {
-                    logShutdown("vCPU " + vcpu.id() + ": " + shutdown.reason());
+                    SHUTDOWNS.log(System.Logger.Level.INFO, "vCPU " + vcpu.id() + ": " + shutdown.reason());
                     logRegisters(vcpu);
                     // crosvm ends the VM; a machine that reboots in place resets, as hardware does.
                     ended(config.reboot() == RebootPolicy.IN_PLACE ? VmExit.RESET : VmExit.STOP);
@@ -324,14 +356,6 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
                 }
                 case VcpuExit.Interrupted interrupted -> {}
             }
-        }
-
-        // By rebooting in place a guest could fill the log with these.
-        private void logShutdown(String message) {
-            int earlier = shutdowns.getAndIncrement();
-            System.Logger.Level level =
-                    earlier < MAX_SHUTDOWN_LINES ? System.Logger.Level.INFO : System.Logger.Level.DEBUG;
-            LOG.log(level, message + (earlier == MAX_SHUTDOWN_LINES - 1 ? "; more of these are not shown" : ""));
         }
 
         private void logRegisters(Vcpu vcpu) {

@@ -1,6 +1,7 @@
 package jcrosvm.vmm;
 
 import java.util.concurrent.CompletionStage;
+import jcrosvm.base.io.ThreadScope;
 import jcrosvm.config.Value;
 
 /**
@@ -9,6 +10,11 @@ import jcrosvm.config.Value;
  * and apply to what comes after; once the VM has ended they do nothing.
  */
 public interface VmControl {
+    /** For threads that serve the VM from outside: it ends when one of them fails. */
+    default ThreadScope threads() {
+        return ThreadScope.current();
+    }
+
     /** Ends the VM without telling the guest. */
     void stop();
 

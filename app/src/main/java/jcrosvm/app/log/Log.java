@@ -1,5 +1,8 @@
 package jcrosvm.app.log;
 
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.lang.System.Logger.Level;
 import java.nio.charset.StandardCharsets;
@@ -13,6 +16,10 @@ public final class Log {
     private static final Path DEV_LOG = Path.of("/dev/log");
     // RFC 5424, 6.2.1: facility "user-level messages".
     private static final int FACILITY_USER = 1 << 3;
+
+    private static final FileOutputStream RAW = new FileOutputStream(FileDescriptor.err);
+    private static final byte[] NO_MEMORY =
+            "jcrosvm: error: out of memory: the heap (-Xmx) is full\n".getBytes(StandardCharsets.US_ASCII);
 
     private static volatile LogFilter filter = LogFilter.DEFAULT;
     private static volatile boolean syslogEnabled;
@@ -60,9 +67,22 @@ public final class Log {
 
     /** Writes one line, whatever the filter says. */
     public static void write(Level level, String message) {
-        write(System.err, level, message);
-        if (syslogEnabled) {
-            send(level, message);
+        try {
+            write(System.err, level, message);
+            if (syslogEnabled) {
+                send(level, message);
+            }
+        } catch (OutOfMemoryError e) {
+            writeNoMemory();
+        }
+    }
+
+    /** Writes that there is no memory left, and needs none. */
+    public static void writeNoMemory() {
+        try {
+            RAW.write(NO_MEMORY);
+        } catch (IOException e) {
+            // nothing is left to tell it with
         }
     }
 

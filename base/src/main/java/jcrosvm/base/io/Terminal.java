@@ -36,7 +36,7 @@ public final class Terminal implements AutoCloseable {
     private final MemorySegment mode = Arena.ofAuto().allocate(TERMIOS_SIZE, 8);
     private final @Nullable Process guard;
     private final Signals.Subscription stops;
-    private final Thread hook = new Thread(this::restore, "terminal-restore");
+    private final Thread hook;
     private boolean raw; // guarded by this
 
     private Terminal(Fd fd) {
@@ -47,7 +47,7 @@ public final class Terminal implements AutoCloseable {
         // Output processing stays on, so that our own lines still start at the left margin.
         clear(mode, C_IFLAG, ICRNL | INLCR | IXON);
         clear(mode, C_LFLAG, ICANON | ECHO | ISIG | IEXTEN);
-        Runtime.getRuntime().addShutdownHook(hook);
+        hook = Threads.atExit("terminal-restore", this::restore);
         stops = Signals.onStop(() -> switchTo(saved), () -> switchTo(mode));
         synchronized (this) {
             raw = true;

@@ -8,37 +8,17 @@ import java.util.Collection;
 import java.util.List;
 import jcrosvm.base.Libc;
 
-/** Threads that serve others, and the host CPUs that threads run on. */
+/** What threads do to one another, and what the operating system can be told about the calling one. */
 public final class Threads {
     private static final int MAX_CPUS = 8192;
-    private static final long DEFAULT_STACK = 0;
 
     /** CPUs of this process before the first thread was pinned; empty until then. */
     private static volatile List<Integer> unpinned = List.of();
 
     private Threads() {}
 
-    /**
-     * A daemon thread, not started. It may run on all CPUs of the process, also when the thread that makes it is pinned:
-     * devices start their threads when they first need them, which is often on a vCPU's thread.
-     */
-    public static Thread daemon(String name, Runnable task) {
-        return daemon(name, DEFAULT_STACK, task);
-    }
-
-    /**
-     * The same with a stack of this size.
-     *
-     * @param stack bytes
-     */
-    public static Thread daemon(String name, long stack, Runnable task) {
-        return Thread.ofPlatform().name(name).stackSize(stack).daemon().unstarted(() -> {
-            unpin();
-            task.run();
-        });
-    }
-
-    private static void unpin() {
+    /** Lets the calling thread run on all CPUs of the process, if the thread that made it is pinned to some. */
+    static void unpin() {
         List<Integer> cpus = unpinned;
         if (!cpus.isEmpty()) {
             set(cpus);
@@ -86,5 +66,29 @@ public final class Threads {
             }
             return cpus;
         }
+    }
+
+    /**
+     * Waits until a thread has ended; the calling one has not, and is not waited for. An interrupt is put off until then.
+     */
+    public static void join(Thread thread) {
+        boolean interrupted = false;
+        while (thread != Thread.currentThread() && thread.isAlive()) {
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Runs something when the process ends in order. The thread is there to take that back. */
+    public static Thread atExit(String name, Runnable action) {
+        Thread hook = Thread.ofPlatform().name(name).unstarted(action);
+        Runtime.getRuntime().addShutdownHook(hook);
+        return hook;
     }
 }

@@ -19,7 +19,7 @@ class ThreadsTest {
             Threads.pinTo(before.subList(1, 2));
             pinned.addAll(Threads.cpus());
             run(new Thread(() -> inherited.addAll(Threads.cpus())));
-            run(Threads.daemon("helper", () -> helper.addAll(Threads.cpus())));
+            run(ThreadScope.current().unstarted("helper", 0, () -> helper.addAll(Threads.cpus())));
         });
         run(vcpu);
         assertThat(pinned).isEqualTo(before.subList(1, 2));
@@ -35,13 +35,5 @@ class ThreadsTest {
         } catch (InterruptedException e) {
             throw new AssertionError(e);
         }
-    }
-
-    @Test
-    void daemonsHaveTheirNameAndStack() {
-        Thread thread = Threads.daemon("name", 128 << 10, () -> {});
-        assertThat(thread.getName()).isEqualTo("name");
-        assertThat(thread.isDaemon()).isTrue();
-        assertThat(thread.getState()).isEqualTo(Thread.State.NEW);
     }
 }

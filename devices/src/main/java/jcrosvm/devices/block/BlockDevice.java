@@ -4,8 +4,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicLong;
 import jcrosvm.base.Errno;
+import jcrosvm.base.LimitedLog;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A disk. */
 final class BlockDevice implements VirtioDevice {
-    private static final System.Logger LOG = System.getLogger(BlockDevice.class.getName());
+    private static final LimitedLog LOG = LimitedLog.of(BlockDevice.class);
 
     private static final int PLAIN_DISCARD = 4096;
     private static final int CLUSTER_DISCARD = 65536;
@@ -36,7 +36,6 @@ final class BlockDevice implements VirtioDevice {
     private final ConfigSpace config;
     private final Throttle throttle;
     private final Runnable flush;
-    private final AtomicLong errors = new AtomicLong();
     private final @Nullable QueueWorker[] workers;
     private final boolean[] started;
 
@@ -60,9 +59,8 @@ final class BlockDevice implements VirtioDevice {
         if (settings.dontcache() && !uncached) {
             LOG.log(
                     System.Logger.Level.WARNING,
-                    "{0}: dontcache has no effect: {1} is no plain file, or its file system cannot do that",
-                    name,
-                    settings.path());
+                    name + ": dontcache has no effect: " + settings.path()
+                            + " is no plain file, or its file system cannot do that");
         }
         flush = disk::flush;
         multipleWorkers = settings.multipleWorkers();
@@ -91,10 +89,8 @@ final class BlockDevice implements VirtioDevice {
         if (disk.length() % settings.blockSize() != 0) {
             LOG.log(
                     System.Logger.Level.WARNING,
-                    "{0}: the last {1} bytes of {2} are no whole block and stay unused",
-                    name,
-                    disk.length() % settings.blockSize(),
-                    settings.path());
+                    name + ": the last " + disk.length() % settings.blockSize() + " bytes of " + settings.path()
+                            + " are no whole block and stay unused");
         }
     }
 
@@ -373,18 +369,10 @@ final class BlockDevice implements VirtioDevice {
         }
     }
 
-    /** Says so now and then: the first time, and whenever twice as many have come together. */
     private int failed(String what, RuntimeException error) {
-        long count = errors.incrementAndGet();
-        if (Long.bitCount(count) == 1) {
-            LOG.log(
-                    System.Logger.Level.WARNING,
-                    "{0}: {1} failed, the guest gets an I/O error (number {2}): {3}",
-                    name,
-                    what,
-                    count,
-                    error.getMessage());
-        }
+        LOG.log(
+                System.Logger.Level.WARNING,
+                name + ": " + what + " failed, the guest gets an I/O error: " + error.getMessage());
         return BlockSpec.VIRTIO_BLK_S_IOERR;
     }
 

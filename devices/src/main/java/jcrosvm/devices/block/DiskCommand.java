@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import jcrosvm.base.Errno;
+import jcrosvm.base.LimitedLog;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.Alias;
@@ -23,7 +24,7 @@ public record DiskCommand(
         @Required Action command) {
     static final ControlVerb VERB = new ControlVerb("DiskCommand", DiskCommand::perform);
 
-    private static final System.Logger LOG = System.getLogger(DiskCommand.class.getName());
+    private static final LimitedLog LOG = LimitedLog.of(DiskCommand.class);
 
     /** What to do with it. */
     public sealed interface Action permits Resize {}
@@ -53,7 +54,7 @@ public record DiskCommand(
         try {
             disk.resize(newSize);
         } catch (VmmException e) {
-            LOG.log(System.Logger.Level.WARNING, e.getMessage());
+            LOG.log(System.Logger.Level.WARNING, String.valueOf(e.getMessage()));
             throw e instanceof OsException os && os.errno() == Errno.EROFS
                     ? os
                     : new OsException("cannot resize the disk", Errno.EIO);

@@ -3,6 +3,7 @@ package jcrosvm.devices.rng;
 import java.nio.file.Path;
 import java.util.List;
 import jcrosvm.base.Errno;
+import jcrosvm.base.LimitedLog;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.IoVec;
 import jcrosvm.virtio.DescriptorChain;
@@ -21,7 +22,7 @@ final class RngDevice implements VirtioDevice {
     private static final int CHUNK = 1 << 16;
 
     private static final int PIECES = 1024;
-    private static final System.Logger LOG = System.getLogger("rng");
+    private static final LimitedLog LOG = LimitedLog.of(RngDevice.class);
 
     /** The kernel's generator, which never waits and writes straight into the guest's buffers. */
     private final Fd random = Fd.open(Path.of("/dev/urandom"), Fd.O_RDONLY);
@@ -61,7 +62,7 @@ final class RngDevice implements VirtioDevice {
         chain.writable().collect(pieces, length);
         long given = random.tryReadv(pieces);
         if (given < 0) {
-            LOG.log(System.Logger.Level.WARNING, "no entropy from the host: {0}", Errno.name((int) -given));
+            LOG.log(System.Logger.Level.WARNING, "no entropy from the host: " + Errno.name((int) -given));
             return 0;
         }
         return (int) given;

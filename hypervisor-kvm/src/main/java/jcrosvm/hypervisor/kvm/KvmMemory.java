@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import jcrosvm.base.io.Fd;
-import jcrosvm.base.io.Threads;
+import jcrosvm.base.io.ThreadScope;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.memory.MemoryRegion;
 import org.jspecify.annotations.Nullable;
@@ -31,7 +31,7 @@ final class KvmMemory {
      */
     void addMeanwhile(GuestMemory memory) {
         FutureTask<@Nullable Void> task = new FutureTask<>(() -> addAll(memory), null);
-        Threads.daemon("kvm-memory", task).start();
+        ThreadScope.current().start("kvm-memory", task);
         ram = task;
     }
 

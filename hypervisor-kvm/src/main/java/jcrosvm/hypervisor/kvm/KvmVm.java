@@ -9,7 +9,7 @@ import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Fd;
-import jcrosvm.base.io.Threads;
+import jcrosvm.base.io.ThreadScope;
 import jcrosvm.hypervisor.IoEventAddress;
 import jcrosvm.hypervisor.IrqChip;
 import jcrosvm.hypervisor.IrqChipMode;
@@ -140,7 +140,7 @@ final class KvmVm implements Vm {
             // told to whoever wanted to run; now it only matters that the thread has ended
         } finally {
             // The kernel takes milliseconds, mostly waiting, to take a VM apart: no caller needs to wait for that too.
-            Threads.daemon("kvm-close", fd::close).start();
+            ThreadScope.current().start("kvm-close", fd::close);
         }
     }
 }

@@ -7,12 +7,12 @@ import java.util.Map;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.io.EventFd;
+import jcrosvm.base.io.EventThread;
 import jcrosvm.hypervisor.IrqChip;
 import jcrosvm.hypervisor.IrqChipMode;
 import jcrosvm.hypervisor.IrqRoute;
 import jcrosvm.hypervisor.Msi;
 import jcrosvm.hypervisor.soft.apic.ApicBus;
-import jcrosvm.hypervisor.soft.apic.EventThread;
 import org.jspecify.annotations.Nullable;
 
 /** Messages to the local APICs; PIC, PIT and IOAPIC are the machine's. */

@@ -25,7 +25,10 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Timer;
 import java.util.TreeSet;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
@@ -198,6 +201,36 @@ class DirectionsTest {
                 .callMethodWhere(
                         target(nameMatching("halt|exit")).and(target(owner(nameMatching("java.lang.Runtime")))))
                 .check(all);
+    }
+
+    /** So that none can end without its VM, or the program, learning of it. */
+    @Test
+    void threadsAreStartedInOnePlace() {
+        noClasses()
+                .that()
+                .doNotHaveFullyQualifiedName("jcrosvm.base.io.ThreadScope")
+                .and()
+                .doNotHaveFullyQualifiedName("jcrosvm.base.io.Threads") // what runs when the process ends
+                .and()
+                .doNotHaveFullyQualifiedName("jcrosvm.base.LinkAhead") // of the program's first moment
+                .should()
+                .callConstructorWhere(
+                        target(owner(isAssignableToAny(Thread.class, ThreadPoolExecutor.class, Timer.class))))
+                .orShould()
+                .callMethodWhere(target(nameMatching("of(Platform|Virtual)|startVirtualThread"))
+                        .and(target(owner(nameMatching("java\\.lang\\.Thread")))))
+                .orShould()
+                .callMethodWhere(target(nameMatching("new.*|commonPool"))
+                        .and(target(owner(nameMatching("java\\.util\\.concurrent\\.(Executors|ForkJoinPool)")))))
+                .orShould()
+                .callMethodWhere(target(nameMatching(".*Async|parallel|parallelStream"))
+                        .and(target(owner(nameMatching("java\\.util\\..*")))))
+                .check(all);
+    }
+
+    private static com.tngtech.archunit.base.DescribedPredicate<JavaClass> isAssignableToAny(Class<?>... types) {
+        return com.tngtech.archunit.base.DescribedPredicate.describe(
+                "of a kind that has threads", owner -> Stream.of(types).anyMatch(owner::isAssignableTo));
     }
 
     @Test

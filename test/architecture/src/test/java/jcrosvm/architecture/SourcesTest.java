@@ -58,20 +58,6 @@ class SourcesTest {
         }
     }
 
-    /** A thread inherits the host CPUs of the one that makes it, which may be a pinned vCPU's. */
-    @Test
-    void threadsAreMadeUnpinned() {
-        Set<String> makers = Set.of("base", "app", "guest", "bench", "test");
-        for (Path file : SourceTree.mainSources()) {
-            String name = SourceTree.name(file);
-            if (!makers.contains(name.substring(0, name.indexOf('/'))) && !name.endsWith("/VcpuThread.java")) {
-                assertThat(SourceTree.text(file))
-                        .as("%s: use Threads.daemon", name)
-                        .doesNotContain("Thread.ofPlatform(", "Thread.ofVirtual(", "new Thread(", "startVirtualThread");
-            }
-        }
-    }
-
     @Test
     void everyDependencyIsExplained() {
         String explained = SourceTree.text(SourceTree.ROOT.resolve("docs/dependencies.md"));

@@ -41,6 +41,7 @@ class SoftWorkTest {
                 printf("%llu\\n", (unsigned long long)sum);
             }
             """;
+
     private static final String PYTHON = """
             import hashlib, sys
             x, total = 1, 0

@@ -9,6 +9,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Poller;
+import jcrosvm.base.io.ThreadScope;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.virtio.DescriptorException;
 import jcrosvm.virtio.Interrupt;
@@ -97,13 +98,52 @@ class QueueWorkerTest {
 
     @Test
     void errorsOfOursFailTheQueueToo() {
-        for (Throwable error :
-                new Throwable[] {new IllegalStateException("no"), new AssertionError("no"), new StackOverflowError("no")
-                }) {
+        for (Throwable error : new Throwable[] {new IllegalStateException("no"), new AssertionError("no")}) {
             failures.set(0);
             worker.start(resources(0), queue -> sneak(error));
             assertThat(failures).hasValue(1);
             assertThat(worker.stop(0)).isNotNull();
+        }
+    }
+
+    /** A lack of memory is no queue's: the thread ends, the VM learns of it, and whoever waits for the thread goes on. */
+    @Test
+    void errorsOfTheJavaMachineEndTheWorker() throws InterruptedException {
+        for (String place : new String[] {"start", "kick", "task", "descriptor"}) {
+            CountDownLatch told = new CountDownLatch(1);
+            ThreadScope scope = new ThreadScope((thread, error) -> told.countDown());
+            QueueWorker mortal = scope.call(() -> new QueueWorker("mortal"));
+            EventFd event = new EventFd();
+            AtomicInteger calls = new AtomicInteger(place.equals("start") ? 1 : 0);
+            QueueHandler handler = queue -> {
+                if (calls.getAndIncrement() == 1) {
+                    throw new OutOfMemoryError("test");
+                }
+            };
+            if (place.equals("start")) {
+                assertThatThrownBy(() -> mortal.start(resources(0), handler)).isInstanceOf(RuntimeException.class);
+            } else {
+                mortal.start(resources(0), handler);
+            }
+            switch (place) {
+                case "kick" -> kicks[0].signal();
+                case "task" ->
+                    mortal.execute(() -> {
+                        throw new StackOverflowError("test");
+                    });
+                case "descriptor" -> {
+                    mortal.execute(() -> mortal.poller().add(event.fd(), Poller.READABLE, ready -> {
+                        throw new InternalError("test");
+                    }));
+                    event.signal();
+                }
+                default -> {}
+            }
+            assertThat(told.await(20, TimeUnit.SECONDS)).as(place).isTrue();
+            mortal.close();
+            assertThat(mortal.stop(0)).isNull();
+            assertThatThrownBy(() -> mortal.start(resources(1), handler)).isInstanceOf(IllegalStateException.class);
+            event.close();
         }
     }
 

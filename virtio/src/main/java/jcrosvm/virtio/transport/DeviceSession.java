@@ -3,6 +3,7 @@ package jcrosvm.virtio.transport;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import jcrosvm.base.LimitedLog;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.virtio.DescriptorException;
@@ -30,10 +31,8 @@ public final class DeviceSession implements AutoCloseable {
     public static final int DEVICE_NEEDS_RESET = 0x40;
     public static final int FAILED = 0x80;
 
-    private static final System.Logger LOG = System.getLogger(DeviceSession.class.getName());
+    private static final LimitedLog LOG = LimitedLog.of(DeviceSession.class);
     private static final int FEATURE_WORDS = 2;
-    /** Faults of a driver that are told; a guest could fill a disk with them otherwise. */
-    private static final int WARNINGS = 10;
 
     private final VirtioDevice device;
     private final GuestMemory memory;
@@ -45,7 +44,6 @@ public final class DeviceSession implements AutoCloseable {
     private final AtomicInteger status = new AtomicInteger(); // set under the lock, but for DEVICE_NEEDS_RESET
     private long accepted;
     private boolean acceptedUnknown;
-    private int warnings;
     private boolean suspended;
     private boolean closed;
 
@@ -246,8 +244,7 @@ public final class DeviceSession implements AutoCloseable {
         if (!failed()) {
             String message = "virtio device of type " + device.traits().type() + " needs a reset: " + what + ": ";
             if (error instanceof DescriptorException) {
-                boolean loud = warnings++ < WARNINGS;
-                LOG.log(loud ? System.Logger.Level.WARNING : System.Logger.Level.DEBUG, message + error.getMessage());
+                LOG.log(System.Logger.Level.WARNING, message + error.getMessage());
             } else {
                 LOG.log(System.Logger.Level.ERROR, message + error, error);
             }

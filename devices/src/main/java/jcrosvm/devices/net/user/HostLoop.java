@@ -8,14 +8,15 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongUnaryOperator;
-import jcrosvm.base.io.Threads;
+import jcrosvm.base.LimitedLog;
+import jcrosvm.base.io.ThreadScope;
 
 /**
  * The thread that waits for the host's sockets. What it runs, it runs with the network's lock, which the device's worker
  * takes too; nothing that holds the lock blocks.
  */
 final class HostLoop implements AutoCloseable {
-    private static final System.Logger LOG = System.getLogger(HostLoop.class.getName());
+    private static final LimitedLog LOG = LimitedLog.of(HostLoop.class);
 
     /** What to do for a socket that is ready. */
     interface Endpoint {
@@ -35,7 +36,7 @@ final class HostLoop implements AutoCloseable {
         this.tick = tick;
         selector = Selector.open();
         nextTick = System.nanoTime();
-        thread = Threads.daemon("net-user", this::run);
+        thread = ThreadScope.current().unstarted("net-user", 0, this::run);
     }
 
     void start() {

@@ -1,5 +1,6 @@
 package jcrosvm.hypervisor.soft.apic;
 
+import jcrosvm.base.io.EventThread;
 import jcrosvm.base.io.TimerFd;
 import org.jspecify.annotations.Nullable;
 

@@ -1,15 +1,15 @@
-package jcrosvm.hypervisor.soft.apic;
+package jcrosvm.base.io;
 
-import jcrosvm.base.io.EventFd;
-import jcrosvm.base.io.Fd;
-import jcrosvm.base.io.Poller;
-import jcrosvm.base.io.Threads;
 import org.jspecify.annotations.Nullable;
 
-/** One thread that waits for descriptors to become readable. It exists from the first of them on. Thread-safe. */
+/**
+ * One thread that waits for descriptors to become readable. It exists from the first of them on: most need none.
+ * Thread-safe. What an action throws ends the thread, and so the VM: without its event a device would hang for ever.
+ */
 public final class EventThread implements AutoCloseable {
     private static final long STACK = 512 << 10;
 
+    private final ThreadScope scope = ThreadScope.current();
     private final String name;
     private @Nullable Poller poller; // all guarded by this
     private @Nullable EventFd end;
@@ -33,6 +33,14 @@ public final class EventThread implements AutoCloseable {
         started.add(fd, Poller.READABLE, events -> ready.run());
     }
 
+    /** The same for an event, which is drained before the action runs. */
+    public void add(EventFd event, Runnable action) {
+        add(event.fd(), () -> {
+            event.drain();
+            action.run();
+        });
+    }
+
     /** What is removed may run once more if it is running now. */
     public synchronized void remove(Fd fd) {
         if (poller != null && !closed) {
@@ -45,9 +53,9 @@ public final class EventThread implements AutoCloseable {
         EventFd ended = new EventFd();
         started.add(
                 ended.fd(), Poller.READABLE, events -> Thread.currentThread().interrupt());
-        end = ended;
-        Thread made = Threads.daemon(name, STACK, () -> loop(started, ended));
+        Thread made = scope.unstarted(name, STACK, () -> loop(started, ended));
         made.start();
+        end = ended;
         thread = made;
         return started;
     }
@@ -55,15 +63,11 @@ public final class EventThread implements AutoCloseable {
     private void loop(Poller started, EventFd ended) {
         try {
             while (!Thread.currentThread().isInterrupted()) {
-                try {
-                    started.poll(-1);
-                } catch (RuntimeException e) {
-                    // One event's failure must not end all others.
-                    System.getLogger(EventThread.class.getName()).log(System.Logger.Level.WARNING, name + ": " + e);
-                }
+                started.poll(-1);
             }
         } finally {
             synchronized (this) {
+                closed = true;
                 started.close();
                 ended.close();
             }
@@ -81,19 +85,8 @@ public final class EventThread implements AutoCloseable {
             }
             closed = true;
         }
-        if (running == null || running == Thread.currentThread()) {
-            return;
-        }
-        boolean interrupted = false;
-        while (running.isAlive()) {
-            try {
-                running.join();
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
+        if (running != null) {
+            Threads.join(running);
         }
     }
 }
