@@ -22,6 +22,7 @@ import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.VcpuExitHandler;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.vmm.config.KnownOptions;
+import jcrosvm.virtio.QueueWorker;
 import jcrosvm.vmm.config.VmConfig;
 import jcrosvm.vmm.config.VmOptions;
 import org.junit.jupiter.api.Timeout;
@@ -273,6 +274,8 @@ class HostileMachineTest {
             root.removeHandler(handler); // a guest's mistakes are warnings, of which there are many here
         }
         root.addHandler(log);
+        Logger rings = Logger.getLogger(QueueWorker.class.getName());
+        rings.setLevel(Level.FINE); // those beyond the limit are debug lines
         try {
             VmConfig config = config(isMmio);
             while (steps.get() < STEPS) {
@@ -282,6 +285,7 @@ class HostileMachineTest {
                 }
             }
         } finally {
+            rings.setLevel(null);
             root.removeHandler(log);
             for (Handler handler : handlers) {
                 root.addHandler(handler);
