@@ -70,7 +70,7 @@ class FailureTest {
             if (config(machine, function) == PVPANIC) {
                 machine.portWrite(CONFIG_ADDRESS, 4, function | 4);
                 machine.portWrite(CONFIG_DATA, 2, 2); // memory space
-                machine.mmioWrite(config(machine, function | 0x10) & ~0xfL, 1, 1);
+                machine.mmioWrite(config(machine, function | 0x10) & 0xffff_fff0L, 1, 1);
                 return;
             }
         }
