@@ -46,6 +46,7 @@ class BiosTest {
                 "--mem=" + mib,
                 "--irqchip=" + irqchip,
                 "--grace-period=0",
+                "--net=user,pci-address=05:1f.0",
                 "--serial=type=stdout,hardware=debugcon");
         builder.directory(folder.toFile())
                 .redirectInput(Path.of("/dev/null").toFile())
@@ -64,6 +65,8 @@ class BiosTest {
         assertThat(Files.readString(console))
                 .contains("RamSize: 0x%08x [cmos]".formatted(lowRam << 20))
                 .contains("init bdf=00:00.0 id=8086:1237")
+                .contains("init bdf=00:1f.0 id=1b36:0001")
+                .contains("init bdf=01:1f.0 id=1af4:1041") // it numbers buses itself
                 .contains("Found " + cpus + " cpu(s)")
                 .contains("Press ESC for boot menu.");
     }
