@@ -401,6 +401,9 @@ final class TcpConnection implements HostLoop.Endpoint {
     /** Ends it without a word to the guest. */
     void close() {
         if (state != State.CLOSED) {
+            if (state == State.CONNECTING && network.plan().isDns(key.remoteHigh, key.remoteLow)) {
+                network.policy().resolverFailed(); // The next try goes to the next server.
+            }
             state = State.CLOSED;
             network.loop().close(channel);
             sender.release();

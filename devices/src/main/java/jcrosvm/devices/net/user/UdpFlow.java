@@ -3,6 +3,7 @@ package jcrosvm.devices.net.user;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.PortUnreachableException;
+import java.net.SocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.DatagramChannel;
 import java.nio.channels.SelectionKey;
@@ -71,10 +72,12 @@ final class UdpFlow implements HostLoop.Endpoint {
         mac = sourceMac;
         data.clear().position(at).limit(at + length);
         try {
-            if (peer == null) {
+            if (peer != null) {
+                channel.send(data, peer);
+            } else if (length > 0) {
                 channel.write(data);
             } else {
-                channel.send(data, peer);
+                sendEmpty(data);
             }
         } catch (IOException e) {
             failed(e);
@@ -83,11 +86,30 @@ final class UdpFlow implements HostLoop.Endpoint {
         }
     }
 
+    /**
+     * A connected channel takes an empty buffer for nothing to do, one that is not connected sends the empty datagram.
+     * Connecting drops what has come, from strangers meanwhile too: what the peer has sent is taken before.
+     */
+    private void sendEmpty(ByteBuffer nothing) throws IOException {
+        SocketAddress target = channel.getRemoteAddress();
+        receive(Integer.MAX_VALUE);
+        channel.disconnect();
+        try {
+            channel.send(nothing, target);
+        } finally {
+            channel.connect(target);
+        }
+    }
+
     @Override
     public void ready(SelectionKey selected) {
+        receive(BATCH);
+    }
+
+    private void receive(int most) {
         ByteBuffer into = network.writer().buffer();
         try {
-            for (int i = 0; i < BATCH && UdpNat.read(channel, into) != null; i++) {
+            for (int i = 0; i < most && UdpNat.read(channel, into) != null; i++) {
                 isAnswered = true;
                 lastUsed = System.nanoTime();
                 toGuest(into.position() - PacketWriter.PAYLOAD);

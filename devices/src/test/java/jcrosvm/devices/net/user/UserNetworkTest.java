@@ -119,6 +119,53 @@ class UserNetworkTest {
         }
     }
 
+    /** RFC 768: a datagram's length is at least 8, its header's. */
+    @Test
+    void carriesEmptyDatagramsBothWays() throws IOException {
+        try (UserNetwork network = open("udp:127.0.0.1:0-:7");
+                DatagramSocket server = new DatagramSocket(0, LOOPBACK);
+                DatagramSocket client = new DatagramSocket(0, LOOPBACK)) {
+            server.setSoTimeout(5000);
+            client.setSoTimeout(5000);
+            Guest guest = new Guest(network);
+            sayHello(guest);
+            DatagramPacket got = new DatagramPacket(new byte[100], 100);
+            int port = server.getLocalPort();
+            java.net.SocketAddress peer = null;
+            for (int round = 0; round < 50; round++) {
+                guest.udp(Guest.GATEWAY, 1000, port, NOTHING);
+                server.receive(got);
+                assertThat(got.getLength()).isZero();
+                assertThat(peer == null || peer.equals(got.getSocketAddress()))
+                        .as("one end")
+                        .isTrue();
+                peer = got.getSocketAddress();
+                server.send(new DatagramPacket(new byte[] {(byte) round}, 1, peer));
+                server.send(new DatagramPacket(NOTHING, 0, peer));
+                // Not lost by sending an empty one.
+                guest.udp(Guest.GATEWAY, 1000, port, NOTHING);
+                server.receive(got);
+                ByteBuffer reply = Guest.payload(guest.awaitV4(IpPacket.UDP));
+                assertThat(reply.capacity()).isEqualTo(9);
+                assertThat(reply.get(8)).isEqualTo((byte) round);
+                assertThat(Guest.payload(guest.awaitV4(IpPacket.UDP)).capacity())
+                        .isEqualTo(8);
+            }
+            guest.udp(Guest.GATEWAY, 1000, port, new byte[] {1});
+            server.receive(got);
+            assertThat(got.getLength()).isEqualTo(1);
+            assertThat(got.getSocketAddress()).isEqualTo(peer);
+
+            client.send(
+                    new DatagramPacket(NOTHING, 0, LOOPBACK, network.udpPorts().getFirst()));
+            ByteBuffer forwarded = Guest.payload(guest.awaitV4(IpPacket.UDP));
+            assertThat(forwarded.capacity()).isEqualTo(8);
+            guest.udp(Guest.GATEWAY, 7, forwarded.getShort(0) & 0xffff, NOTHING);
+            client.receive(got);
+            assertThat(got.getLength()).isZero();
+        }
+    }
+
     @Test
     void forwardsQueriesToTheHostsNameServer(@TempDir Path folder) throws IOException {
         // Port 53 of a loopback address needs privileges in many places.
