@@ -58,7 +58,18 @@ class SoftHostileProgramsTest {
     @ParameterizedTest(name = "{0} vCPUs")
     @ValueSource(ints = {1, 4})
     void millionsOfBlocksAreRun(int cpus) throws Exception {
-        try (LaunchedVm vm = boot(cpus, 4 * MIB, 2)) {
+        runAll(cpus, 4 * MIB, 2);
+    }
+
+    @ParameterizedTest(name = "{0} vCPUs")
+    @ValueSource(ints = {1, 4})
+    @Tag("long")
+    void hundredsOfMillionsOfBlocksAreRun(int cpus) throws Exception {
+        runAll(cpus, 64 * MIB, 3);
+    }
+
+    private void runAll(int cpus, int bytes, int rounds) throws Exception {
+        try (LaunchedVm vm = boot(cpus, bytes, rounds)) {
             int n = 0;
             for (ManyBlocks kind : ManyBlocks.values()) {
                 vm.type("each " + program(kind));
