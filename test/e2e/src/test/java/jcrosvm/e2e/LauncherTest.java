@@ -54,7 +54,6 @@ class LauncherTest {
             ulimit -v 1000000                        | address space (ulimit -v) is 1024000000 bytes
             ulimit -n 10                             | open files (ulimit -Hn) is 10
             ulimit -Sn 10                            | -
-            ulimit -f 0                              | -
             ulimit -c 0                              | -
             export HOME=/nonexistent                 | -
             unset HOME                               | -

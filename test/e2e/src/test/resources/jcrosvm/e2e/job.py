@@ -14,26 +14,27 @@ def own_terminal():
 
 
 def states(group):
-    """The states of all processes of a group."""
+    """The states of a group's processes, but for those that have ended and wait for the shell."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             fields = open(f"/proc/{pid}/stat").read().rsplit(") ", 1)[1].split()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if int(fields[2]) == group:
+        if int(fields[2]) == group and fields[0] != "Z":
             found.append(fields[0])
     return found
 
 
 shell = subprocess.Popen(["sh", "-i"], stdin=terminal, stdout=terminal, stderr=terminal, preexec_fn=own_terminal,
                          env=os.environ | {"PS1": ""})
-os.write(master, (sys.argv[1] + "; echo job $!.\n").encode())
+line = sys.argv[1]
+os.write(master, (line + ("" if line.endswith("&") else ";") + " echo job $!.\n").encode())
 output, how, deadline = b"", "hangs", time.time() + 100
 while how == "hangs" and time.time() < deadline:
     if select.select([master], [], [], 0.1)[0]:
         output += os.read(master, 4096)
-    job = re.search(rb"\njob (\d*)\.", output)
+    job = re.search(rb"job (\d*)\.", output)
     if job and not job.group(1):
         how = "ended" # in the foreground
     elif job:
