@@ -25,8 +25,7 @@ import jcrosvm.guest.ext4.Ext4Image;
  * <p>Documentation and translations are left out, and dpkg is told to leave them out in the future too.
  */
 final class DebianRoot {
-    // What dpkg.cfg says below, but for empty directories, which do no harm; update-alternatives needs those of the
-    // manual.
+    // What dpkg.cfg says below, but for empty directories: update-alternatives needs those of the manual.
     private static final Pattern LEFT_OUT =
             Pattern.compile("usr/share/(doc/.*(?<!/copyright)|(info|locale|lintian|bug)/.*|man/[^/]+/.*)");
     private static final String DPKG_SETTINGS = """

@@ -108,8 +108,8 @@ public final class DiskSession implements AutoCloseable {
 
     /**
      * A guest that runs a script as root on COM1 once every service is up, and switches itself off. The script has the
-     * functions {@code mark} and {@code serve} of {@link TestGuest}, and the markers are the same; UP before READY tells
-     * what systemd thinks of the system.
+     * functions {@code mark} and {@code serve} of {@link TestGuest}, and the markers are the same; before READY, UP
+     * tells what systemd thinks of the system.
      *
      * @param script for sh
      * @param files that it finds in /run/jcrosvm, by their names
