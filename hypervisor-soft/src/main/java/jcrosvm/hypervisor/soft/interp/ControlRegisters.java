@@ -151,8 +151,8 @@ final class ControlRegisters {
         cpu.modeChanged();
         if ((changed & (CR0_PG | CR0_WP | CR0_PE)) != 0) {
             mmu.flush(true);
-            mmu.rightsChanged();
         }
+        mmu.rightsChanged();
     }
 
     private void cr3(long value) {

@@ -106,10 +106,8 @@ final class Exchange {
         equal(a == expected);
     }
 
+    /** At an aligned address. */
     private void cmpxchg16b(long linear) {
-        if ((linear & 15) != 0) {
-            throw cpu.gp(0);
-        }
         long expectedLow = cpu.gpr(Cpu.RAX);
         long expectedHigh = cpu.gpr(Cpu.RDX);
         long low;

@@ -212,10 +212,9 @@ final class FarTransfers {
             stack.commit();
             return offset;
         }
-        target.readCode(selector);
         stack.skip(release);
         if ((selector & RPL) == cpu.cpl) {
-            checkOffset(cpu, target.code, offset, 0);
+            target.readCode(selector, offset);
             segmentation.setCode(selector, target.code, cpu.cpl);
             stack.commit();
             cpu.modeChanged();
@@ -223,8 +222,8 @@ final class FarTransfers {
         }
         long newPointer = stack.pop(size);
         int newStack = (int) stack.pop(size) & 0xffff;
+        target.readCode(selector, offset);
         target.readStack(newStack, selector);
-        checkOffset(cpu, target.code, offset, 0);
         target.load(selector, newStack, newPointer + release);
         segmentation.dropInner();
         return offset;

@@ -12,6 +12,7 @@ import jcrosvm.hypervisor.soft.mmu.Mmu;
 /** FXSAVE, XSAVE and their kin, LDMXCSR, STMXCSR (SDM volume 1, 10.5 and chapter 13; only x87 and SSE exist). */
 final class FloatingState {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
+    private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT;
 
     private static final int X87 = 1;
     private static final int SSE = 2;
@@ -26,6 +27,11 @@ final class FloatingState {
     private static final int XMM = 160;
 
     private static final short FCW_DEFAULT = 0x37f;
+    private static final int FCW_DEFINED = 0x1f3f;
+    private static final int FCW_FIXED = 0x40;
+    private static final int FSW = 2;
+    private static final int X87_EXCEPTIONS = 0x3f;
+    private static final int X87_PENDING = 0x8080;
 
     /** Bits of MXCSR that exist. */
     static final int MXCSR_MASK = 0xffff;
@@ -88,6 +94,7 @@ final class FloatingState {
     }
 
     private void save(long linear) {
+        mmu.align(linear, 4);
         check(linear, LEGACY_SIZE, 16, true);
         saveX87(linear);
         saveMxcsr(linear);
@@ -106,6 +113,7 @@ final class FloatingState {
     }
 
     private void restore(long linear) {
+        mmu.align(linear, 4);
         check(linear, LEGACY_SIZE, 16, false);
         if (sse()) {
             mxcsr((int) mmu.read(linear + MXCSR, 4));
@@ -117,6 +125,11 @@ final class FloatingState {
     private void restoreX87(long linear) {
         mmu.read(linear, x87Control);
         mmu.read(linear + REGISTERS, x87Registers);
+        int control = state.get(SHORT, StateLayout.FX) & FCW_DEFINED | FCW_FIXED;
+        int status = state.get(SHORT, StateLayout.FX + FSW);
+        boolean pending = (status & ~control & X87_EXCEPTIONS) != 0;
+        state.set(SHORT, StateLayout.FX, (short) control);
+        state.set(SHORT, StateLayout.FX + FSW, (short) (pending ? status | X87_PENDING : status & ~X87_PENDING));
     }
 
     private void checkExtended() {
@@ -171,7 +184,7 @@ final class FloatingState {
             } else {
                 x87Control.fill((byte) 0);
                 x87Registers.fill((byte) 0);
-                state.set(ValueLayout.JAVA_SHORT, StateLayout.FX, FCW_DEFAULT);
+                state.set(SHORT, StateLayout.FX, FCW_DEFAULT);
             }
         }
     }

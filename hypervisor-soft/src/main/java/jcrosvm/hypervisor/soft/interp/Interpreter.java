@@ -221,7 +221,12 @@ public final class Interpreter implements Engine {
             case Route.BITS -> bits.execute(insn, linear(insn));
             case Route.BIT_TEST -> bits.test(insn);
             case Route.DECIMAL -> decimal.execute(insn);
-            case Route.EXCHANGE -> exchange.execute(insn, linear(insn));
+            case Route.EXCHANGE -> {
+                if (insn.op == Op.CMPXCHG16B && (addressing.unchecked(insn) & 15) != 0) {
+                    throw cpu.gp(0); // before #SS and #AC
+                }
+                exchange.execute(insn, linear(insn));
+            }
             case Route.STRING -> {
                 return strings.execute(insn, next);
             }
@@ -250,10 +255,9 @@ public final class Interpreter implements Engine {
             hostUnit.execute(insn, addressing.linear(insn.segment, offset, insn.size[0], true));
             return;
         }
-        long linear = linear(insn);
-        if (insn.memory && insn.form.has(Form.ALIGNED_16) && (linear & 15) != 0) {
-            throw cpu.gp(0);
+        if (insn.memory && insn.form.has(Form.ALIGNED_16) && (addressing.unchecked(insn) & 15) != 0) {
+            throw cpu.gp(0); // before #SS and #AC
         }
-        hostUnit.execute(insn, linear);
+        hostUnit.execute(insn, linear(insn));
     }
 }

@@ -76,20 +76,19 @@ final class InterruptReturn {
         if (size == 4 && (flags & Rflags.VM) != 0 && cpu.cpl == 0 && !cpu.longMode()) {
             return toVirtual8086(rip, selector, flags);
         }
-        target.readCode(selector);
         boolean outward = (selector & RPL) != cpu.cpl;
         long change = changeable(size);
         if (outward || cpu.codeSize() == 8) {
             long newPointer = stack.pop(size);
             int newStack = (int) stack.pop(size) & 0xffff;
+            target.readCode(selector, rip);
             target.readStack(newStack, selector);
-            FarTransfers.checkOffset(cpu, target.code, rip, 0);
             target.load(selector, newStack, newPointer);
             if (outward) {
                 segmentation.dropInner();
             }
         } else {
-            FarTransfers.checkOffset(cpu, target.code, rip, 0);
+            target.readCode(selector, rip);
             segmentation.setCode(selector, target.code, cpu.cpl);
             stack.commit();
             cpu.modeChanged();

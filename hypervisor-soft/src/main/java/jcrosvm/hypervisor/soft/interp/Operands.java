@@ -65,7 +65,9 @@ public final class Operands {
         try {
             return mmu.read(linear, size);
         } catch (GuestException e) {
-            mmu.probe(linear, size, true);
+            if (e.vector() == GuestException.PF) {
+                mmu.probe(linear, size, true);
+            }
             throw e;
         }
     }

@@ -65,6 +65,7 @@ final class Ports {
     private void iteration(Insn insn, int port, int size) {
         if (insn.op == Op.INS) {
             long linear = strings.destination(insn, size, true);
+            mmu.align(linear, size);
             mmu.probe(linear, size, true); // before the device notices
             mmu.write(linear, size, outside.portRead(port, size));
             strings.advance(Cpu.RDI, insn.addressSize, size);

@@ -17,8 +17,11 @@ final class ReturnTarget {
         this.segmentation = segmentation;
     }
 
-    /** Reads and checks the code segment; its RPL is the level to return to. */
-    void readCode(int selector) {
+    /**
+     * Reads and checks the code segment, whose RPL is the level to return to, and the offset in it: after everything was
+     * popped and before the stack segment is looked at, as AMD's processors do.
+     */
+    void readCode(int selector, long offset) {
         int error = Segmentation.error(selector);
         if (error == 0) {
             throw cpu.gp(0);
@@ -34,6 +37,7 @@ final class ReturnTarget {
         if (!code.present()) {
             throw cpu.fault(GuestException.NP, error);
         }
+        FarTransfers.checkOffset(cpu, code, offset, 0);
     }
 
     /** Whether the code is of 64-bit mode. */

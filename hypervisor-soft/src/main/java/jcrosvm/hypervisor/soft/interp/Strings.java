@@ -117,8 +117,8 @@ final class Strings {
                 advance(Cpu.RDI, width, size);
             }
             case CMPS -> {
-                long a = mmu.read(source(insn, size), size);
-                alu.sub(size, a, mmu.read(destination(insn, size, false), size));
+                long b = mmu.read(destination(insn, size, false), size); // faults first, on AMD's processors
+                alu.sub(size, mmu.read(source(insn, size), size), b);
                 alu.commit();
                 advance(Cpu.RSI, width, size);
                 advance(Cpu.RDI, width, size);
@@ -134,7 +134,7 @@ final class Strings {
 
     /** Does as many upward iterations of MOVS or STOS at once as lie within a page; 0 when single ones must do. */
     private long bulk(Insn insn, int size, long count) {
-        if (count >= 0 && count < 4 || cpu.flag(Rflags.DF)) {
+        if (count >= 0 && count < 4 || cpu.flag(Rflags.DF) || mmu.checksAlignment()) {
             return 0;
         }
         boolean moves = insn.op == Op.MOVS;

@@ -225,7 +225,7 @@ public final class Decoder {
         if (codeSize != 8) {
             return (codeSize == 2) == other ? 4 : 2;
         }
-        if (wide || form.has(Form.FORCE_64)) {
+        if (wide) {
             return 8;
         }
         return other ? 2 : form.has(Form.DEFAULT_64) ? 8 : 4;

@@ -56,8 +56,6 @@ public record Form(
     public static final int ONLY_IN_64 = 1 << 6;
     /** Operand size is 64 in 64-bit mode unless 66 makes it 16. */
     public static final int DEFAULT_64 = 1 << 7;
-    /** Operand size is 64 in 64-bit mode whatever the prefixes (near branches, Intel's way). */
-    public static final int FORCE_64 = 1 << 8;
     /** #GP when a 16-byte memory operand is misaligned. */
     public static final int ALIGNED_16 = 1 << 9;
     /** Takes a REP prefix. */

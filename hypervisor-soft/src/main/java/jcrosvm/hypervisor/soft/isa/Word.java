@@ -97,7 +97,6 @@ final class Word {
             case "i64" -> attributes = Form.NOT_IN_64;
             case "o64" -> attributes = Form.ONLY_IN_64;
             case "d64" -> attributes = Form.DEFAULT_64;
-            case "f64" -> attributes = Form.FORCE_64;
             case "lock" -> attributes = Form.LOCKABLE;
             case "priv" -> attributes = Form.PRIVILEGED | Form.MAY_FAULT;
             case "ends" -> attributes = Form.ENDS_BLOCK;

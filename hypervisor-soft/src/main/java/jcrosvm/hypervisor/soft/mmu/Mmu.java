@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jcrosvm.hypervisor.soft.cpu.Control;
 import jcrosvm.hypervisor.soft.cpu.Cpu;
+import jcrosvm.hypervisor.soft.cpu.GuestException;
 import jcrosvm.hypervisor.soft.cpu.Rflags;
 import org.jspecify.annotations.Nullable;
 
@@ -12,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Accesses have the rights of the current CPL unless the name says {@code System} (descriptor tables and TSS:
  * supervisor, whatever CPL). Sizes are 1, 2, 4 and 8; values are zero-extended; any alignment. A page fault is thrown
- * as {@link jcrosvm.hypervisor.soft.cpu.GuestException} with CR2 set; a write that crosses a page faults before it
+ * as {@link GuestException} with CR2 set; a write that crosses a page faults before it
  * changes anything.
  *
  * <p>Belongs to the processor's thread, inside ({@link Coherence}). It is outside while a device has the word.
@@ -32,6 +33,8 @@ public final class Mmu {
     private int context;
 
     private int systemContext;
+    /** Address bits that must be 0 as far as they are below an operand's size; none while alignment is not checked. */
+    private int alignment;
 
     public Mmu(Cpu cpu, PhysicalMemory memory, Outside outside) {
         this.cpu = cpu;
@@ -59,10 +62,12 @@ public final class Mmu {
     }
 
     public long read(long linear, int size) {
+        align(linear, size);
         return access.read(context, linear, size);
     }
 
     public void write(long linear, int size, long value) {
+        align(linear, size);
         access.write(context, linear, size, value);
     }
 
@@ -72,6 +77,21 @@ public final class Mmu {
 
     public void writeSystem(long linear, int size, long value) {
         access.write(systemContext, linear, size, value);
+    }
+
+    /** Whether the instruction's accesses have to be aligned: RFLAGS.AC and CR0.AM at CPL 3. */
+    public boolean checksAlignment() {
+        return alignment != 0;
+    }
+
+    /**
+     * #AC(0) if that is so and the address is no multiple of {@code boundary}, which is at most 16. Reads and writes of
+     * up to 8 bytes do it themselves; who accesses ranges knows what their boundary is.
+     */
+    public void align(long linear, int boundary) {
+        if (((int) linear & boundary - 1 & alignment) != 0) {
+            throw cpu.fault(GuestException.AC, 0);
+        }
     }
 
     /** Atomically replaces {@code expected} by {@code value}; faults as a write even if it does not. */
@@ -262,9 +282,11 @@ public final class Mmu {
         tlb.flushPage(linear);
     }
 
-    /** After a change of CPL, RFLAGS.AC, CR4.SMAP: selects the rights of the accesses that follow. */
+    /** After a change of CPL, RFLAGS.AC, CR0.AM, CR4.SMAP: selects the rights of the accesses that follow. */
     public void rightsChanged() {
         systemContext = (cpu.cr4 & Control.CR4_SMAP) != 0 ? Tlb.SUPERVISOR : Tlb.SUPERVISOR_ANY;
         context = cpu.cpl == 3 ? Tlb.USER : cpu.flag(Rflags.AC) ? Tlb.SUPERVISOR_ANY : systemContext;
+        boolean checked = cpu.cpl == 3 && cpu.flag(Rflags.AC) && (cpu.cr0 & Control.CR0_AM) != 0;
+        alignment = checked ? 15 : 0;
     }
 }

@@ -77,7 +77,7 @@ final class LevelCode {
         out.load64(TEMP1, STATE, GUEST_R11);
         out.aluImmediate(0, 4, TEMP1, FastCalls.RETURNED_FLAGS);
         out.rr(0xf7, 0, TEMP1); // test
-        out.emit32(Rflags.TF);
+        out.emit32(Rflags.TF | Rflags.AC); // alignment may have to be checked there
         emit.interpretIf(JNE);
         setFlags();
         arrive(Frame.RETURN_SELECTORS, Frame.AT_USER);

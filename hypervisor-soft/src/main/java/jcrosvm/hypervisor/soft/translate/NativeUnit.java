@@ -26,10 +26,16 @@ public final class NativeUnit implements HostUnit, AutoCloseable {
     private static final int MXCSR_MASKS = 0x1f80;
     private static final int MXCSR_VALID = 0xffff;
     private static final int MASKS_SHIFT = 7;
+    /** Invalid, denormal, zero divide: seen in the operands, of all elements before any is computed. */
+    private static final int SSE_BEFORE = 0x07;
+
     /** Of the x87: these leave the destination as it was when they are not masked. */
     private static final int X87_BEFORE = 0x07;
     /** The same for results that go to memory: overflow and underflow too. */
     private static final int X87_BEFORE_MEMORY = 0x1f;
+
+    /** Bytes of an x87 register in memory. */
+    private static final int X87_SIZE = 10;
 
     private static final int X87_STICKY = 0x7f;
 
@@ -70,12 +76,10 @@ public final class NativeUnit implements HostUnit, AutoCloseable {
         int access = 0;
         int size = 0;
         if (insn.memory) {
-            if (insn.form.has(Form.ALIGNED_16) && (linear & 15) != 0) {
-                throw cpu.gp(0);
-            }
             int operand = memoryOperand(insn);
             access = insn.form.accesses()[operand];
             size = insn.size[operand];
+            mmu.align(linear, size == X87_SIZE ? 8 : size);
             if ((access & Form.WRITE) != 0) {
                 mmu.probe(linear, size, true);
             }
@@ -96,6 +100,7 @@ public final class NativeUnit implements HostUnit, AutoCloseable {
 
     /** Bytes of operand 0 whose byte of operand 1 has its highest bit set. */
     private void maskedMove(Insn insn, long linear) {
+        mmu.align(linear, insn.size[0]);
         boolean mmx = insn.kind[0] == OperandKind.MMX;
         long source = mmx ? control.mmx(insn.register[0]) : StateLayout.XMM + 16L * insn.register[0];
         long mask = mmx ? control.mmx(insn.register[1]) : StateLayout.XMM + 16L * insn.register[1];
@@ -164,7 +169,8 @@ public final class NativeUnit implements HostUnit, AutoCloseable {
         int raised = state.get(INT, StateLayout.MXCSR) & MXCSR_FLAGS;
         if ((raised & unmasked) != 0) {
             restore();
-            state.set(INT, StateLayout.MXCSR, guest | raised);
+            int before = raised & unmasked & SSE_BEFORE; // with these nothing is computed
+            state.set(INT, StateLayout.MXCSR, guest | (before != 0 ? raised & SSE_BEFORE : raised));
             throw cpu.fault((cpu.cr4 & Control.CR4_OSXMMEXCPT) != 0 ? GuestException.XM : GuestException.UD);
         }
         state.set(INT, StateLayout.MXCSR, guest | raised);

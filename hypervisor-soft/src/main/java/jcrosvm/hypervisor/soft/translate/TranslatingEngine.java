@@ -16,8 +16,8 @@ import jcrosvm.hypervisor.soft.interp.Interpreter;
 import jcrosvm.hypervisor.soft.mmu.Mmu;
 
 /**
- * Runs 64-bit code as host machine code, translated block by block when it is first executed. All other code, and
- * instructions that the translator does not know, go to an interpreter one by one.
+ * Runs 64-bit code as host machine code, translated block by block when it is first executed. All other code, code whose
+ * accesses have to be aligned, and instructions that the translator does not know, go to an interpreter one by one.
  */
 public final class TranslatingEngine implements Engine, AutoCloseable {
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
@@ -75,7 +75,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     public void run() {
         copyDue = true;
         while (cpu.pending() == 0) {
-            if (cpu.codeSize() != 8) {
+            if (cpu.codeSize() != 8 || mmu.checksAlignment()) {
                 interpreter.advance();
             } else if (cpu.interruptShadow || debugging.armed() || cpu.cpl == 1 || cpu.cpl == 2) {
                 interpreter.step();

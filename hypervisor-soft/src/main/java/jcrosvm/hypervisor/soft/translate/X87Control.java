@@ -28,6 +28,10 @@ final class X87Control {
     private static final int TOP_SHIFT = 11;
     private static final int TOP = 7 << TOP_SHIFT;
     private static final int FCW_INIT = 0x37f;
+    /** Bits of the control word that can be changed, and one that is always set. */
+    private static final int FCW_DEFINED = 0x1f3f;
+
+    private static final int FCW_FIXED = 0x40;
 
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT;
     private static final ValueLayout.OfShort WORD = ValueLayout.JAVA_SHORT_UNALIGNED;
@@ -49,6 +53,10 @@ final class X87Control {
 
     void word(int offset, int value) {
         state.set(SHORT, offset, (short) value);
+    }
+
+    private void control(int value) {
+        word(FCW, value & FCW_DEFINED | FCW_FIXED);
     }
 
     /** An exception that is not masked has its flag set. */
@@ -107,7 +115,7 @@ final class X87Control {
         if (insn.opcode == 0xd9) {
             switch (reg) {
                 case 4 -> loadEnvironment(insn, linear);
-                case 5 -> word(FCW, (int) mmu.read(linear, 2) | 0x40);
+                case 5 -> control((int) mmu.read(linear, 2));
                 case 6 -> {
                     storeEnvironment(linear, environmentSize(insn));
                     word(FCW, word(FCW) | EXCEPTIONS);
@@ -191,6 +199,7 @@ final class X87Control {
     }
 
     private void storeEnvironment(long linear, int size) {
+        mmu.align(linear, size / 7);
         MemorySegment image = bounce(size);
         fillEnvironment(image, size);
         mmu.write(linear, image);
@@ -198,6 +207,7 @@ final class X87Control {
 
     private void loadEnvironment(Insn insn, long linear) {
         int size = environmentSize(insn);
+        mmu.align(linear, size / 7);
         MemorySegment image = bounce(size);
         mmu.read(linear, image);
         takeEnvironment(image, size);
@@ -205,7 +215,7 @@ final class X87Control {
 
     private void takeEnvironment(MemorySegment image, int size) {
         int step = size / 7;
-        word(FCW, image.get(WORD, 0) & 0xffff | 0x40);
+        control(image.get(WORD, 0));
         int status = image.get(WORD, step);
         top(status >> TOP_SHIFT & 7);
         word(FSW, status);
@@ -222,6 +232,7 @@ final class X87Control {
 
     private void save(Insn insn, long linear) {
         int size = environmentSize(insn);
+        mmu.align(linear, size / 7);
         MemorySegment image = bounce(size + 80);
         fillEnvironment(image, size);
         for (int i = 0; i < 8; i++) {
@@ -233,6 +244,7 @@ final class X87Control {
 
     private void restore(Insn insn, long linear) {
         int size = environmentSize(insn);
+        mmu.align(linear, size / 7);
         MemorySegment image = bounce(size + 80);
         mmu.read(linear, image);
         takeEnvironment(image, size);

@@ -85,7 +85,11 @@ final class DecoderTest {
         decodesTo(4, "ea 78 56 34 92 cd ab", Op.JMP_FAR);
         assertThat(insn.imm).isEqualTo(0x92345678L);
         assertThat(insn.imm2).isEqualTo(0xabcd);
-        decodesTo(8, "66 e9 00 00 00 80", Op.JMP);
+        decodesTo(8, "e9 00 00 00 80", Op.JMP);
+        assertThat(insn.imm).isEqualTo(Integer.MIN_VALUE);
+        decodesTo(8, "66 e9 00 80", Op.JMP);
+        assertThat(insn.imm).isEqualTo(Short.MIN_VALUE);
+        decodesTo(8, "66 48 e9 00 00 00 80", Op.JMP);
         assertThat(insn.imm).isEqualTo(Integer.MIN_VALUE);
         decodesTo(4, "66 e9 fe ff", Op.JMP);
         assertThat(insn.imm).isEqualTo(-2);
@@ -97,8 +101,11 @@ final class DecoderTest {
         assertThat(insn.operandSize).isEqualTo(8);
         decodesTo(8, "66 50", Op.PUSH);
         assertThat(insn.operandSize).isEqualTo(2);
-        decodesTo(8, "66 c3", Op.RET);
-        assertThat(insn.operandSize).isEqualTo(8);
+        decodesTo(8, "66 c3", Op.RET); // as AMD's processors have it
+        assertThat(insn.operandSize).isEqualTo(2);
+        decodesTo(8, "66 63 07", Op.MOVSX);
+        operand(0, OperandKind.GPR, 0, 2);
+        assertThat(insn.size[1]).isEqualTo(4);
         decodesTo(8, "66 48 01 c0", Op.ADD);
         assertThat(insn.operandSize).isEqualTo(8);
         decodesTo(8, "48 66 01 c0", Op.ADD); // REX counts only as the last prefix

@@ -75,7 +75,7 @@ final class Objdump {
     }
 
     private static void run(Consumer<Line> each, String... arguments) throws IOException {
-        List<String> command = new ArrayList<>(List.of("/usr/bin/objdump", "-w", "-z", "-M", "intel,intel64"));
+        List<String> command = new ArrayList<>(List.of("/usr/bin/objdump", "-w", "-z", "-M", "intel,amd64"));
         command.addAll(List.of(arguments));
         Process process = new ProcessBuilder(command)
                 .redirectError(ProcessBuilder.Redirect.DISCARD)

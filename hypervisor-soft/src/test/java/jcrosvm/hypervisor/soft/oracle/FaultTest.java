@@ -1,60 +1,22 @@
 package jcrosvm.hypervisor.soft.oracle;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.HexFormat;
 import java.util.Random;
 import jcrosvm.hypervisor.soft.cpu.Cpu;
 import jcrosvm.hypervisor.soft.cpu.GuestException;
 import jcrosvm.hypervisor.soft.cpu.Rflags;
-import jcrosvm.hypervisor.soft.cpu.StateLayout;
 import jcrosvm.hypervisor.soft.isa.Decoder;
 import jcrosvm.hypervisor.soft.isa.Form;
 import jcrosvm.hypervisor.soft.isa.Insn;
 import jcrosvm.hypervisor.soft.oracle.GuestMachine.Processor;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** What the host cannot be asked, since it would raise a signal: faults leave everything as it was. */
-final class FaultTest {
-    private static final int PAGE = SingleInstruction.PAGE;
-    private static final long CODE = 0x40_0000;
-    private static final long DATA = 0x7000_1234_0000L;
+final class FaultTest extends FaultFixture {
     private static final long START = 0x1000;
-
-    private GuestMachine guest;
-
-    @AfterEach
-    void close() throws Exception {
-        guest.close();
-    }
-
-    private void machine(Processor processor) {
-        guest = new GuestMachine(processor, CODE, PAGE, DATA, SingleInstruction.WINDOW);
-        MemorySegment fx = guest.cpu.state().asSlice(StateLayout.FX, 512);
-        fx.set(ValueLayout.JAVA_INT, 0, 0x37f);
-        fx.set(ValueLayout.JAVA_INT, 24, 0x1f80);
-    }
-
-    /** Runs code and returns the fault; RIP is relative to the code. */
-    private GuestException fault(byte[] code) {
-        guest.code.fill((byte) 0xf4); // HLT: #GP where nothing is expected
-        MemorySegment.copy(code, 0, guest.code, ValueLayout.JAVA_BYTE, 0, code.length);
-        guest.codeChanged(0, PAGE);
-        guest.cpu.rip(CODE);
-        return assertThrows(GuestException.class, guest.engine::run);
-    }
-
-    private void raises(int vector, int errorCode, int at, String hex) {
-        GuestException e = fault(HexFormat.of().parseHex(hex.replace(" ", "")));
-        assertThat(e.vector()).as(hex).isEqualTo(vector);
-        assertThat(e.errorCode()).as(hex).isEqualTo(errorCode);
-        assertThat(guest.cpu.rip() - CODE).as(hex).isEqualTo(at);
-    }
 
     @ParameterizedTest
     @EnumSource
@@ -231,6 +193,9 @@ final class FaultTest {
         raises(GuestException.GP, 0, 0, "48 89 03");
         raises(GuestException.SS, 0, 0, "48 8b 45 00");
         raises(GuestException.GP, 0, 0, "0f 10 03");
+        raises(GuestException.SS, 0, 0, "0f 28 45 00");
+        raises(GuestException.GP, 0, 0, "0f 28 45 01"); // misaligned
+        raises(GuestException.GP, 0, 0, "48 0f c7 4d 01");
         if (processor == Processor.INTERPRETED) { // translated branches arrive before they fault
             raises(GuestException.GP, 0, 0, "ff e3"); // jmp rbx
         }

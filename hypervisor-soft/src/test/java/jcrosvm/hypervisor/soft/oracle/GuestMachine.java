@@ -97,7 +97,7 @@ final class GuestMachine implements Outside, Msrs, Apic, AutoCloseable {
                 : Translation.engine(cpu, mmu, interpreter, system.debugging(), translated, strict);
     }
 
-    private void map(long linear, long physical, long rights) {
+    void map(long linear, long physical, long rights) {
         ram.segment().set(ValueLayout.JAVA_LONG, entry(linear), physical | rights);
     }
 
