@@ -1,5 +1,6 @@
 # Plain sh: sourced by ./jcrosvm, and part of the launcher that tools/package makes. Where the JVM would end its start with
-# several lines or a stack trace, one line says what is wrong. Starts no process: a start is counted in milliseconds.
+# several lines or a stack trace, one line says what is wrong. Starts no process if all is well: a start is counted in
+# milliseconds.
 
 refuse() {
     echo "jcrosvm: error: $1" >&2
