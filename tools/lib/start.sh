@@ -1,5 +1,6 @@
 # Plain sh: sourced by ./jcrosvm, and part of the launcher that tools/package makes. Where the JVM would end its start with
-# several lines or a stack trace, one line says what is wrong. Starts no process: a start is counted in milliseconds.
+# several lines or a stack trace, one line says what is wrong. Starts no process if all is well: a start is counted in
+# milliseconds.
 
 refuse() {
     echo "jcrosvm: error: $1" >&2
@@ -12,7 +13,8 @@ at_least() {
 }
 
 # The JVM does not start there; and from another folder relative paths would mean something else.
-pwd -P >/dev/null 2>&1 || refuse "the working directory does not exist any more: change to another one"
+# A folder that may not be looked into is fine, which takes the program to tell: shells do not always.
+[ . -ef "${PWD:-}" ] || env pwd >/dev/null 2>&1 || refuse "the working directory does not exist any more: change to another one"
 
 [ -r /proc/self/limits ] || refuse "/proc is not mounted: the JVM needs it"
 while read -r _ name more soft hard _; do
