@@ -28,11 +28,14 @@ public final class QueueWorker implements AutoCloseable {
     private static final class Work {
         final QueueResources resources;
         final QueueHandler handler;
+        final Runnable turn;
         boolean failed;
+        boolean isWaiting; // for its turn
 
-        Work(QueueResources resources, QueueHandler handler) {
+        Work(QueueResources resources, QueueHandler handler, QueueWorker worker) {
             this.resources = resources;
             this.handler = handler;
+            turn = () -> worker.turn(this);
         }
     }
 
@@ -63,7 +66,9 @@ public final class QueueWorker implements AutoCloseable {
                 ended = true;
                 wake.close();
             }
-            runTasks(); // that came too late: nobody must wait for ever
+            while (waiting() > 0) {
+                runTasks(); // that came too late: nobody must wait for ever
+            }
             poller.close();
         }
     }
@@ -80,8 +85,13 @@ public final class QueueWorker implements AutoCloseable {
         }
     }
 
+    /** Runs those that are there: what they add waits until descriptors had their turn. */
     private void runTasks() {
-        while (true) {
+        int count;
+        synchronized (tasks) {
+            count = tasks.size();
+        }
+        for (int i = 0; i < count; i++) {
             Runnable task;
             synchronized (tasks) {
                 task = tasks.poll();
@@ -172,7 +182,7 @@ public final class QueueWorker implements AutoCloseable {
         if (queues.containsKey(index)) {
             throw new IllegalStateException(thread.getName() + ": queue " + index + " was started already");
         }
-        Work work = new Work(resources, handler);
+        Work work = new Work(resources, handler, this);
         poller.add(resources.kick().fd(), Poller.READABLE, events -> {
             resources.kick().drain();
             process(work);
@@ -192,6 +202,32 @@ public final class QueueWorker implements AutoCloseable {
             throw e;
         } catch (RuntimeException | Error e) {
             fail(work, e);
+        }
+    }
+
+    /**
+     * Looks at a queue again when all others, and descriptors, had their turn; for handlers, on the worker's thread. A
+     * queue has one turn, however often this is asked for.
+     */
+    public void again(int queue) {
+        Work work = queues.get(queue);
+        if (work != null && !work.isWaiting) {
+            work.isWaiting = true;
+            execute(work.turn);
+        }
+    }
+
+    private void turn(Work work) {
+        work.isWaiting = false;
+        if (work.equals(queues.get(work.resources.queue().index()))) {
+            process(work);
+        }
+    }
+
+    /** How many tasks wait. From any thread. */
+    int waiting() {
+        synchronized (tasks) {
+            return tasks.size();
         }
     }
 

@@ -69,6 +69,8 @@ final class Machine implements AutoCloseable {
     /** One request at a time, however often the guest writes it. */
     private final AtomicBoolean fallingAsleep = new AtomicBoolean();
 
+    private final AtomicBoolean waking = new AtomicBoolean();
+
     private boolean vcpusSuspended; // by whoever controls the VM; guarded by this, as are the rest
     private boolean devicesSuspended;
     private boolean asleep; // by the guest: its vCPUs stand still
@@ -348,7 +350,14 @@ final class Machine implements AutoCloseable {
     private void rtcAlarm() {
         wakeEvents.incrementAndGet();
         pm.rtcAlarm();
-        scope.start("wake", this::wake);
+        if (waking.compareAndSet(false, true)) {
+            scope.start("wake", this::alarm);
+        }
+    }
+
+    private synchronized void alarm() {
+        waking.set(false);
+        wake();
     }
 
     private synchronized void wake() {

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
+import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.virtio.DescriptorChain;
 import jcrosvm.virtio.Reader;
@@ -33,6 +34,7 @@ final class BalloonStats {
     private static final int TAGS = 10;
     private static final int ENTRY = 10;
     private static final int MAX_ENTRIES = 256;
+    private static final int MAX_WAITING = 1024;
 
     private final BalloonSize size;
     private final List<CompletableFuture<String>> waiting = new ArrayList<>(); // guarded by itself
@@ -49,7 +51,12 @@ final class BalloonStats {
         boolean isFirst;
         synchronized (waiting) {
             isFirst = waiting.isEmpty();
-            waiting.add(result);
+            // Clients may come, ask and go, while the driver does not answer.
+            if (waiting.size() < MAX_WAITING) {
+                waiting.add(result);
+            } else {
+                result.completeExceptionally(new OsException("balloon statistics", Errno.EBUSY));
+            }
         }
         if (isFirst || !isAsked) {
             isAsked = true;

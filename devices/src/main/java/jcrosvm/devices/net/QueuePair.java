@@ -1,5 +1,6 @@
 package jcrosvm.devices.net;
 
+import java.util.concurrent.atomic.AtomicBoolean;
 import jcrosvm.base.io.Poller;
 import jcrosvm.virtio.QueueHandler;
 import jcrosvm.virtio.QueueResources;
@@ -17,10 +18,10 @@ final class QueuePair implements AutoCloseable {
     private final int receiveQueue;
     private final LinkStatus link;
     private final Poller.Handler ready = this::ready;
-    private final Runnable receiveAgain;
-    private final Runnable transmitAgain;
     private volatile @Nullable QueueWorker worker;
     private int running;
+    private final AtomicBoolean isAttaching = new AtomicBoolean();
+    private volatile boolean wanted;
     private boolean attached;
     private boolean watching;
     private int interest;
@@ -32,8 +33,6 @@ final class QueuePair implements AutoCloseable {
         this.backend = backend;
         this.link = link;
         receiveQueue = 2 * number;
-        receiveAgain = () -> process(receiveQueue);
-        transmitAgain = () -> process(receiveQueue + 1);
         attached = number == 0;
     }
 
@@ -60,14 +59,17 @@ final class QueuePair implements AutoCloseable {
     /** Takes the pair into use or out of it; from any thread, in order with starts and stops. */
     void attach(boolean on) {
         QueueWorker runs = worker;
+        wanted = on;
         if (runs == null) {
-            attachNow(on);
-        } else {
-            runs.execute(() -> attachNow(on));
+            attachNow();
+        } else if (!isAttaching.getAndSet(true)) { // a driver may ask faster than this can be done
+            runs.execute(this::attachNow);
         }
     }
 
-    private void attachNow(boolean on) {
+    private void attachNow() {
+        isAttaching.set(false);
+        boolean on = wanted;
         if (attached == on) {
             return;
         }
@@ -160,22 +162,18 @@ final class QueuePair implements AutoCloseable {
 
     /** Lets others have the worker before the queue goes on. */
     void yieldReceive() {
-        later(receiveAgain);
+        again(receiveQueue);
     }
 
     void yieldTransmit() {
-        later(transmitAgain);
+        again(receiveQueue + 1);
     }
 
     /** As those, for the control queue. */
     void again(int queue) {
-        later(() -> process(queue));
-    }
-
-    private void later(Runnable task) {
         QueueWorker on = worker;
         if (on != null) {
-            on.execute(task);
+            on.again(queue);
         }
     }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
@@ -143,6 +144,21 @@ class BalloonDeviceTest {
         CompletableFuture<String> third = adjust(7 * PAGE, true);
         device.reset();
         assertThatThrownBy(third::join).hasMessageContaining("ENOTCONN");
+    }
+
+    /** Clients may ask and go, as often as they like, while the driver does not answer. */
+    @Test
+    void onlySoManyWaitForStatistics() {
+        driver.start(0, 16);
+        driver.start(2, 16);
+        List<CompletableFuture<String>> asked = new ArrayList<>();
+        for (int i = 0; i < 5000; i++) {
+            asked.add(ask("\"Stats\""));
+        }
+        assertThatThrownBy(asked.getLast()::join).hasMessageContaining("EBUSY");
+        assertThat(asked.stream().filter(reply -> !reply.isDone())).hasSizeLessThanOrEqualTo(1024);
+        device.reset();
+        assertThat(asked).allMatch(CompletableFuture::isCompletedExceptionally);
     }
 
     @Test

@@ -152,6 +152,39 @@ class QueueWorkerTest {
         throw (E) error;
     }
 
+    /** A queue that always has more leaves room for the others, and its turns do not become more by kicks. */
+    @Test
+    void turnsAreFairAndDoNotAddUp() throws InterruptedException {
+        CountDownLatch others = new CountDownLatch(3);
+        AtomicInteger turns = new AtomicInteger();
+        worker.start(resources(0), queue -> {
+            turns.incrementAndGet();
+            worker.again(0);
+            worker.again(0);
+        });
+        worker.start(resources(1), queue -> others.countDown());
+        for (int i = 0; i < 3; i++) {
+            long left = others.getCount();
+            kicks[0].signal();
+            kicks[1].signal();
+            long end = System.nanoTime() + 20_000_000_000L;
+            while (others.getCount() == left && left > 0 && System.nanoTime() < end) {
+                Thread.yield();
+            }
+        }
+        assertThat(others.await(20, TimeUnit.SECONDS))
+                .as("the other queue has its turns")
+                .isTrue();
+        // In a full round of the worker's the busy queue has one turn, or two when it is kicked.
+        CompletableFuture<Integer> here = new CompletableFuture<>();
+        worker.execute(() -> {
+            int first = turns.get();
+            worker.execute(() -> here.complete(turns.get() - first));
+        });
+        assertThat(here.join()).isLessThanOrEqualTo(2);
+        assertThat(worker.stop(0)).isNotNull();
+    }
+
     @Test
     void aFailingDrainStopsTheQueueAllTheSame() {
         worker.start(resources(0), new QueueHandler() {

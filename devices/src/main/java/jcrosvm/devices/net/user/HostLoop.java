@@ -18,6 +18,8 @@ import jcrosvm.base.io.ThreadScope;
 final class HostLoop implements AutoCloseable {
     private static final LimitedLog LOG = LimitedLog.of(HostLoop.class);
 
+    private static final int MOST_CLOSING = 128;
+
     /** What to do for a socket that is ready. */
     interface Endpoint {
         void ready(SelectionKey key);
@@ -28,7 +30,8 @@ final class HostLoop implements AutoCloseable {
     private final LongUnaryOperator tick;
     private final Thread thread;
     private long nextTick;
-    private volatile boolean closing;
+    private int closing; // sockets; guarded by the lock
+    private volatile boolean isClosed;
 
     /** @param tick given the time, does what is due; returns nanoseconds until it wants to run again, at the latest */
     HostLoop(ReentrantLock lock, LongUnaryOperator tick) throws IOException {
@@ -66,7 +69,17 @@ final class HostLoop implements AutoCloseable {
         } catch (IOException e) {
             LOG.log(System.Logger.Level.DEBUG, "close", e);
         }
-        wakeUp(); // The descriptor lives until the selector has seen that.
+        closing++; // The descriptor lives until the selector has seen that.
+        wakeUp();
+    }
+
+    /** Whether so many sockets are waiting to be closed that no more should be opened. With the lock held. */
+    boolean isBehind() {
+        if (closing < MOST_CLOSING) {
+            return false;
+        }
+        selector.wakeup();
+        return true;
     }
 
     /** Sees to it that the tick runs within so many nanoseconds. With the lock held. */
@@ -89,12 +102,13 @@ final class HostLoop implements AutoCloseable {
     }
 
     private void run() {
-        while (!closing) {
+        while (!isClosed) {
             try {
+                int gone = closing();
                 selector.select(this::ready, untilTick());
-                tick();
+                tick(gone);
             } catch (IOException | ClosedSelectorException e) {
-                if (!closing) {
+                if (!isClosed) {
                     LOG.log(System.Logger.Level.ERROR, "the user network stops: " + e, e);
                 }
                 return;
@@ -111,11 +125,22 @@ final class HostLoop implements AutoCloseable {
         }
     }
 
-    private void tick() {
+    private int closing() {
         lock.lock();
         try {
+            return closing;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** @param gone sockets that the selector has closed meanwhile */
+    private void tick(int gone) {
+        lock.lock();
+        try {
+            closing -= gone;
             long now = System.nanoTime();
-            if (!closing && now - nextTick >= 0) {
+            if (!isClosed && now - nextTick >= 0) {
                 nextTick = now + Long.MAX_VALUE / 4;
                 long wanted = now + tick.applyAsLong(now);
                 nextTick = wanted - nextTick < 0 ? wanted : nextTick;
@@ -128,7 +153,7 @@ final class HostLoop implements AutoCloseable {
     private void ready(SelectionKey key) {
         lock.lock();
         try {
-            if (!closing && key.isValid()) {
+            if (!isClosed && key.isValid()) {
                 ((Endpoint) key.attachment()).ready(key);
             }
         } catch (CancelledKeyException e) {
@@ -144,7 +169,7 @@ final class HostLoop implements AutoCloseable {
     /** Ends the thread and closes all sockets. Without the lock. */
     @Override
     public void close() {
-        closing = true;
+        isClosed = true;
         selector.wakeup();
         try {
             if (thread.isAlive()) {

@@ -97,6 +97,9 @@ final class TcpNat implements AutoCloseable {
             return;
         }
         InetSocketAddress target = route.target();
+        if (target != null && network.loop().isBehind()) {
+            return; // The guest tries again.
+        }
         if (target != null && hasRoom(now)) {
             try {
                 SocketChannel channel = HostPolicy.openStream(target);

@@ -72,6 +72,9 @@ final class UdpNat implements AutoCloseable {
             network.icmp().unreachable(packet, route.why());
             return null;
         }
+        if (network.loop().isBehind()) {
+            return null; // dropped
+        }
         makeRoom();
         DatagramChannel channel = null;
         try {

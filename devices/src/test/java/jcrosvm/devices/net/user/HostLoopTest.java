@@ -2,6 +2,8 @@ package jcrosvm.devices.net.user;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.channels.DatagramChannel;
+import java.nio.channels.SelectionKey;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
@@ -16,6 +18,35 @@ class HostLoopTest {
         try (HostLoop loop = scope.call(() -> loop())) {
             loop.start();
             assertThat(told.await(20, TimeUnit.SECONDS)).isTrue();
+        }
+    }
+
+    /** A closed socket lives until the selector has seen it: too many of them, and no more are opened. */
+    @Test
+    void socketsThatAreClosedAreCounted() throws Exception {
+        ReentrantLock lock = new ReentrantLock();
+        try (HostLoop loop = new HostLoop(lock, now -> Long.MAX_VALUE / 4)) {
+            lock.lock();
+            try {
+                for (int i = 0; i < 200; i++) {
+                    DatagramChannel channel = DatagramChannel.open();
+                    loop.register(channel, SelectionKey.OP_READ, key -> {});
+                    loop.close(channel);
+                }
+                assertThat(loop.isBehind()).isTrue();
+            } finally {
+                lock.unlock();
+            }
+            loop.start();
+            long end = System.nanoTime() + 20_000_000_000L;
+            boolean isBehind = true;
+            while (isBehind && System.nanoTime() < end) {
+                lock.lock();
+                isBehind = loop.isBehind();
+                lock.unlock();
+                Thread.onSpinWait();
+            }
+            assertThat(isBehind).isFalse();
         }
     }
 

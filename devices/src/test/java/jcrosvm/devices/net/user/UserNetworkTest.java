@@ -369,6 +369,39 @@ class UserNetworkTest {
         }
     }
 
+    private static int descriptors() {
+        return java.util.Objects.requireNonNull(
+                        Path.of("/proc/self/fd").toFile().list())
+                .length;
+    }
+
+    /** Of a guest that sends to as many places as it can, as fast as it can. */
+    @Test
+    void flowsAndTheirSocketsMeetALimit() {
+        try (UserNetwork network = open()) {
+            Guest guest = new Guest(network);
+            int before = descriptors();
+            int most = 0;
+            for (int i = 0; i < 20_000; i++) {
+                guest.udp(Guest.GATEWAY, 1 + i % 60_000, 9 + i % 50_000, new byte[] {1});
+                if (i % 500 == 0) {
+                    guest.forget();
+                    most = Math.max(most, descriptors() - before);
+                }
+            }
+            for (int i = 0; i < 20_000; i++) {
+                guest.tcp(Guest.GATEWAY, 1 + i, 9, 7, 0, SYN, NOTHING);
+                guest.tcp(Guest.GATEWAY, 1 + i, 9, 8, 0, RST, NOTHING);
+                if (i % 500 == 0) {
+                    guest.forget();
+                    most = Math.max(most, descriptors() - before);
+                }
+            }
+            // 512 flows, 1024 connections, and those that wait to be closed.
+            assertThat(most).isLessThan(512 + 1024 + 128 + 64);
+        }
+    }
+
     @Test
     void manyConnectionsMeetALimit() throws IOException {
         try (ServerSocket server = new ServerSocket(0, 5, LOOPBACK);
