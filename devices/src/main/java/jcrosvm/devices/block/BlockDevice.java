@@ -4,6 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
@@ -11,6 +12,7 @@ import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.IoUring;
 import jcrosvm.disk.DiskFile;
+import jcrosvm.disk.RefusedWriteException;
 import jcrosvm.virtio.DeviceTraits;
 import jcrosvm.virtio.Interrupt;
 import jcrosvm.virtio.QueueResources;
@@ -37,6 +39,7 @@ final class BlockDevice implements VirtioDevice {
     private final Throttle throttle;
     private final Runnable flush;
     private final AtomicLong errors = new AtomicLong();
+    private final AtomicBoolean refusalTold = new AtomicBoolean();
     private final @Nullable QueueWorker[] workers;
     private final boolean[] started;
 
@@ -225,7 +228,7 @@ final class BlockDevice implements VirtioDevice {
         int alignment = disk.alignment();
         boolean can = switch (request.type()) {
             case BlockSpec.VIRTIO_BLK_T_IN -> true;
-            case BlockSpec.VIRTIO_BLK_T_OUT -> !readOnly && !writeThrough;
+            case BlockSpec.VIRTIO_BLK_T_OUT -> !readOnly && !writeThrough && request.offset() >= disk.plainFrom();
             case BlockSpec.VIRTIO_BLK_T_FLUSH -> !readOnly;
             default -> false;
         };
@@ -292,6 +295,8 @@ final class BlockDevice implements VirtioDevice {
                 writeThrough();
             }
             return BlockSpec.VIRTIO_BLK_S_OK;
+        } catch (RefusedWriteException e) {
+            return refused(e);
         } catch (VmmException | IllegalArgumentException e) {
             return failed("write", e);
         }
@@ -371,6 +376,18 @@ final class BlockDevice implements VirtioDevice {
         } catch (VmmException | IllegalArgumentException e) {
             return failed(what, e);
         }
+    }
+
+    /** Says so once, whatever else went wrong before: the user can do something about it. */
+    private int refused(RefusedWriteException error) {
+        if (!refusalTold.getAndSet(true)) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "{0}: {1}; the guest gets an I/O error",
+                    name,
+                    error.getMessage());
+        }
+        return BlockSpec.VIRTIO_BLK_S_IOERR;
     }
 
     /** Says so now and then: the first time, and whenever twice as many have come together. */

@@ -4,6 +4,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.Optional;
+import java.util.function.Consumer;
 import jcrosvm.base.Errno;
 import jcrosvm.base.Libc;
 import jcrosvm.base.OsException;
@@ -51,7 +53,16 @@ public final class ImageFile implements AutoCloseable {
      * @throws DiskException when it is in use, or no file and no block device
      */
     public static ImageFile open(Path path, DiskOptions options) {
-        Fd fd = ImageFiles.open(path, options.readOnly(), options.direct());
+        return open(path, options, place -> {});
+    }
+
+    /**
+     * Opens and locks it if it is where it may be.
+     *
+     * @param check gets the place of the file, symbolic links resolved, before it is opened, and may throw
+     */
+    public static ImageFile open(Path path, DiskOptions options, Consumer<Optional<Path>> check) {
+        Fd fd = ImageFiles.open(path, options.readOnly(), options.direct(), check);
         try {
             return new ImageFile(path, fd, options);
         } catch (RuntimeException e) {
@@ -92,6 +103,11 @@ public final class ImageFile implements AutoCloseable {
     /** The descriptor, for transfers that bypass this class. */
     public Fd fd() {
         return fd;
+    }
+
+    /** The folder that the file is in, symbolic links resolved; none if it is a device, has no name, or is at the root. */
+    public Optional<Path> folder() {
+        return isDevice ? Optional.empty() : fd.place().map(Path::getParent).filter(p -> p.getNameCount() > 0);
     }
 
     public boolean isDevice() {
