@@ -70,6 +70,7 @@ public final class CompositeDisk implements DiskFile {
         if (size > MAX_LIST) {
             throw damaged(list, "its list of parts has " + size + " bytes; at most " + MAX_LIST + " are supported");
         }
+        list.reserve(4 * size); // paths as they are and resolved
         CompositeSpec spec;
         try {
             spec = CompositeSpec.parse(list.bytes(0, (int) size));

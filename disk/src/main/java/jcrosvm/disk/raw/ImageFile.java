@@ -29,6 +29,7 @@ public final class ImageFile implements AutoCloseable {
     private final boolean isDevice;
     private final int deviceBlock;
     private final int alignment;
+    private final TableMemory memory = new TableMemory();
     private final Object partialBlocks = new Object();
     private volatile boolean canDiscard;
     private volatile boolean canZeroRange = true;
@@ -122,6 +123,21 @@ public final class ImageFile implements AutoCloseable {
     /** What transfers that bypass this class must be aligned to. */
     public int alignment() {
         return alignment;
+    }
+
+    /**
+     * Counts heap that the image's tables take until the file is closed, before it is allocated.
+     *
+     * @param bytes negative to give some back
+     * @throws DiskException when the tables of all open images would take too much
+     */
+    public void reserve(long bytes) {
+        memory.take(this, bytes);
+    }
+
+    /** What was {@link #reserve reserved} and not given back. */
+    public long reserved() {
+        return memory.taken();
     }
 
     /** No block that is written in part may make the file longer than this. */
@@ -379,6 +395,7 @@ public final class ImageFile implements AutoCloseable {
         if (lock != null) {
             lock.close();
         }
+        memory.close();
         fd.close();
     }
 
