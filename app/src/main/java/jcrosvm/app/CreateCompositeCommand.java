@@ -44,14 +44,16 @@ final class CreateCompositeCommand extends Command {
         for (String word : words.subList(1, words.size())) {
             partitions.add(partition(word));
         }
-        CompositeImages.create(CommandWords.path(arguments, 0), UUID.randomUUID(), partitions, ImageOptions.backing(arguments));
+        CompositeImages.create(
+                CommandWords.path(arguments, 0), UUID.randomUUID(), partitions, ImageOptions.backing(arguments));
         return ExitCode.SUCCESS;
     }
 
     private static Partition partition(String word) {
         String[] fields = word.split(":", -1);
         if (fields.length < 2) {
-            throw new UsageException("partition '" + word + "' must be LABEL:PARTITION[:writable][:format=FORMAT][:GUID]");
+            throw new UsageException(
+                    "partition '" + word + "' must be LABEL:PARTITION[:writable][:format=FORMAT][:GUID]");
         }
         int next = 2;
         boolean writable = next < fields.length && fields[next].equals("writable");
@@ -60,12 +62,12 @@ final class CreateCompositeCommand extends Command {
         }
         DiskFormat format = null;
         if (next < fields.length && fields[next].startsWith(FORMAT)) {
-            format = ImageOptions.format("partition '" + word + "'", fields[next++].substring(FORMAT.length()));
+            format = ImageOptions.named("partition '" + word + "'", fields[next++].substring(FORMAT.length()));
         }
         UUID guid = next < fields.length ? guid(word, fields[next++]) : UUID.randomUUID();
         if (next < fields.length) {
-            throw new UsageException(
-                    "partition '" + word + "' has too many fields; it must be" + " LABEL:PARTITION[:writable][:format=FORMAT][:GUID]");
+            throw new UsageException("partition '" + word + "' has too many fields; it must be"
+                    + " LABEL:PARTITION[:writable][:format=FORMAT][:GUID]");
         }
         return new Partition(fields[0], CommandWords.path(fields[1]), writable, guid, format);
     }

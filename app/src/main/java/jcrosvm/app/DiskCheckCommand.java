@@ -40,8 +40,8 @@ final class DiskCheckCommand extends Command {
     int run(Arguments arguments, boolean isExtended) {
         Path path = CommandWords.path(arguments, 0);
         boolean repair = arguments.has(REPAIR);
-        DiskOptions options = ImageOptions.read(
-                arguments, ImageOptions.FORMAT, repair ? DiskOptions.DEFAULT : DiskOptions.READ_ONLY);
+        DiskOptions options =
+                ImageOptions.read(arguments, ImageOptions.FORMAT, repair ? DiskOptions.DEFAULT : DiskOptions.READ_ONLY);
         ImageSummary info = ImageSummary.of(path, options);
         if (info.format() == DiskFormat.QCOW2) {
             return qcow2(path, repair, info, options);

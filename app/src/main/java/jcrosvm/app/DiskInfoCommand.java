@@ -32,7 +32,8 @@ final class DiskInfoCommand extends Command {
     @Override
     int run(Arguments arguments, boolean isExtended) {
         Path path = CommandWords.path(arguments, 0);
-        ImageSummary info = ImageSummary.of(path, ImageOptions.read(arguments, ImageOptions.FORMAT, DiskOptions.READ_ONLY));
+        ImageSummary info =
+                ImageSummary.of(path, ImageOptions.read(arguments, ImageOptions.FORMAT, DiskOptions.READ_ONLY));
         StringBuilder out = new StringBuilder();
         if (arguments.has(JSON)) {
             json(out, info);

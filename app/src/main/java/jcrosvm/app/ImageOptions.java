@@ -31,7 +31,7 @@ final class ImageOptions {
     static DiskOptions read(Arguments arguments, Option<String> format, DiskOptions otherwise) {
         String name = arguments.value(format);
         return otherwise
-                .withFormat(name == null ? null : format("option --" + format.name(), name))
+                .withFormat(name == null ? null : named("option --" + format.name(), name))
                 .withBacking(backing(arguments));
     }
 
@@ -41,9 +41,9 @@ final class ImageOptions {
     }
 
     /** @param where a user wrote it */
-    static DiskFormat format(String where, String name) {
+    static DiskFormat named(String where, String name) {
         return DiskFormat.named(name)
-                .orElseThrow(() -> new UsageException(
-                        where + ": there is no format '" + name + "', only " + DiskFormat.names()));
+                .orElseThrow(() ->
+                        new UsageException(where + ": there is no format '" + name + "', only " + DiskFormat.names()));
     }
 }

@@ -24,7 +24,10 @@ public final class DiskImages {
 
     static DiskFile open(ImageFile file, DiskFormat format, ImageOpener named) {
         return switch (format) {
-            case RAW -> file.options().format() == null ? RawDisk.guessed(file, FormatProbe.LENGTH, DiskImages::isRaw) : new RawDisk(file);
+            case RAW ->
+                file.options().format() == null
+                        ? RawDisk.guessed(file, FormatProbe.LENGTH, DiskImages::isRaw)
+                        : new RawDisk(file);
             case COMPOSITE -> CompositeDisk.open(file, named);
             case ANDROID_SPARSE -> new SparseDisk(readOnly(file));
             case ZSTD -> new ZstdDisk(readOnly(file));

@@ -68,7 +68,8 @@ final class ImageChain implements ImageOpener {
             throw new DiskException("cannot open " + path + ": more than " + MAX_DEPTH + " images hang on one another");
         }
         if (opened.incrementAndGet() > MAX_IMAGES) {
-            throw new DiskException("cannot open " + path + ": a disk can be made of " + MAX_IMAGES + " images at most");
+            throw new DiskException(
+                    "cannot open " + path + ": a disk can be made of " + MAX_IMAGES + " images at most");
         }
         List<Path> chain = new ArrayList<>(above);
         chain.add(real);
@@ -95,9 +96,10 @@ final class ImageChain implements ImageOpener {
         }
         String may = folder.map(f -> "it may only name files below its own folder " + f)
                 .orElse("it may name no file, since it is a device or has no folder");
-        throw new DiskException("cannot open " + path + ", which " + restricted.path + " names: the format of that image ("
-                + restricted.format + ") was not given but told from what it holds, so " + may
-                + "; if it can be trusted, use format=" + restricted.format + ", or backing=any");
+        throw new DiskException(
+                "cannot open " + path + ", which " + restricted.path + " names: the format of that image ("
+                        + restricted.format + ") was not given but told from what it holds, so " + may
+                        + "; if it can be trusted, use format=" + restricted.format + ", or backing=any");
     }
 
     private static Path real(Path path) {

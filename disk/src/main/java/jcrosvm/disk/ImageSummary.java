@@ -76,7 +76,8 @@ public record ImageSummary(
                 }
                 DiskFormat format = DiskFormat.named(backingFormat)
                         .orElseThrow(() -> new DiskException("the format " + backingFormat + " is unknown"));
-                below.add(of(Qcow2Images.backing(image, backing), image.options().withFormat(format), named));
+                below.add(
+                        of(Qcow2Images.backing(image, backing), image.options().withFormat(format), named));
             } catch (VmmException e) {
                 problem = e.getMessage();
             }

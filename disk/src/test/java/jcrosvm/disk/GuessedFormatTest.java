@@ -80,7 +80,8 @@ class GuessedFormatTest {
                                 .isInstanceOf(RefusedWriteException.class)
                                 .hasMessageContaining("format=raw");
                     }
-                    // From the last byte to the first, each by a write of its own: only the one that completes it fails.
+                    // From the last byte to the first, each by a write of its own: only the one that completes it
+                    // fails.
                     for (int i = beginning.length - 1; i > 0; i--) {
                         DiskModel.write(disk, i, new byte[] {beginning[i]});
                     }

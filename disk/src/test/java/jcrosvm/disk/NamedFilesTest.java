@@ -71,7 +71,20 @@ class NamedFilesTest {
     @Test
     void theAttack() {
         Path disk = own.resolve("disk.raw");
-        Tool.run(own, "qemu-img", "create", "-q", "-f", "qcow2", "-u", "-b", secret.toString(), "-F", "raw", "disk.raw", "4K");
+        Tool.run(
+                own,
+                "qemu-img",
+                "create",
+                "-q",
+                "-f",
+                "qcow2",
+                "-u",
+                "-b",
+                secret.toString(),
+                "-F",
+                "raw",
+                "disk.raw",
+                "4K");
         refused(disk, READ_ONLY, disk.toString(), "its own folder " + own, secret.toString());
         opens(disk, GIVEN);
         opens(disk, ANY);
@@ -183,8 +196,7 @@ class NamedFilesTest {
         // The kernel names it "/memfd:x (deleted)", which would be at the root, over all files.
         try (SharedMemory memory = SharedMemory.create("x", 1 << 20)) {
             overlay(image, secret, "raw");
-            java.lang.foreign.MemorySegment bytes =
-                    java.lang.foreign.MemorySegment.ofArray(Files.readAllBytes(image));
+            java.lang.foreign.MemorySegment bytes = java.lang.foreign.MemorySegment.ofArray(Files.readAllBytes(image));
             try (java.lang.foreign.Arena arena = java.lang.foreign.Arena.ofConfined()) {
                 memory.fd().pwrite(arena.allocate(bytes.byteSize()).copyFrom(bytes), 0);
             }

@@ -381,11 +381,7 @@ final class BlockDevice implements VirtioDevice {
     /** Says so once, whatever else went wrong before: the user can do something about it. */
     private int refused(RefusedWriteException error) {
         if (!refusalTold.getAndSet(true)) {
-            LOG.log(
-                    System.Logger.Level.WARNING,
-                    "{0}: {1}; the guest gets an I/O error",
-                    name,
-                    error.getMessage());
+            LOG.log(System.Logger.Level.WARNING, "{0}: {1}; the guest gets an I/O error", name, error.getMessage());
         }
         return BlockSpec.VIRTIO_BLK_S_IOERR;
     }

@@ -362,8 +362,23 @@ class BlockDeviceTest {
         Files.write(image, new byte[MIB]);
         for (AsyncExecutor executor : AsyncExecutor.values()) {
             BlockConfig config = new BlockConfig(
-                            image, false, false, true, false, true, 512, null, false, executor, false, null, null, true,
-                            null, null, Backing.OWN_FOLDER)
+                            image,
+                            false,
+                            false,
+                            true,
+                            false,
+                            true,
+                            512,
+                            null,
+                            false,
+                            executor,
+                            false,
+                            null,
+                            null,
+                            true,
+                            null,
+                            null,
+                            Backing.OWN_FOLDER)
                     .with(executor);
             try (MockDriver driver = driver(config, DiskImages.open(image, DiskOptions.DEFAULT), WRITABLE)) {
                 MockQueue queue = driver.start(0, 8);

@@ -12,8 +12,8 @@ import jcrosvm.config.ArgumentReader;
 import jcrosvm.config.JsonReader;
 import jcrosvm.config.Syntax;
 import jcrosvm.disk.Backing;
-import jcrosvm.disk.DiskFormat;
 import jcrosvm.disk.DiskFile;
+import jcrosvm.disk.DiskFormat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -33,9 +33,11 @@ class BlockOptionsTest {
     @Test
     void readsAllKeys() {
         assertThat(read("--block disk")).containsExactly(BlockConfig.of(Path.of("disk")));
-        assertThat(read("-b path=disk,ro,root,sparse=false,o_direct,lock=false,block_size=4096,id=x,multiple-workers,"
-                        + "async-executor=uring,packed-queue,pci-address=00:05.0,"
-                        + "throttle=[bps=1,read-bps=2,write-bps=3,iops=4,read-iops=5,write-iops=6,burst=7],format=android-sparse,backing=any"))
+        assertThat(
+                        read(
+                                "-b path=disk,ro,root,sparse=false,o_direct,lock=false,block_size=4096,id=x,multiple-workers,"
+                                        + "async-executor=uring,packed-queue,pci-address=00:05.0,"
+                                        + "throttle=[bps=1,read-bps=2,write-bps=3,iops=4,read-iops=5,write-iops=6,burst=7],format=android-sparse,backing=any"))
                 .containsExactly(new BlockConfig(
                         Path.of("disk"),
                         true,

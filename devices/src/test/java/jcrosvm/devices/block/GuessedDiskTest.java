@@ -106,7 +106,8 @@ class GuessedDiskTest {
             for (byte[] bait : List.of(qcow2(), composite())) {
                 assertThat(write(queue, 0, bait)).isEqualTo(BlockSpec.VIRTIO_BLK_S_IOERR);
                 assertThat(write(queue, 0, Arrays.copyOf(bait, 512))).isEqualTo(BlockSpec.VIRTIO_BLK_S_IOERR);
-                byte[][] cut = {Arrays.copyOf(bait, 1), Arrays.copyOfRange(bait, 1, 3), Arrays.copyOfRange(bait, 3, 512)};
+                byte[][] cut = {Arrays.copyOf(bait, 1), Arrays.copyOfRange(bait, 1, 3), Arrays.copyOfRange(bait, 3, 512)
+                };
                 assertThat(write(queue, 0, cut)).isEqualTo(BlockSpec.VIRTIO_BLK_S_IOERR);
                 assertThat(write(queue, 0, new byte[256 << 10], new byte[512])).isZero();
                 assertThat(write(queue, 0, data)).isZero();

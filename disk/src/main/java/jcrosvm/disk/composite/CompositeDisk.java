@@ -40,8 +40,7 @@ public final class CompositeDisk implements DiskFile {
     private final Set<Feature> features;
     private final IoVecPool lists = new IoVecPool();
 
-    private CompositeDisk(
-            ImageFile list, List<DiskFile> images, Part[] parts, Map<Path, Optional<DiskFormat>> named) {
+    private CompositeDisk(ImageFile list, List<DiskFile> images, Part[] parts, Map<Path, Optional<DiskFormat>> named) {
         this.list = list;
         this.named = named;
         this.images = images;
@@ -105,8 +104,7 @@ public final class CompositeDisk implements DiskFile {
         return Collections.unmodifiableMap(named);
     }
 
-    private static Part[] open(
-            ImageFile list, CompositeSpec spec, ImageOpener opener, List<DiskFile> images) {
+    private static Part[] open(ImageFile list, CompositeSpec spec, ImageOpener opener, List<DiskFile> images) {
         Set<Path> written = new HashSet<>();
         for (CompositeSpec.Part part : spec.parts()) {
             if (part.writable() && !list.options().readOnly()) {
@@ -121,8 +119,7 @@ public final class CompositeDisk implements DiskFile {
             Path path = resolve(list, part);
             DiskFile image = opened.get(path);
             if (image == null) {
-                DiskOptions options =
-                        list.options().withFormat(part.format()).withReadOnly(!written.contains(path));
+                DiskOptions options = list.options().withFormat(part.format()).withReadOnly(!written.contains(path));
                 image = opener.open(path, options);
                 opened.put(path, image);
                 images.add(image);

@@ -34,7 +34,12 @@ public final class CompositeImages {
      * @param format of the image, which is written down; null to tell it from its first bytes, now and whenever the disk
      *     is opened
      */
-    public record Partition(String label, Path image, boolean writable, UUID guid, @Nullable DiskFormat format) {}
+    public record Partition(
+            String label,
+            Path image,
+            boolean writable,
+            UUID guid,
+            @Nullable DiskFormat format) {}
 
     /**
      * Writes {@code path} and the files that it needs beside it: {@code path.header} and {@code path.footer}, the
@@ -104,11 +109,7 @@ public final class CompositeImages {
         for (int i = 0; i < lengths.length; i++) {
             Partition partition = partitions.get(i);
             parts.add(new CompositeSpec.Part(
-                    ImagePaths.relative(path, partition.image()),
-                    at,
-                    partition.writable(),
-                    0,
-                    partition.format()));
+                    ImagePaths.relative(path, partition.image()), at, partition.writable(), 0, partition.format()));
             long end = roundUp(at + lengths[i], PARTITION_ALIGNMENT);
             if (end > at + lengths[i]) {
                 parts.add(new CompositeSpec.Part(name(filler), at + lengths[i], false, 0, DiskFormat.RAW));

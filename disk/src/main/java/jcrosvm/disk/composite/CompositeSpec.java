@@ -24,7 +24,12 @@ record CompositeSpec(long version, List<Part> parts, long length) {
      * @param fileOffset where in the part's own image its bytes begin
      * @param format of that image; null where the list does not say it, as crosvm's never do
      */
-    record Part(String path, long offset, boolean writable, long fileOffset, @Nullable DiskFormat format) {
+    record Part(
+            String path,
+            long offset,
+            boolean writable,
+            long fileOffset,
+            @Nullable DiskFormat format) {
         Part(String path, long offset, boolean writable, long fileOffset) {
             this(path, offset, writable, fileOffset, null);
         }

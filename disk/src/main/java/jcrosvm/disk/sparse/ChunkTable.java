@@ -81,14 +81,12 @@ final class ChunkTable {
             int type = window.bytes().getShort(header + CHUNK_TYPE) & 0xffff;
             long chunkBlocks = window.bytes().getInt(header + CHUNK_BLOCKS) & 0xffff_ffffL;
             long data = (window.bytes().getInt(header + CHUNK_TOTAL_SIZE) & 0xffff_ffffL) - chunkHeaderSize;
-            long expected =
-                    switch (type) {
-                        case RAW -> chunkBlocks * blockSize;
-                        case FILL, CRC32 -> Integer.BYTES;
-                        case DONT_CARE -> 0;
-                        default ->
-                            throw damaged(file, "chunk " + i + " has the unknown type 0x" + Integer.toHexString(type));
-                    };
+            long expected = switch (type) {
+                case RAW -> chunkBlocks * blockSize;
+                case FILL, CRC32 -> Integer.BYTES;
+                case DONT_CARE -> 0;
+                default -> throw damaged(file, "chunk " + i + " has the unknown type 0x" + Integer.toHexString(type));
+            };
             if (data != expected) {
                 throw damaged(file, "chunk " + i + " holds " + data + " bytes where " + expected + " belong");
             }
@@ -97,9 +95,7 @@ final class ChunkTable {
                 throw damaged(file, "it ends within chunk " + i);
             }
             if (type != CRC32) {
-                long word = type == FILL
-                        ? window.bytes().getInt(window.seek(at, Integer.BYTES)) & 0xffff_ffffL
-                        : 0;
+                long word = type == FILL ? window.bytes().getInt(window.seek(at, Integer.BYTES)) & 0xffff_ffffL : 0;
                 add(chunkBlocks, type == RAW ? at : ~word);
             }
             at += data;

@@ -175,7 +175,8 @@ class CompositeDiskTest {
     }
 
     private void check(String expected, CompositeImages.Partition... partitions) {
-        assertThatThrownBy(() -> CompositeImages.create(dir.resolve("disk"), DISK, List.of(partitions), Backing.OWN_FOLDER))
+        assertThatThrownBy(() ->
+                        CompositeImages.create(dir.resolve("disk"), DISK, List.of(partitions), Backing.OWN_FOLDER))
                 .isInstanceOf(jcrosvm.base.VmmException.class)
                 .hasMessageContaining(expected);
         assertThat(dir.resolve("disk")).doesNotExist();
