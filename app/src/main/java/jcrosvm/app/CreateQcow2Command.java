@@ -2,11 +2,12 @@ package jcrosvm.app;
 
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
+import jcrosvm.base.VmmException;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
 import jcrosvm.config.Syntax;
 import jcrosvm.config.UsageException;
+import jcrosvm.disk.DiskOptions;
 import jcrosvm.disk.ImagePaths;
 import jcrosvm.disk.ImageSummary;
 import jcrosvm.disk.qcow2.Qcow2Images;
@@ -18,12 +19,15 @@ final class CreateQcow2Command extends Command {
     private static final Option<String> BACKING_FILE = Option.word(
             "backing-file", String.class, "FILE", "The image whose content the new one shows until it is written.");
 
+    private static final Option<String> BACKING_FORMAT =
+            ImageOptions.format("backing-format", "What the backing file is");
+
     @Override
     Syntax syntax() {
         return new Syntax(
                 "jcrosvm create_qcow2",
                 "Makes a qcow2 image of a size, or over a backing file. A file that is there is replaced.",
-                List.of(new Option.Group("Options", List.of(BACKING_FILE))),
+                List.of(new Option.Group("Options", List.of(BACKING_FILE, BACKING_FORMAT, ImageOptions.BACKING))),
                 List.of(
                         new Syntax.Positional("PATH", null, true, "The image to be made."),
                         new Syntax.Positional(
@@ -44,15 +48,21 @@ final class CreateQcow2Command extends Command {
         Path path = CommandWords.path(arguments, 0);
         Qcow2Options options = backing == null
                 ? Qcow2Options.ofSize(CommandWords.diskSize(arguments, 1))
-                : over(path, CommandWords.path(backing));
+                : over(
+                        path,
+                        CommandWords.path(backing),
+                        ImageOptions.read(arguments, BACKING_FORMAT, DiskOptions.READ_ONLY));
         try (ImageFile file = ImageFile.create(path)) {
             Qcow2Images.create(file, options);
         }
         return ExitCode.SUCCESS;
     }
 
-    private static Qcow2Options over(Path path, Path backing) {
-        ImageSummary info = ImageSummary.of(backing, Optional.empty());
+    private static Qcow2Options over(Path path, Path backing, DiskOptions options) {
+        ImageSummary info = ImageSummary.of(backing, options);
+        if (info.problem().isPresent()) {
+            throw new VmmException(info.problem().get());
+        }
         return Qcow2Options.ofSize(info.length())
                 .withBacking(ImagePaths.relative(path, backing), info.format().toString());
     }

@@ -32,7 +32,7 @@ final class DiskCheckCommand extends Command {
                 "jcrosvm disk check",
                 "Looks for contradictions in an image that is not in use. Exit codes: 0 none, 1 it could not be checked, 2"
                         + " it is corrupt, 3 it leaks space, 63 its format has nothing that could be checked.",
-                List.of(new Option.Group("Options", List.of(REPAIR, DiskInfoCommand.FORMAT))),
+                List.of(new Option.Group("Options", List.of(REPAIR, ImageOptions.FORMAT, ImageOptions.BACKING))),
                 List.of(new Syntax.Positional("PATH", null, true, "The image.")));
     }
 
@@ -40,22 +40,23 @@ final class DiskCheckCommand extends Command {
     int run(Arguments arguments, boolean isExtended) {
         Path path = CommandWords.path(arguments, 0);
         boolean repair = arguments.has(REPAIR);
-        ImageSummary info = ImageSummary.of(path, DiskInfoCommand.format(arguments));
+        DiskOptions options =
+                ImageOptions.read(arguments, ImageOptions.FORMAT, repair ? DiskOptions.DEFAULT : DiskOptions.READ_ONLY);
+        ImageSummary info = ImageSummary.of(path, options);
         if (info.format() == DiskFormat.QCOW2) {
-            return qcow2(path, repair, info);
+            return qcow2(path, repair, info, options);
         }
         if (info.format() == DiskFormat.RAW) {
             Log.write(Level.ERROR, "a raw image has nothing that could be checked");
             return NOTHING_TO_CHECK;
         }
         // These are checked as they are opened; it has been, or this line would not be reached.
-        DiskImages.open(path, DiskOptions.READ_ONLY.withFormat(info.format())).close();
+        DiskImages.open(path, options.withReadOnly(true)).close();
         System.out.println("No errors were found in the list of what the image holds.");
         return ExitCode.SUCCESS;
     }
 
-    private static int qcow2(Path path, boolean repair, ImageSummary info) {
-        DiskOptions options = (repair ? DiskOptions.DEFAULT : DiskOptions.READ_ONLY).withFormat(DiskFormat.QCOW2);
+    private static int qcow2(Path path, boolean repair, ImageSummary info, DiskOptions options) {
         boolean dirty = info.qcow2().isPresent() && info.qcow2().get().dirty();
         if (repair && dirty) {
             DiskImages.open(path, options).close(); // which brings it in order

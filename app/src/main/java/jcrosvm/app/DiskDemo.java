@@ -11,6 +11,7 @@ import jcrosvm.base.VmmException;
 import jcrosvm.devices.block.BlockConfig;
 import jcrosvm.devices.net.NetConfig;
 import jcrosvm.devices.net.user.UserNetworkConfig;
+import jcrosvm.disk.DiskFormat;
 import jcrosvm.guest.DebianDisk;
 import jcrosvm.guest.DiskCopy;
 import jcrosvm.guest.DiskRecipe;
@@ -93,7 +94,7 @@ final class DiskDemo {
                 .kernel(guest.kernel())
                 .initrd(guest.initramfs())
                 .params(guest.parameters())
-                .device(BlockConfig.of(disk));
+                .device(BlockConfig.of(disk).with(DiskFormat.RAW));
     }
 
     private static NetConfig network(int port) {

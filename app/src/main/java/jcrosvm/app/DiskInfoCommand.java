@@ -3,15 +3,14 @@ package jcrosvm.app;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
-import java.util.Optional;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.ByteSize;
 import jcrosvm.config.JsonReader;
 import jcrosvm.config.JsonWriter;
 import jcrosvm.config.Option;
 import jcrosvm.config.Syntax;
-import jcrosvm.config.UsageException;
 import jcrosvm.disk.DiskFormat;
+import jcrosvm.disk.DiskOptions;
 import jcrosvm.disk.ImageSummary;
 import jcrosvm.disk.qcow2.Qcow2Summary;
 import org.jspecify.annotations.Nullable;
@@ -20,25 +19,21 @@ import org.jspecify.annotations.Nullable;
 final class DiskInfoCommand extends Command {
     private static final Option<Boolean> JSON =
             Option.flag("json", "Print JSON, with the keys of qemu-img info where there are such.");
-    static final Option<String> FORMAT = Option.word(
-            "format",
-            String.class,
-            "FORMAT",
-            "raw, qcow2, composite, android-sparse or zstd (default: told from the first bytes).");
 
     @Override
     Syntax syntax() {
         return new Syntax(
                 "jcrosvm disk info",
                 "Says what an image is. It may be in use.",
-                List.of(new Option.Group("Options", List.of(JSON, FORMAT))),
+                List.of(new Option.Group("Options", List.of(JSON, ImageOptions.FORMAT, ImageOptions.BACKING))),
                 List.of(new Syntax.Positional("PATH", null, true, "The image.")));
     }
 
     @Override
     int run(Arguments arguments, boolean isExtended) {
         Path path = CommandWords.path(arguments, 0);
-        ImageSummary info = ImageSummary.of(path, format(arguments));
+        ImageSummary info =
+                ImageSummary.of(path, ImageOptions.read(arguments, ImageOptions.FORMAT, DiskOptions.READ_ONLY));
         StringBuilder out = new StringBuilder();
         if (arguments.has(JSON)) {
             json(out, info);
@@ -49,19 +44,6 @@ final class DiskInfoCommand extends Command {
         }
         System.out.flush();
         return ExitCode.SUCCESS;
-    }
-
-    /** The format that the user says an image has. */
-    static Optional<DiskFormat> format(Arguments arguments) {
-        String name = arguments.value(FORMAT);
-        if (name == null) {
-            return Optional.empty();
-        }
-        Optional<DiskFormat> format = DiskFormat.named(name);
-        if (format.isEmpty()) {
-            throw new UsageException("option --format: there is no format '" + name + "'");
-        }
-        return format;
     }
 
     private static void text(StringBuilder out, ImageSummary info, String indent) {

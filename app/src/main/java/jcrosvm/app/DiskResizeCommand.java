@@ -29,7 +29,7 @@ final class DiskResizeCommand extends Command {
         return new Syntax(
                 "jcrosvm disk resize",
                 "Changes the length of an image that is not in use, or of a disk of a running VM.",
-                List.of(new Option.Group("Options", List.of(SHRINK))),
+                List.of(new Option.Group("Options", List.of(SHRINK, ImageOptions.FORMAT, ImageOptions.BACKING))),
                 List.of(
                         new Syntax.Positional(
                                 "PATH|DISK_INDEX",
@@ -51,7 +51,8 @@ final class DiskResizeCommand extends Command {
             return online(index(String.valueOf(arguments.positional(0))), size, CommandWords.path(arguments, 2));
         }
         Path path = CommandWords.path(arguments, 0);
-        try (DiskFile disk = DiskImages.open(path, DiskOptions.DEFAULT)) {
+        DiskOptions options = ImageOptions.read(arguments, ImageOptions.FORMAT, DiskOptions.DEFAULT);
+        try (DiskFile disk = DiskImages.open(path, options)) {
             if (size < disk.length() && !arguments.has(SHRINK)) {
                 throw new VmmException(path + " has " + disk.length() + " bytes; making it shorter loses what is at its"
                         + " end, and needs --shrink");

@@ -85,16 +85,16 @@ class DiskCommandsTest {
         Path top = Files.createDirectory(dir.resolve("sub")).resolve("top.qcow2");
         succeed("create_qcow2", middle, "--backing-file", base);
         succeed("create_qcow2", "--backing-file=" + middle, top);
-        String json = succeed("disk", "info", "--json", top).out();
+        String json = succeed("disk", "info", "--format=qcow2", "--json", top).out();
         JsonReader.parse(json);
         assertThat(json)
                 .contains("\"virtual-size\": 1048576", "\"backing-filename-format\": \"qcow2\"")
                 .contains("\"filename\": \"" + middle + "\"", "\"filename\": \"" + base + "\"");
-        assertThat(succeed("disk", "info", top).out()).contains("    format: raw\n");
+        assertThat(succeed("disk", "info", "--backing=any", top).out()).contains("    format: raw\n");
         assertThat(qemuImg("info", "--backing-chain", top).out())
                 .contains("backing file: " + middle, "backing file format: raw");
         Files.delete(base);
-        assertThat(succeed("disk", "info", top).out()).contains("  problem: cannot open " + base);
+        assertThat(succeed("disk", "info", "--format=qcow2", top).out()).contains("  problem: cannot open " + base);
     }
 
     @Test
@@ -190,6 +190,60 @@ class DiskCommandsTest {
         JsonReader.parse(succeed("disk", "info", "--json", disk).out());
     }
 
+    /** A guest wrote it into its raw disk: only the commands that are told what it is follow it. */
+    @Test
+    void noCommandFollowsAGuestsBait() throws Exception {
+        Path secret = raw("shadow", 8192);
+        Path vm = Files.createDirectory(dir.resolve("vm"));
+        Path disk = vm.resolve("disk.raw");
+        assertThat(qemuImg("create", "-q", "-f", "qcow2", "-u", "-b", secret, "-F", "raw", disk, "4K")
+                        .code())
+                .isZero();
+        Path top = vm.resolve("top");
+        String rule = "may only name files below its own folder " + vm;
+        assertThat(succeed("disk", "info", disk).out())
+                .contains("problem: cannot open " + secret, rule)
+                .doesNotContain("backing file:");
+        for (Object[] line : new Object[][] {
+            {"disk", "resize", disk, "1M"},
+            {"create_qcow2", top, "--backing-file", disk},
+            {"create_composite", top, "a:" + disk}
+        }) {
+            Result refused = run(line);
+            assertThat(refused.code()).isEqualTo(1);
+            assertThat(refused.err())
+                    .contains(rule, "format=qcow2", "backing=any")
+                    .hasLineCount(1);
+        }
+        assertThat(top).doesNotExist();
+        // Nothing of the other file is needed to check an image.
+        assertThat(run("disk", "check", disk).code()).isZero();
+
+        succeed("disk", "info", "--backing=any", disk);
+        succeed("create_qcow2", top, "--backing-file", disk, "--backing-format=qcow2");
+        succeed("create_composite", top, "a:" + disk + ":format=qcow2");
+        succeed("create_composite", top, "--backing", "any", "a:" + disk);
+        assertThat(succeed("disk", "info", "--format=raw", disk).out()).contains("format: raw\n");
+        succeed("create_qcow2", top, "--backing-file", disk, "--backing-format=raw");
+        assertThat(succeed("disk", "info", top).out()).contains("backing file name: " + disk + " (raw)");
+        succeed("disk", "resize", "--format=raw", disk, "1M");
+        assertThat(Files.size(disk)).isEqualTo(1 << 20);
+        succeed("disk", "resize", "--format=qcow2", disk, "2M");
+    }
+
+    @Test
+    void aCompositeDiskKeepsTheFormatsOfItsParts() throws Exception {
+        Path part = raw("part", 1 << 20);
+        Path disk = dir.resolve("disk");
+        succeed("create_composite", disk, "a:" + part + ":writable:format=raw");
+        assertThat(qemuImg("create", "-q", "-f", "qcow2", dir.resolve("bait"), "64M")
+                        .code())
+                .isZero();
+        byte[] bait = Arrays.copyOf(Files.readAllBytes(dir.resolve("bait")), 1 << 20);
+        Files.write(part, bait);
+        assertThat(succeed("disk", "info", disk).out()).contains("  format: raw\n  virtual size: 1M");
+    }
+
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             create_qcow2 x                            | 35 | needs either SIZE or --backing-file
@@ -200,8 +254,12 @@ class DiskCommandsTest {
             create_qcow2 /none/x 1G                   | 1  | cannot open /none/x
             create_composite x                        | 35 | LABEL:PARTITION
             create_composite x y                      | 35 | must be LABEL:PARTITION
-            create_composite x a:b:c                  | 35 | neither 'writable' nor a GUID
-            create_composite x a:b:writable:1-2-3-4-5 | 35 | neither 'writable' nor a GUID
+            create_composite x a:b:c                  | 35 | neither 'writable', format=FORMAT nor a GUID
+            create_composite x a:b:format=vdi         | 35 | there is no format 'vdi', only raw, qcow2, composite
+            create_qcow2 x --backing-file y --backing-format=vdi | 35 | option --backing-format: there is no format
+            disk resize x 1G --format=vmdk            | 35 | there is no format 'vmdk', only raw, qcow2
+            disk check x --backing=all                | 35 | expected one of own-folder, any
+            create_composite x a:b:writable:1-2-3-4-5 | 35 | neither 'writable', format=FORMAT nor a GUID
             create_composite x a:/none                | 1  | cannot open /none
             disk                                      | 35 | a command is missing behind 'disk'
             disk resise                               | 35 | did you mean 'resize'

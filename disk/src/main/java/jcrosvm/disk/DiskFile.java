@@ -52,6 +52,14 @@ public interface DiskFile extends AutoCloseable {
         return null;
     }
 
+    /**
+     * Where {@link #plainFile} may be written directly: writes that begin before this byte have to go through
+     * {@link #write} all the same.
+     */
+    default long plainFrom() {
+        return 0;
+    }
+
     /** What buffers, offsets and lengths must be multiples of: 1, or more where the page cache is bypassed. */
     default int alignment() {
         return 1;

@@ -2,6 +2,7 @@ package jcrosvm.disk;
 
 import java.util.Arrays;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /** What the bytes of an image file mean. */
 public enum DiskFormat {
@@ -25,6 +26,11 @@ public enum DiskFormat {
         return Arrays.stream(values())
                 .filter(format -> format.text.equals(name))
                 .findFirst();
+    }
+
+    /** All names, for messages. */
+    public static String names() {
+        return Arrays.stream(values()).map(DiskFormat::toString).collect(Collectors.joining(", "));
     }
 
     /** The name that users see and that qcow2 files hold. */

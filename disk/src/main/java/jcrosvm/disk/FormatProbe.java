@@ -6,7 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import jcrosvm.disk.raw.ImageFile;
 
-/** Tells an image's format from its first bytes. */
+/** Tells an image's format from its first bytes. No format's beginning holds a zero. */
 final class FormatProbe {
     private static final byte[] COMPOSITE = "composite_disk\u001d".getBytes(StandardCharsets.US_ASCII);
     private static final int QCOW = 0x514649fb; // big-endian, as all of that format
@@ -15,10 +15,13 @@ final class FormatProbe {
     private static final int ZSTD_SKIPPABLE = 0x184d2a50;
     private static final int ZSTD_SKIPPABLE_MASK = 0xfffffff0;
 
+    /** Bytes that it looks at. */
+    static final int LENGTH = COMPOSITE.length;
+
     private FormatProbe() {}
 
     static DiskFormat of(ImageFile file) {
-        return of(file.bytes(0, (int) Math.min(COMPOSITE.length, file.size())));
+        return of(file.bytes(0, (int) Math.min(LENGTH, file.size())));
     }
 
     static DiskFormat of(byte[] start) {

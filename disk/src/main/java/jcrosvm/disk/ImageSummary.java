@@ -1,6 +1,5 @@
 package jcrosvm.disk;
 
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,7 +10,6 @@ import jcrosvm.disk.composite.CompositeDisk;
 import jcrosvm.disk.qcow2.Qcow2Images;
 import jcrosvm.disk.qcow2.Qcow2Summary;
 import jcrosvm.disk.raw.ImageFile;
-import jcrosvm.disk.raw.RawDisk;
 
 /**
  * What is to be said about an image. No lock is taken, so that it can be in use; then what is said may be of a moment ago.
@@ -30,35 +28,43 @@ public record ImageSummary(
         Optional<Qcow2Summary> qcow2,
         List<ImageSummary> below,
         Optional<String> problem) {
-    private static final DiskOptions OPTIONS = DiskOptions.READ_ONLY.withLock(false);
-
     public ImageSummary {
         below = List.copyOf(below);
     }
 
-    /** @throws VmmException when it cannot be opened, or contradicts itself */
-    public static ImageSummary of(Path path, Optional<DiskFormat> format) {
-        return of(path, format, DiskImages.MAX_DEPTH);
+    /**
+     * Looks at an image, and at those that it may name.
+     *
+     * @param options its format, if that is given, and what it may name; the image is read only, without a lock
+     * @throws VmmException when it cannot be opened, or contradicts itself
+     */
+    public static ImageSummary of(Path path, DiskOptions options) {
+        return of(path, options.withReadOnly(true).withLock(false), ImageChain.start());
     }
 
-    private static ImageSummary of(Path path, Optional<DiskFormat> given, int depth) {
-        try (ImageFile file = ImageFile.open(path, OPTIONS)) {
-            DiskFormat format = given.orElseGet(() -> FormatProbe.of(file));
+    private static ImageSummary of(Path path, DiskOptions options, ImageChain chain) {
+        return chain.use(path, options, (file, format, named) -> {
             long allocated = FileStatus.of(file.fd()).allocated();
-            return switch (format) {
-                case RAW -> {
-                    try (RawDisk disk = new RawDisk(file)) {
-                        yield new ImageSummary(
-                                path, format, disk.length(), allocated, Optional.empty(), List.of(), Optional.empty());
-                    }
+            if (format == DiskFormat.QCOW2) {
+                try (file) {
+                    return qcow2(file, allocated, Qcow2Images.info(file), named);
                 }
-                case QCOW2 -> qcow2(path, allocated, Qcow2Images.info(file), depth);
-                case COMPOSITE, ANDROID_SPARSE, ZSTD -> other(path, format, allocated, depth);
-            };
-        }
+            }
+            try (DiskFile disk = DiskImages.open(file, format, named)) {
+                List<ImageSummary> below = new ArrayList<>();
+                if (disk instanceof CompositeDisk composite) {
+                    composite
+                            .named()
+                            .forEach((part, given) ->
+                                    below.add(of(part, options.withFormat(given.orElse(null)), named)));
+                }
+                return new ImageSummary(
+                        path, format, disk.length(), allocated, Optional.empty(), below, Optional.empty());
+            }
+        });
     }
 
-    private static ImageSummary qcow2(Path path, long allocated, Qcow2Summary info, int depth) {
+    private static ImageSummary qcow2(ImageFile image, long allocated, Qcow2Summary info, ImageChain named) {
         String backing = info.backing();
         String backingFormat = info.backingFormat();
         List<ImageSummary> below = new ArrayList<>();
@@ -70,28 +76,19 @@ public record ImageSummary(
                 }
                 DiskFormat format = DiskFormat.named(backingFormat)
                         .orElseThrow(() -> new DiskException("the format " + backingFormat + " is unknown"));
-                if (depth == 1) {
-                    throw new DiskException("more than " + DiskImages.MAX_DEPTH + " images hang on one another");
-                }
-                Path file = path.toAbsolutePath().resolveSibling(Path.of(backing));
-                below.add(of(file, Optional.of(format), depth - 1));
-            } catch (VmmException | InvalidPathException e) {
+                below.add(
+                        of(Qcow2Images.backing(image, backing), image.options().withFormat(format), named));
+            } catch (VmmException e) {
                 problem = e.getMessage();
             }
         }
         return new ImageSummary(
-                path, DiskFormat.QCOW2, info.size(), allocated, Optional.of(info), below, Optional.ofNullable(problem));
-    }
-
-    private static ImageSummary other(Path path, DiskFormat format, long allocated, int depth) {
-        try (DiskFile disk = DiskImages.open(path, OPTIONS.withFormat(format))) {
-            List<ImageSummary> below = new ArrayList<>();
-            if (disk instanceof CompositeDisk composite) {
-                for (Path part : composite.paths()) {
-                    below.add(of(part, Optional.empty(), depth - 1));
-                }
-            }
-            return new ImageSummary(path, format, disk.length(), allocated, Optional.empty(), below, Optional.empty());
-        }
+                image.path(),
+                DiskFormat.QCOW2,
+                info.size(),
+                allocated,
+                Optional.of(info),
+                below,
+                Optional.ofNullable(problem));
     }
 }

@@ -1,12 +1,15 @@
 package jcrosvm.base.io;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import jcrosvm.base.Errno;
 import jcrosvm.base.Libc;
 import jcrosvm.base.OsException;
@@ -23,6 +26,9 @@ public final class Fd implements AutoCloseable {
     public static final int O_APPEND = 0x400;
     public static final int O_NONBLOCK = 0x800;
     public static final int O_CLOEXEC = 0x80000;
+    /** Finds a file without opening it: the descriptor says what and where it is, and does nothing to a device. */
+    public static final int O_PATH = 0x200000;
+
     /** Bypasses the page cache; one of the few flags whose value depends on the architecture. */
     public static final int O_DIRECT = System.getProperty("os.arch").equals("aarch64") ? 0x10000 : 0x4000;
 
@@ -107,6 +113,22 @@ public final class Fd implements AutoCloseable {
     public void nonBlocking(boolean on) {
         int flags = statusFlags();
         statusFlags(on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK);
+    }
+
+    /** The absolute path of the open file, without symbolic links; empty if it has none (any more). */
+    public Optional<Path> place() {
+        try {
+            Path place = Files.readSymbolicLink(link());
+            // The kernel marks what has no name by text that could be a name.
+            return place.isAbsolute() && place.toRealPath().equals(place) ? Optional.of(place) : Optional.empty();
+        } catch (IOException e) {
+            return Optional.empty();
+        }
+    }
+
+    /** A path by which this process can open the same file anew, whatever its name stands for by now. */
+    public Path link() {
+        return Path.of("/proc/self/fd/" + number());
     }
 
     /** How the open file was opened: O_ constants, the access mode in the two lowest bits. */

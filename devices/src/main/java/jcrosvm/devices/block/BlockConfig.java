@@ -5,6 +5,9 @@ import java.nio.file.Path;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.Alias;
 import jcrosvm.config.Required;
+import jcrosvm.disk.Backing;
+import jcrosvm.disk.DiskFormat;
+import jcrosvm.disk.DiskOptions;
 import jcrosvm.virtio.DeviceConfig;
 import jcrosvm.virtio.PciPlace;
 import org.jspecify.annotations.Nullable;
@@ -28,6 +31,8 @@ import org.jspecify.annotations.Nullable;
  * @param pciAddress where on the bus
  * @param dontcache drops pages from the host's cache as soon as they have been read or written
  * @param throttle limits, or null for none
+ * @param format what the image is; null to tell it from the first bytes, which then stay what they are
+ * @param backing which other files an image may name if its format is not given
  */
 public record BlockConfig(
         @Required Path path,
@@ -44,7 +49,9 @@ public record BlockConfig(
         @Nullable Integer bootindex,
         @Nullable String pciAddress,
         boolean dontcache,
-        @Nullable ThrottleConfig throttle)
+        @Nullable ThrottleConfig throttle,
+        @Nullable DiskFormat format,
+        Backing backing)
         implements DeviceConfig {
     /** Bytes of a serial number (virtio 1.3, 5.2.6). */
     static final int ID_LENGTH = 20;
@@ -63,34 +70,45 @@ public record BlockConfig(
     /** A writable disk with nothing special about it. */
     public static BlockConfig of(Path path) {
         return new BlockConfig(
-                path, false, false, true, false, true, 512, null, false, null, false, null, null, false, null);
+                path,
+                false,
+                false,
+                true,
+                false,
+                true,
+                512,
+                null,
+                false,
+                null,
+                false,
+                null,
+                null,
+                false,
+                null,
+                null,
+                Backing.OWN_FOLDER);
     }
 
     BlockConfig with(boolean readOnly, boolean asRoot) {
-        return new BlockConfig(
-                path,
-                readOnly,
-                asRoot,
-                sparse,
-                direct,
-                lock,
-                blockSize,
-                id,
-                multipleWorkers,
-                asyncExecutor,
-                packedQueue,
-                bootindex,
-                pciAddress,
-                dontcache,
-                throttle);
+        return with(readOnly, asRoot, asyncExecutor, format);
     }
 
     /** This disk with another executor. */
     public BlockConfig with(AsyncExecutor executor) {
+        return with(ro, root, executor, format);
+    }
+
+    /** This disk, of which it is known what its image is. */
+    public BlockConfig with(DiskFormat known) {
+        return with(ro, root, asyncExecutor, known);
+    }
+
+    private BlockConfig with(
+            boolean readOnly, boolean asRoot, @Nullable AsyncExecutor executor, @Nullable DiskFormat known) {
         return new BlockConfig(
                 path,
-                ro,
-                root,
+                readOnly,
+                asRoot,
                 sparse,
                 direct,
                 lock,
@@ -102,7 +120,13 @@ public record BlockConfig(
                 bootindex,
                 pciAddress,
                 dontcache,
-                throttle);
+                throttle,
+                known,
+                backing);
+    }
+
+    DiskOptions options() {
+        return new DiskOptions(ro, direct, lock, sparse, format, backing);
     }
 
     @Override

@@ -4,6 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import jcrosvm.base.Errno;
 import jcrosvm.base.LimitedLog;
 import jcrosvm.base.OsException;
@@ -11,6 +12,7 @@ import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.IoUring;
 import jcrosvm.disk.DiskFile;
+import jcrosvm.disk.RefusedWriteException;
 import jcrosvm.virtio.DeviceTraits;
 import jcrosvm.virtio.Interrupt;
 import jcrosvm.virtio.QueueResources;
@@ -23,6 +25,7 @@ import org.jspecify.annotations.Nullable;
 /** A disk. */
 final class BlockDevice implements VirtioDevice {
     private static final LimitedLog LOG = LimitedLog.of(BlockDevice.class);
+    private static final LimitedLog REFUSALS = LimitedLog.of(BlockDevice.class);
 
     private static final int PLAIN_DISCARD = 4096;
     private static final int CLUSTER_DISCARD = 65536;
@@ -36,6 +39,7 @@ final class BlockDevice implements VirtioDevice {
     private final ConfigSpace config;
     private final Throttle throttle;
     private final Runnable flush;
+    private final AtomicBoolean refusalTold = new AtomicBoolean();
     private final @Nullable QueueWorker[] workers;
     private final boolean[] started;
 
@@ -221,7 +225,7 @@ final class BlockDevice implements VirtioDevice {
         int alignment = disk.alignment();
         boolean can = switch (request.type()) {
             case BlockSpec.VIRTIO_BLK_T_IN -> true;
-            case BlockSpec.VIRTIO_BLK_T_OUT -> !readOnly && !writeThrough;
+            case BlockSpec.VIRTIO_BLK_T_OUT -> !readOnly && !writeThrough && request.offset() >= disk.plainFrom();
             case BlockSpec.VIRTIO_BLK_T_FLUSH -> !readOnly;
             default -> false;
         };
@@ -288,6 +292,8 @@ final class BlockDevice implements VirtioDevice {
                 writeThrough();
             }
             return BlockSpec.VIRTIO_BLK_S_OK;
+        } catch (RefusedWriteException e) {
+            return refused(e);
         } catch (VmmException | IllegalArgumentException e) {
             return failed("write", e);
         }
@@ -367,6 +373,15 @@ final class BlockDevice implements VirtioDevice {
         } catch (VmmException | IllegalArgumentException e) {
             return failed(what, e);
         }
+    }
+
+    /** Says so once, whatever else went wrong before: the user can do something about it. */
+    private int refused(RefusedWriteException error) {
+        if (!refusalTold.getAndSet(true)) {
+            REFUSALS.log(
+                    System.Logger.Level.WARNING, name + ": " + error.getMessage() + "; the guest gets an I/O error");
+        }
+        return BlockSpec.VIRTIO_BLK_S_IOERR;
     }
 
     private int failed(String what, RuntimeException error) {

@@ -7,7 +7,6 @@ import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
 import jcrosvm.disk.DiskFile;
 import jcrosvm.disk.DiskImages;
-import jcrosvm.disk.DiskOptions;
 import jcrosvm.virtio.ControlVerb;
 import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceModule;
@@ -73,8 +72,7 @@ public final class BlockModule implements DeviceModule<BlockConfig> {
 
     @Override
     public VirtioDevice create(BlockConfig config, int index, DeviceHost host) {
-        DiskFile disk = DiskImages.open(
-                config.path(), new DiskOptions(config.ro(), config.direct(), config.lock(), config.sparse()));
+        DiskFile disk = DiskImages.open(config.path(), config.options());
         try {
             return on(disk, config, index, host.vcpus());
         } catch (RuntimeException e) {

@@ -10,7 +10,10 @@ final class BlockOptions {
                     "block",
                     BlockConfig.class,
                     "PATH[,KEY=VALUE,...]",
-                    "Disk image. ro: read-only; root: the kernel's root= is this disk; sparse=BOOL: let the guest"
+                    "Disk image. format=raw|qcow2|composite|android-sparse|zstd: what it is (default: told from its"
+                            + " first bytes; a disk that is told to be raw so refuses to be given those of another"
+                            + " format); backing=own-folder|any: which files an image may name if its format is not"
+                            + " given (default own-folder: those below its folder); ro: read-only; root: the kernel's root= is this disk; sparse=BOOL: let the guest"
                             + " discard (default true); direct: go around the host's page cache; lock=BOOL: lock the"
                             + " files (default true); block-size=N (default 512); id=TEXT: serial number, up to 20"
                             + " bytes; multiple-workers: a thread for each queue; async-executor=epoll|uring;"

@@ -53,7 +53,7 @@ final class UncachedDisk implements DiskFile {
 
     @Override
     public void write(long offset, IoVec from) {
-        Fd file = disk.plainFile();
+        Fd file = offset < disk.plainFrom() ? null : disk.plainFile();
         long done = file == null ? 0 : Math.max(0, file.tryPwritev2(from, offset, IoUring.RWF_DONTCACHE));
         from.consume(done);
         if (from.length() > 0) {
@@ -84,6 +84,11 @@ final class UncachedDisk implements DiskFile {
     @Override
     public @Nullable Fd plainFile() {
         return disk.plainFile();
+    }
+
+    @Override
+    public long plainFrom() {
+        return disk.plainFrom();
     }
 
     @Override

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Random;
 import jcrosvm.base.Errno;
 import jcrosvm.base.VmmException;
+import jcrosvm.disk.Backing;
 import jcrosvm.disk.DiskFile;
 import jcrosvm.disk.DiskImages;
 import jcrosvm.disk.DiskOptions;
@@ -158,7 +159,9 @@ class BlockDeviceTest {
                 null,
                 null,
                 false,
-                null);
+                null,
+                null,
+                Backing.OWN_FOLDER);
         try (MockDriver driver = driver(config, disk, WRITABLE)) {
             MockQueue queue = driver.start(0, 8);
             Completion done = queue.perform(
@@ -359,8 +362,23 @@ class BlockDeviceTest {
         Files.write(image, new byte[MIB]);
         for (AsyncExecutor executor : AsyncExecutor.values()) {
             BlockConfig config = new BlockConfig(
-                            image, false, false, true, false, true, 512, null, false, executor, false, null, null, true,
-                            null)
+                            image,
+                            false,
+                            false,
+                            true,
+                            false,
+                            true,
+                            512,
+                            null,
+                            false,
+                            executor,
+                            false,
+                            null,
+                            null,
+                            true,
+                            null,
+                            null,
+                            Backing.OWN_FOLDER)
                     .with(executor);
             try (MockDriver driver = driver(config, DiskImages.open(image, DiskOptions.DEFAULT), WRITABLE)) {
                 MockQueue queue = driver.start(0, 8);
@@ -414,7 +432,9 @@ class BlockDeviceTest {
                 null,
                 null,
                 false,
-                limit);
+                limit,
+                null,
+                Backing.OWN_FOLDER);
         try (MockDriver driver = driver(config, disk, WRITABLE)) {
             MockQueue queue = driver.start(0, 256);
             int submitted = 60;

@@ -11,7 +11,9 @@ import jcrosvm.base.VmmException;
 import jcrosvm.config.ArgumentReader;
 import jcrosvm.config.JsonReader;
 import jcrosvm.config.Syntax;
+import jcrosvm.disk.Backing;
 import jcrosvm.disk.DiskFile;
+import jcrosvm.disk.DiskFormat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -31,9 +33,11 @@ class BlockOptionsTest {
     @Test
     void readsAllKeys() {
         assertThat(read("--block disk")).containsExactly(BlockConfig.of(Path.of("disk")));
-        assertThat(read("-b path=disk,ro,root,sparse=false,o_direct,lock=false,block_size=4096,id=x,multiple-workers,"
-                        + "async-executor=uring,packed-queue,pci-address=00:05.0,"
-                        + "throttle=[bps=1,read-bps=2,write-bps=3,iops=4,read-iops=5,write-iops=6,burst=7]"))
+        assertThat(
+                        read(
+                                "-b path=disk,ro,root,sparse=false,o_direct,lock=false,block_size=4096,id=x,multiple-workers,"
+                                        + "async-executor=uring,packed-queue,pci-address=00:05.0,"
+                                        + "throttle=[bps=1,read-bps=2,write-bps=3,iops=4,read-iops=5,write-iops=6,burst=7],format=android-sparse,backing=any"))
                 .containsExactly(new BlockConfig(
                         Path.of("disk"),
                         true,
@@ -49,7 +53,9 @@ class BlockOptionsTest {
                         null,
                         "00:05.0",
                         false,
-                        new ThrottleConfig(1, 2, 3, 4, 5, 6, 7)));
+                        new ThrottleConfig(1, 2, 3, 4, 5, 6, 7),
+                        DiskFormat.ANDROID_SPARSE,
+                        Backing.ANY));
         assertThat(read("--block d,block-size=65536").getFirst().blockSize()).isEqualTo(65536);
         assertThat(read("--block disk,dontcache,direct=false,block-size=512")
                         .getFirst()

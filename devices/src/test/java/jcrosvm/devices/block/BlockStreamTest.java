@@ -18,6 +18,7 @@ import java.util.Random;
 import java.util.stream.Stream;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.IoUring;
+import jcrosvm.disk.Backing;
 import jcrosvm.disk.DiskFile;
 import jcrosvm.disk.DiskImages;
 import jcrosvm.disk.DiskOptions;
@@ -68,7 +69,9 @@ class BlockStreamTest {
                     null,
                     null,
                     false,
-                    null);
+                    null,
+                    null,
+                    Backing.OWN_FOLDER);
         }
     }
 

@@ -8,14 +8,17 @@ import java.util.Collections;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.io.IoVec;
 import jcrosvm.disk.DiskException;
 import jcrosvm.disk.DiskFile;
+import jcrosvm.disk.DiskFormat;
 import jcrosvm.disk.DiskOptions;
 import jcrosvm.disk.DiskRange;
 import jcrosvm.disk.ImageOpener;
@@ -32,14 +35,14 @@ public final class CompositeDisk implements DiskFile {
     private final ImageFile list;
     private final List<DiskFile> images;
     private final Part[] parts;
-    private final List<Path> paths;
+    private final Map<Path, Optional<DiskFormat>> named;
     private final long[] starts;
     private final Set<Feature> features;
     private final IoVecPool lists = new IoVecPool();
 
-    private CompositeDisk(ImageFile list, List<DiskFile> images, Part[] parts, List<Path> paths) {
+    private CompositeDisk(ImageFile list, List<DiskFile> images, Part[] parts, Map<Path, Optional<DiskFormat>> named) {
         this.list = list;
-        this.paths = paths;
+        this.named = named;
         this.images = images;
         this.parts = parts;
         starts = Arrays.stream(parts).mapToLong(part -> part.start).toArray();
@@ -66,6 +69,7 @@ public final class CompositeDisk implements DiskFile {
         if (size > MAX_LIST) {
             throw damaged(list, "its list of parts has " + size + " bytes; at most " + MAX_LIST + " are supported");
         }
+        list.reserve(4 * size); // paths as they are and resolved
         CompositeSpec spec;
         try {
             spec = CompositeSpec.parse(list.bytes(0, (int) size));
@@ -74,15 +78,8 @@ public final class CompositeDisk implements DiskFile {
         }
         List<DiskFile> images = new ArrayList<>();
         try {
-            Part[] parts = open(list, spec, opener, images);
-            return new CompositeDisk(
-                    list,
-                    images,
-                    parts,
-                    spec.parts().stream()
-                            .map(part -> resolve(list, part))
-                            .distinct()
-                            .toList());
+            Map<Path, Optional<DiskFormat>> named = named(list, spec);
+            return new CompositeDisk(list, images, open(list, spec, opener, images), named);
         } catch (RuntimeException e) {
             images.forEach(DiskFile::close);
             throw e;
@@ -93,11 +90,24 @@ public final class CompositeDisk implements DiskFile {
         return new DiskException("cannot open the composite disk " + list + ": " + what);
     }
 
+    /** The images of the parts, each once, in the order of the disk. */
+    private static Map<Path, Optional<DiskFormat>> named(ImageFile list, CompositeSpec spec) {
+        Map<Path, Optional<DiskFormat>> named = new LinkedHashMap<>();
+        for (CompositeSpec.Part part : spec.parts()) {
+            Path path = resolve(list, part);
+            Optional<DiskFormat> format = Optional.ofNullable(part.format());
+            Optional<DiskFormat> before = named.putIfAbsent(path, format);
+            if (before != null && !before.equals(format)) {
+                throw damaged(list, "it gives its part " + path + " two formats");
+            }
+        }
+        return Collections.unmodifiableMap(named);
+    }
+
     private static Part[] open(ImageFile list, CompositeSpec spec, ImageOpener opener, List<DiskFile> images) {
-        DiskOptions options = list.options().withFormat(null);
         Set<Path> written = new HashSet<>();
         for (CompositeSpec.Part part : spec.parts()) {
-            if (part.writable() && !options.readOnly()) {
+            if (part.writable() && !list.options().readOnly()) {
                 written.add(resolve(list, part));
             }
         }
@@ -109,7 +119,8 @@ public final class CompositeDisk implements DiskFile {
             Path path = resolve(list, part);
             DiskFile image = opened.get(path);
             if (image == null) {
-                image = opener.open(path, options.withReadOnly(!written.contains(path)));
+                DiskOptions options = list.options().withFormat(part.format()).withReadOnly(!written.contains(path));
+                image = opener.open(path, options);
                 opened.put(path, image);
                 images.add(image);
             }
@@ -134,9 +145,9 @@ public final class CompositeDisk implements DiskFile {
         }
     }
 
-    /** The images of its parts, each once. */
-    public List<Path> paths() {
-        return paths;
+    /** The images of its parts, each once, with their formats where the list says them. */
+    public Map<Path, Optional<DiskFormat>> named() {
+        return named;
     }
 
     @Override

@@ -9,11 +9,14 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
+import jcrosvm.disk.Backing;
 import jcrosvm.disk.DiskException;
 import jcrosvm.disk.DiskFile;
+import jcrosvm.disk.DiskFormat;
 import jcrosvm.disk.DiskImages;
 import jcrosvm.disk.DiskOptions;
 import jcrosvm.disk.ImagePaths;
+import org.jspecify.annotations.Nullable;
 
 /** Makes composite disks of partitions. */
 public final class CompositeImages {
@@ -28,19 +31,27 @@ public final class CompositeImages {
      * @param label its name in the partition table, at most 36 UTF-16 units
      * @param image its content
      * @param guid its unique identity
+     * @param format of the image, which is written down; null to tell it from its first bytes, now and whenever the disk
+     *     is opened
      */
-    public record Partition(String label, Path image, boolean writable, UUID guid) {}
+    public record Partition(
+            String label,
+            Path image,
+            boolean writable,
+            UUID guid,
+            @Nullable DiskFormat format) {}
 
     /**
      * Writes {@code path} and the files that it needs beside it: {@code path.header} and {@code path.footer}, the
      * partition table and its backup, and {@code path.filler}, zeros. Files that are there are replaced.
      *
+     * @param backing which files the images of partitions may name whose format is not given
      * @throws jcrosvm.base.VmmException when a partition cannot be opened or used
      */
-    public static void create(Path path, UUID disk, List<Partition> partitions) {
+    public static void create(Path path, UUID disk, List<Partition> partitions, Backing backing) {
         check(partitions);
         try {
-            create(path.toAbsolutePath(), disk, partitions, lengths(partitions));
+            create(path.toAbsolutePath(), disk, partitions, lengths(partitions, backing));
         } catch (IOException | UncheckedIOException e) {
             throw new DiskException("cannot create " + path + ": " + e.getMessage());
         }
@@ -68,11 +79,12 @@ public final class CompositeImages {
         }
     }
 
-    private static long[] lengths(List<Partition> partitions) {
+    private static long[] lengths(List<Partition> partitions, Backing backing) {
+        DiskOptions options = DiskOptions.READ_ONLY.withLock(false).withBacking(backing);
         long[] lengths = new long[partitions.size()];
         for (int i = 0; i < lengths.length; i++) {
             Partition partition = partitions.get(i);
-            try (DiskFile image = DiskImages.open(partition.image(), DiskOptions.READ_ONLY.withLock(false))) {
+            try (DiskFile image = DiskImages.open(partition.image(), options.withFormat(partition.format()))) {
                 lengths[i] = image.length();
             }
             if (lengths[i] == 0) {
@@ -92,20 +104,20 @@ public final class CompositeImages {
         Path filler = suffixed(path, ".filler");
         List<CompositeSpec.Part> parts = new ArrayList<>();
         List<GuidPartitionTable.Partition> table = new ArrayList<>();
-        parts.add(new CompositeSpec.Part(name(header), 0, false, 0));
+        parts.add(new CompositeSpec.Part(name(header), 0, false, 0, DiskFormat.RAW));
         long at = (long) GuidPartitionTable.FIRST_SECTORS * GuidPartitionTable.SECTOR;
         for (int i = 0; i < lengths.length; i++) {
             Partition partition = partitions.get(i);
-            parts.add(
-                    new CompositeSpec.Part(ImagePaths.relative(path, partition.image()), at, partition.writable(), 0));
+            parts.add(new CompositeSpec.Part(
+                    ImagePaths.relative(path, partition.image()), at, partition.writable(), 0, partition.format()));
             long end = roundUp(at + lengths[i], PARTITION_ALIGNMENT);
             if (end > at + lengths[i]) {
-                parts.add(new CompositeSpec.Part(name(filler), at + lengths[i], false, 0));
+                parts.add(new CompositeSpec.Part(name(filler), at + lengths[i], false, 0, DiskFormat.RAW));
             }
             table.add(new GuidPartitionTable.Partition(partition.label(), partition.guid(), at, end));
             at = end;
         }
-        parts.add(new CompositeSpec.Part(name(footer), at, false, 0));
+        parts.add(new CompositeSpec.Part(name(footer), at, false, 0, DiskFormat.RAW));
         long backup = (long) GuidPartitionTable.LAST_SECTORS * GuidPartitionTable.SECTOR;
         long length = roundUp(at + backup, DISK_ALIGNMENT);
         GuidPartitionTable gpt = new GuidPartitionTable(length, disk, table);

@@ -7,6 +7,8 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import jcrosvm.disk.DiskException;
+import jcrosvm.disk.DiskFormat;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The list in a composite disk's file (crosvm, cdisk_spec.proto).
@@ -16,8 +18,22 @@ import jcrosvm.disk.DiskException;
  * @param length of the disk, bytes
  */
 record CompositeSpec(long version, List<Part> parts, long length) {
-    /** @param fileOffset where in the part's own image its bytes begin */
-    record Part(String path, long offset, boolean writable, long fileOffset) {}
+    /**
+     * A range of the disk.
+     *
+     * @param fileOffset where in the part's own image its bytes begin
+     * @param format of that image; null where the list does not say it, as crosvm's never do
+     */
+    record Part(
+            String path,
+            long offset,
+            boolean writable,
+            long fileOffset,
+            @Nullable DiskFormat format) {
+        Part(String path, long offset, boolean writable, long fileOffset) {
+            this(path, offset, writable, fileOffset, null);
+        }
+    }
 
     static final long VERSION = 2;
     static final int MAX_PARTS = 1024;
@@ -30,6 +46,8 @@ record CompositeSpec(long version, List<Part> parts, long length) {
     private static final int PART_OFFSET = 2;
     private static final int PART_WRITABLE = 3;
     private static final int PART_FILE_OFFSET = 4;
+    /** Our own; crosvm passes over fields that it does not know. */
+    private static final int PART_FORMAT = 1000;
 
     CompositeSpec {
         parts = List.copyOf(parts);
@@ -72,12 +90,14 @@ record CompositeSpec(long version, List<Part> parts, long length) {
         long offset = 0;
         long writable = 0;
         long fileOffset = 0;
+        DiskFormat format = null;
         for (int field = reader.next(); field != 0; field = reader.next()) {
             switch (field) {
                 case PART_PATH -> path = reader.text();
                 case PART_OFFSET -> offset = reader.number();
                 case PART_WRITABLE -> writable = reader.number();
                 case PART_FILE_OFFSET -> fileOffset = reader.number();
+                case PART_FORMAT -> format = format(reader.text());
                 default -> reader.skip();
             }
         }
@@ -87,7 +107,12 @@ record CompositeSpec(long version, List<Part> parts, long length) {
         if (offset < 0 || fileOffset < 0) {
             throw new DiskException("part " + path + " begins beyond any disk's end");
         }
-        return new Part(path, offset, writable == 1, fileOffset);
+        return new Part(path, offset, writable == 1, fileOffset, format);
+    }
+
+    private static DiskFormat format(String name) {
+        return DiskFormat.named(name)
+                .orElseThrow(() -> new DiskException("a part has an unknown format; known are " + DiskFormat.names()));
     }
 
     private void check() {
@@ -116,14 +141,16 @@ record CompositeSpec(long version, List<Part> parts, long length) {
     byte[] toBytes() {
         Protobuf.Writer disk = new Protobuf.Writer().number(DISK_VERSION, version);
         for (Part part : parts) {
-            disk.bytes(
-                    DISK_PARTS,
-                    new Protobuf.Writer()
-                            .text(PART_PATH, part.path())
-                            .number(PART_OFFSET, part.offset())
-                            .number(PART_WRITABLE, part.writable() ? 1 : 0)
-                            .number(PART_FILE_OFFSET, part.fileOffset())
-                            .toBytes());
+            Protobuf.Writer fields = new Protobuf.Writer()
+                    .text(PART_PATH, part.path())
+                    .number(PART_OFFSET, part.offset())
+                    .number(PART_WRITABLE, part.writable() ? 1 : 0)
+                    .number(PART_FILE_OFFSET, part.fileOffset());
+            DiskFormat format = part.format();
+            if (format != null) {
+                fields.text(PART_FORMAT, format.toString());
+            }
+            disk.bytes(DISK_PARTS, fields.toBytes());
         }
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         out.writeBytes(MAGIC);

@@ -32,7 +32,7 @@ final class ClusterMap {
         this.tables = tables;
         entriesPerSlice = cache.sliceSize() / 8;
         l1Offset = header.l1Offset();
-        l1 = HeaderFields.readTable(file, l1Offset, header.l1Size());
+        l1 = HeaderFields.keepTable(file, l1Offset, header.l1Size());
     }
 
     long[] l1() {

@@ -1,14 +1,42 @@
 package jcrosvm.disk.qcow2;
 
 import java.util.Arrays;
+import java.util.function.LongConsumer;
 
 /** Clusters of the file that hold tables: guest data must never go there. Guarded by the image's lock. */
 final class ClusterSet {
+    private final LongConsumer reserve;
     private long[] slots = new long[64];
     private int size;
 
-    ClusterSet() {
+    /** @param reserve counts memory before it grows, and may throw */
+    ClusterSet(LongConsumer reserve) {
+        this.reserve = reserve;
         Arrays.fill(slots, -1);
+    }
+
+    /** Makes room for so many clusters, so that none of them needs memory any more. */
+    void expect(long clusters) {
+        long wanted = slots.length;
+        while (wanted < 2 * clusters) {
+            wanted *= 2;
+        }
+        if (wanted > slots.length) {
+            grow(wanted);
+        }
+    }
+
+    private void grow(long length) {
+        reserve.accept(8 * length);
+        long[] old = slots;
+        slots = new long[Math.toIntExact(length)];
+        Arrays.fill(slots, -1);
+        for (long c : old) {
+            if (c != -1) {
+                insert(c);
+            }
+        }
+        reserve.accept(-8L * (old.length == 64 ? 0 : old.length));
     }
 
     boolean contains(long cluster) {
@@ -25,27 +53,22 @@ final class ClusterSet {
         if (contains(cluster)) {
             return false;
         }
-        if (++size * 2 > slots.length) {
-            long[] old = slots;
-            slots = new long[2 * old.length];
-            Arrays.fill(slots, -1);
-            for (long c : old) {
-                if (c != -1) {
-                    insert(c);
-                }
-            }
+        if ((size + 1) * 2 > slots.length) {
+            grow(2L * slots.length);
         }
+        size++;
         insert(cluster);
         return true;
     }
 
-    /** Whether none of them was in yet. */
+    /** Whether none of them was in yet; it ends with the first one that was. */
     boolean addAll(long first, long count) {
-        boolean all = true;
         for (long c = first; c < first + count; c++) {
-            all &= add(c);
+            if (!add(c)) {
+                return false;
+            }
         }
-        return all;
+        return true;
     }
 
     void remove(long cluster) {

@@ -83,10 +83,12 @@ final class CompressedClusters {
         int size = (int) geometry.clusterSize();
         int packed = geometry.compressedLength(entry);
         if (slot.content.length == 0) {
+            file.reserve(size);
             slot.memory = Arena.ofAuto().allocate(size, 8);
             slot.content = new byte[size];
         }
         if (slot.packed.length < packed) {
+            file.reserve(packed - slot.packed.length);
             slot.packed = new byte[packed];
         }
         long position = geometry.compressedOffset(entry);

@@ -10,6 +10,9 @@ import java.util.function.Consumer;
  * page, and are written by one call. Guarded by the image's lock.
  */
 final class HeaderFields {
+    /** Entries of a table that are read at a time. */
+    private static final int PIECE = 8192;
+
     private final Qcow2File file;
     private final int version;
     private final boolean lazy;
@@ -103,7 +106,16 @@ final class HeaderFields {
     /** Reads a table of numbers, big endian; the caller has bounded its length. */
     static long[] readTable(Qcow2File file, long position, int count) {
         long[] entries = new long[count];
-        Qcow2Header.bytes(file, position, 8 * count).asLongBuffer().get(entries);
+        for (int at = 0; at < count; at += PIECE) {
+            int n = Math.min(PIECE, count - at);
+            Qcow2Header.bytes(file, position + 8L * at, 8 * n).asLongBuffer().get(entries, at, n);
+        }
         return entries;
+    }
+
+    /** Reads a table that stays in memory as long as the image is open. */
+    static long[] keepTable(Qcow2File file, long position, int count) {
+        file.reserve(8L * count);
+        return readTable(file, position, count);
     }
 }

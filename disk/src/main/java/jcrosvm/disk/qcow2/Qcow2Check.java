@@ -1,8 +1,5 @@
 package jcrosvm.disk.qcow2;
 
-import java.util.HashSet;
-import java.util.Set;
-
 /** Compares the refcounts of an image with its references. Nobody may be using the image. */
 final class Qcow2Check {
     private final Qcow2File file;
@@ -20,7 +17,7 @@ final class Qcow2Check {
         this.header = header;
         geometry = header.geometry();
         cache = new MetadataCache(file, geometry.clusterSize(), 64);
-        refcounts = new Refcounts(file, header, cache, new HeaderFields(file, header), new ClusterSet());
+        refcounts = new Refcounts(file, header, cache, new HeaderFields(file, header), new ClusterSet(file::reserve));
         walk = new ReferenceWalk(file, header);
     }
 
@@ -53,7 +50,7 @@ final class Qcow2Check {
 
     private void compare(boolean fixLeaks) {
         long perBlock = 1L << geometry.refcountBlockBits();
-        Set<Long> seen = new HashSet<>();
+        ClusterSet seen = new ClusterSet(file::reserve);
         long[] table = refcounts.table();
         for (int i = 0; i < table.length; i++) {
             if (!usable(i)) {

@@ -1,6 +1,5 @@
 package jcrosvm.disk.qcow2;
 
-import java.util.Arrays;
 import java.util.Set;
 import jcrosvm.base.io.IoVec;
 import jcrosvm.disk.DiskException;
@@ -69,16 +68,9 @@ public final class Qcow2Disk implements DiskFile {
             throw file.unusable("does not say the format of its backing file " + name + ", and guessing it is not safe;"
                     + " write it down with qemu-img rebase -u -b " + name + " -F FORMAT " + file.path());
         }
-        DiskFormat format = Arrays.stream(DiskFormat.values())
-                .filter(f -> f.toString().equals(text))
-                .findFirst()
+        DiskFormat format = DiskFormat.named(text)
                 .orElseThrow(() -> file.unusable("says that its backing file " + name + " has the format \"" + text
-                        + "\", which is not known; only "
-                        + String.join(
-                                ", ",
-                                Arrays.stream(DiskFormat.values())
-                                        .map(DiskFormat::toString)
-                                        .toList()) + " are"));
+                        + "\", which is not known; only " + DiskFormat.names() + " are"));
         return opener.open(file.resolve(name), options.withReadOnly(true).withFormat(format));
     }
 

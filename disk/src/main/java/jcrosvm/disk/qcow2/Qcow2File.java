@@ -26,6 +26,15 @@ final class Qcow2File implements AutoCloseable {
         return file.alignment();
     }
 
+    /** Counts heap that tables take, before it is allocated; see {@link ImageFile#reserve}. */
+    void reserve(long bytes) {
+        file.reserve(bytes);
+    }
+
+    long reserved() {
+        return file.reserved();
+    }
+
     boolean sparse() {
         return file.options().sparse();
     }

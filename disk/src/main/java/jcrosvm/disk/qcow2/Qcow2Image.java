@@ -21,7 +21,7 @@ final class Qcow2Image {
     final Qcow2Header header;
     final Geometry geometry;
     final boolean writable;
-    final ClusterSet tables = new ClusterSet();
+    final ClusterSet tables;
     final MetadataCache cache;
     final HeaderFields fields;
     final Refcounts refcounts;
@@ -43,6 +43,7 @@ final class Qcow2Image {
         this.backing = backing;
         this.writable = writable;
         size = header.size();
+        tables = new ClusterSet(file::reserve);
         cache = new MetadataCache(file, geometry.clusterSize(), cacheSlots);
         fields = new HeaderFields(file, header);
         refcounts = new Refcounts(file, header, cache, fields, tables);
@@ -57,24 +58,35 @@ final class Qcow2Image {
 
     /** Learns where tables are. Two in one place would overwrite each other: that is not written to at all. */
     private void rememberTables() {
-        boolean apart = tables.add(0);
-        apart &= addTables(map.l1Offset(), 8L * map.l1().length);
-        apart &= addTables(refcounts.tableOffset(), (long) refcounts.tableClusters() << geometry.clusterBits());
-        for (long entry : map.l1()) {
-            apart &= addTables(entry & Qcow2Spec.OFFSET, entry == 0 ? 0 : 1);
-        }
-        for (long block : refcounts.table()) {
-            apart &= addTables(block, block == 0 ? 0 : 1);
-        }
-        if (!snapshots.isEmpty()) {
-            apart &= addTables(header.snapshotsOffset(), snapshots.getLast().end() - header.snapshotsOffset());
-            for (Snapshot s : snapshots) {
-                apart &= addTables(s.l1Offset(), 8L * s.l1Size());
-            }
-        }
-        if (!apart) {
+        // Each entry may get a table while a guest writes, which is no time to run out of memory.
+        tables.expect(map.l1().length);
+        if (!tables.add(0)
+                || !addTables(map.l1Offset(), 8L * map.l1().length)
+                || !addTables(refcounts.tableOffset(), (long) refcounts.tableClusters() << geometry.clusterBits())
+                || !addTables(map.l1(), Qcow2Spec.OFFSET)
+                || !addTables(refcounts.table(), -1)
+                || !addSnapshots()) {
             throw file.damaged("has two tables in one place and can only be opened read-only");
         }
+    }
+
+    private boolean addTables(long[] entries, long mask) {
+        for (long entry : entries) {
+            if (entry != 0 && !addTables(entry & mask, 1)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private boolean addSnapshots() {
+        for (Snapshot s : snapshots) {
+            if (!addTables(s.l1Offset(), 8L * s.l1Size())) {
+                return false;
+            }
+        }
+        return snapshots.isEmpty()
+                || addTables(header.snapshotsOffset(), snapshots.getLast().end() - header.snapshotsOffset());
     }
 
     private boolean addTables(long offset, long bytes) {

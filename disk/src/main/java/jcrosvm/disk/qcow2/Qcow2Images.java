@@ -1,5 +1,6 @@
 package jcrosvm.disk.qcow2;
 
+import java.nio.file.Path;
 import jcrosvm.disk.raw.ImageFile;
 
 /** Makes, describes and checks images without using their disks. Files stay the caller's. */
@@ -19,6 +20,15 @@ public final class Qcow2Images {
     public static Qcow2Summary info(ImageFile file) {
         Qcow2File image = new Qcow2File(file);
         return Qcow2Summary.of(image, Qcow2Header.read(image));
+    }
+
+    /**
+     * Where the backing file is that an image names.
+     *
+     * @throws jcrosvm.disk.DiskException when that is no path
+     */
+    public static Path backing(ImageFile file, String name) {
+        return new Qcow2File(file).resolve(name);
     }
 
     /**

@@ -34,7 +34,7 @@ final class Refcounts {
     void load(long offset, int clusters) {
         tableOffset = offset;
         tableClusters = clusters;
-        table = HeaderFields.readTable(file, offset, (int) (((long) clusters << geometry.clusterBits()) / 8));
+        table = HeaderFields.keepTable(file, offset, (int) (((long) clusters << geometry.clusterBits()) / 8));
         cursor = 0;
     }
 

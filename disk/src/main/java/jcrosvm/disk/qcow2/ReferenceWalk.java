@@ -18,6 +18,9 @@ final class ReferenceWalk {
     /** L2 tables of the disk and all snapshots together. */
     private static final int MOST_TABLES = 8 << 20;
 
+    /** Entries of L1 tables and tables of bitmaps. */
+    private static final long MOST_ENTRIES = 64L << 20;
+
     private static final int BITMAP_ENTRY = 24;
 
     private final Qcow2File file;
@@ -29,6 +32,7 @@ final class ReferenceWalk {
     private final IoVec list = new IoVec(1);
     private long[] l2Tables = new long[64];
     private int l2Count;
+    private long scanned;
     private long corruptions;
     private long clusters;
 
@@ -82,6 +86,10 @@ final class ReferenceWalk {
     }
 
     private void addTable(long offset, int entries) {
+        scanned += entries;
+        if (scanned > MOST_ENTRIES) {
+            throw file.unusable("has too many snapshots or bitmaps to be checked here; use qemu-img check");
+        }
         if (entries > 0) {
             addRange(offset, 8L * entries, 1);
         }
@@ -121,7 +129,9 @@ final class ReferenceWalk {
                 corruptions++;
             }
             if (l2Count == l2Tables.length) {
+                file.reserve(16L * l2Count);
                 l2Tables = Arrays.copyOf(l2Tables, 2 * l2Count);
+                file.reserve(-8L * (l2Count == 64 ? 0 : l2Count));
             }
             l2Tables[l2Count++] = entry & Qcow2Spec.OFFSET;
         }

@@ -1,30 +1,34 @@
 package jcrosvm.disk.qcow2;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Collection;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** How often each cluster of the file is referred to by tables, counted anew; only stretches that are have memory. */
+/** How often each cluster of the file is referred to by tables, counted anew; only stretches that are have memory, beside the heap. */
 final class References {
     static final int PAGE_BITS = 15;
     /** 128 MiB: 2 TiB of clusters of 64 KiB. */
     private static final int MOST_PAGES = 1024;
 
     private final Qcow2File file;
-    private final TreeMap<Long, int[]> pages = new TreeMap<>();
+    private final Arena arena = Arena.ofAuto();
+    private final TreeMap<Long, MemorySegment> pages = new TreeMap<>();
     private long lastKey = -1;
-    private int @Nullable [] last;
+    private @Nullable MemorySegment last;
 
     References(Qcow2File file) {
         this.file = file;
     }
 
     int get(long cluster) {
-        int[] page = page(cluster);
-        return page == null ? 0 : page[(int) (cluster & (1 << PAGE_BITS) - 1)];
+        MemorySegment page = page(cluster);
+        return page == null ? 0 : page.getAtIndex(ValueLayout.JAVA_INT, cluster & (1 << PAGE_BITS) - 1);
     }
 
-    private int @Nullable [] page(long cluster) {
+    private @Nullable MemorySegment page(long cluster) {
         long key = cluster >>> PAGE_BITS;
         if (key != lastKey) {
             last = pages.get(key);
@@ -34,17 +38,18 @@ final class References {
     }
 
     void add(long cluster, int count) {
-        int[] page = page(cluster);
+        MemorySegment page = page(cluster);
         if (page == null) {
             if (pages.size() >= MOST_PAGES) {
                 throw file.unusable("is too large to be checked here; use qemu-img check");
             }
-            page = new int[1 << PAGE_BITS];
+            page = arena.allocate(ValueLayout.JAVA_INT, 1 << PAGE_BITS);
             pages.put(cluster >>> PAGE_BITS, page);
             last = page;
         }
-        int index = (int) (cluster & (1 << PAGE_BITS) - 1);
-        page[index] = (int) Math.min(Integer.MAX_VALUE, (long) page[index] + count);
+        long index = cluster & (1 << PAGE_BITS) - 1;
+        long sum = (long) page.getAtIndex(ValueLayout.JAVA_INT, index) + count;
+        page.setAtIndex(ValueLayout.JAVA_INT, index, (int) Math.min(Integer.MAX_VALUE, sum));
     }
 
     /** First clusters of the stretches that have counts, in order. */

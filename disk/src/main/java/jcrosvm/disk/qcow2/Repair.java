@@ -25,7 +25,9 @@ final class Repair {
         if (!header.has(Qcow2Spec.INCOMPATIBLE_DIRTY)) {
             return header;
         }
+        long before = file.reserved();
         new Repair(file, header).run();
+        file.reserve(before - file.reserved()); // what it needed is garbage by now
         return Qcow2Header.read(file);
     }
 

@@ -93,6 +93,8 @@ final class Resize {
         Geometry geometry = image.geometry;
         long[] old = image.map.l1();
         long oldOffset = image.map.l1Offset();
+        image.file.reserve(8L * (entries - old.length));
+        image.tables.expect(entries);
         long[] grown = Arrays.copyOf(old, entries);
         long clusters = geometry.clusters(8L * entries);
         long first = image.refcounts.allocateTogether(clusters);

@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
 record Snapshot(
         String id, String name, Instant date, long stateSize, long diskSize, long l1Offset, int l1Size, long end) {
     private static final int FIXED = 40;
+    /** On the heap, without its texts. */
+    private static final int SIZE_OF_RECORD = 256;
 
     static List<Snapshot> readAll(Qcow2File file, Qcow2Header header) {
         List<Snapshot> snapshots = new ArrayList<>();
@@ -27,6 +29,7 @@ record Snapshot(
                 throw file.damaged(
                         "has " + header.snapshotCount() + " snapshots, of which number " + (i + 1) + " is cut off");
             }
+            file.reserve(SIZE_OF_RECORD + 2L * (s.id.length() + s.name.length()));
             snapshots.add(s);
             at = s.end + 7 & -8;
         }

@@ -4,6 +4,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.Optional;
+import java.util.function.Consumer;
 import jcrosvm.base.Errno;
 import jcrosvm.base.Libc;
 import jcrosvm.base.OsException;
@@ -27,6 +29,7 @@ public final class ImageFile implements AutoCloseable {
     private final boolean isDevice;
     private final int deviceBlock;
     private final int alignment;
+    private final TableMemory memory = new TableMemory();
     private final Object partialBlocks = new Object();
     private volatile boolean canDiscard;
     private volatile boolean canZeroRange = true;
@@ -51,7 +54,16 @@ public final class ImageFile implements AutoCloseable {
      * @throws DiskException when it is in use, or no file and no block device
      */
     public static ImageFile open(Path path, DiskOptions options) {
-        Fd fd = ImageFiles.open(path, options.readOnly(), options.direct());
+        return open(path, options, place -> {});
+    }
+
+    /**
+     * Opens and locks it if it is where it may be.
+     *
+     * @param check gets the place of the file, symbolic links resolved, before it is opened, and may throw
+     */
+    public static ImageFile open(Path path, DiskOptions options, Consumer<Optional<Path>> check) {
+        Fd fd = ImageFiles.open(path, options.readOnly(), options.direct(), check);
         try {
             return new ImageFile(path, fd, options);
         } catch (RuntimeException e) {
@@ -94,6 +106,11 @@ public final class ImageFile implements AutoCloseable {
         return fd;
     }
 
+    /** The folder that the file is in, symbolic links resolved; none if it is a device, has no name, or is at the root. */
+    public Optional<Path> folder() {
+        return isDevice ? Optional.empty() : fd.place().map(Path::getParent).filter(p -> p.getNameCount() > 0);
+    }
+
     public boolean isDevice() {
         return isDevice;
     }
@@ -106,6 +123,21 @@ public final class ImageFile implements AutoCloseable {
     /** What transfers that bypass this class must be aligned to. */
     public int alignment() {
         return alignment;
+    }
+
+    /**
+     * Counts heap that the image's tables take until the file is closed, before it is allocated.
+     *
+     * @param bytes negative to give some back
+     * @throws DiskException when the tables of all open images would take too much
+     */
+    public void reserve(long bytes) {
+        memory.take(this, bytes);
+    }
+
+    /** What was {@link #reserve reserved} and not given back. */
+    public long reserved() {
+        return memory.taken();
     }
 
     /** No block that is written in part may make the file longer than this. */
@@ -363,6 +395,7 @@ public final class ImageFile implements AutoCloseable {
         if (lock != null) {
             lock.close();
         }
+        memory.close();
         fd.close();
     }
 

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.Collections;
 import java.util.EnumSet;
 import java.util.Set;
+import java.util.function.Predicate;
 import jcrosvm.base.Errno;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.IoVec;
@@ -22,13 +23,29 @@ public final class RawDisk implements DiskFile {
     private static final int SECTOR = 512;
 
     private final ImageFile file;
+    private final @Nullable GuardedHead head;
     private final Set<Feature> features;
     private volatile long stored;
     private volatile long length;
 
     /** Takes ownership of the file. */
     public RawDisk(ImageFile file) {
+        this(file, null);
+    }
+
+    /**
+     * A disk that is taken for raw because of its first bytes; it refuses to be given others that say something else.
+     *
+     * @param length how many of them
+     * @param isRaw what they say
+     */
+    public static RawDisk guessed(ImageFile file, int length, Predicate<byte[]> isRaw) {
+        return new RawDisk(file, file.options().readOnly() ? null : new GuardedHead(file, length, isRaw));
+    }
+
+    private RawDisk(ImageFile file, @Nullable GuardedHead head) {
         this.file = file;
+        this.head = head;
         EnumSet<Feature> set = EnumSet.noneOf(Feature.class);
         if (!file.options().readOnly()) {
             set.add(Feature.WRITE);
@@ -85,7 +102,11 @@ public final class RawDisk implements DiskFile {
     @Override
     public void write(long offset, IoVec from) {
         DiskRange.require(this, offset, from.length());
-        file.write(offset, from);
+        long at = offset;
+        if (head != null && at < head.end()) {
+            at += head.write(at, from);
+        }
+        file.write(at, from);
     }
 
     @Override
@@ -96,7 +117,9 @@ public final class RawDisk implements DiskFile {
     @Override
     public void discard(long offset, long count) {
         DiskRange.require(this, offset, count);
-        file.discard(offset, count);
+        // What a device holds after a discard is its own business; the head is not left to it.
+        long kept = head != null && file.isDevice() ? Math.clamp(head.end() - offset, 0, count) : 0;
+        file.discard(offset + kept, count - kept);
     }
 
     @Override
@@ -125,6 +148,11 @@ public final class RawDisk implements DiskFile {
     @Override
     public @Nullable Fd plainFile() {
         return stored == length ? file.fd() : null;
+    }
+
+    @Override
+    public long plainFrom() {
+        return head == null ? 0 : head.end();
     }
 
     @Override

@@ -58,7 +58,10 @@ final class SeekTable {
         if (header.getInt(0) != SKIPPABLE_MAGIC || (header.getInt(4) & 0xffff_ffffL) != content) {
             throw damaged(file, "its seek table has no head");
         }
+        file.reserve(frames * (2 * Long.BYTES + Integer.BYTES));
         SeekTable table = new SeekTable((int) frames);
+        long mostPacked = 0;
+        long mostPlain = 0;
         long position = 0;
         for (int i = 0; i < frames; i += BATCH) {
             int n = (int) Math.min(BATCH, frames - i);
@@ -75,10 +78,13 @@ final class SeekTable {
                                 file, "frames of " + plain + " bytes; at most " + MAX_FRAME + " can be kept in memory");
                     }
                     table.add(position, (int) packed, plain);
+                    mostPacked = Math.max(mostPacked, packed);
+                    mostPlain = Math.max(mostPlain, plain);
                 }
                 position += packed;
             }
         }
+        file.reserve(mostPacked + mostPlain); // one frame, as it is unpacked
         return table;
     }
 
@@ -88,8 +94,8 @@ final class SeekTable {
 
     private static DiskException noTable(ImageFile file) {
         return new DiskException(
-                "cannot open " + file + ": it is compressed with zstd but has no seek table; decompress"
-                        + " it, or compress it in the seekable format");
+                "cannot open " + file + " as zstd: there is no seek table at its end; an image that is compressed"
+                        + " otherwise has to be decompressed, or compressed in the seekable format");
     }
 
     private static DiskException damaged(ImageFile file, String what) {

@@ -13,6 +13,7 @@ import java.util.Random;
 import java.util.UUID;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
+import jcrosvm.disk.Backing;
 import jcrosvm.disk.DiskException;
 import jcrosvm.disk.DiskFile;
 import jcrosvm.disk.DiskFormat;
@@ -40,10 +41,10 @@ class CompositeDiskTest {
 
     private Path twoPartitions() throws IOException {
         List<CompositeImages.Partition> partitions = List.of(
-                new CompositeImages.Partition("root fs", file("one", 1 << 20), true, ONE),
-                new CompositeImages.Partition("däta", file("two", 700_000), false, TWO));
+                new CompositeImages.Partition("root fs", file("one", 1 << 20), true, ONE, null),
+                new CompositeImages.Partition("däta", file("two", 700_000), false, TWO, null));
         Path path = dir.resolve("disk");
-        CompositeImages.create(path, DISK, partitions);
+        CompositeImages.create(path, DISK, partitions, Backing.OWN_FOLDER);
         return path;
     }
 
@@ -170,11 +171,12 @@ class CompositeDiskTest {
     }
 
     private static CompositeImages.Partition partition(String label, Path image, boolean writable) {
-        return new CompositeImages.Partition(label, image, writable, UUID.randomUUID());
+        return new CompositeImages.Partition(label, image, writable, UUID.randomUUID(), null);
     }
 
     private void check(String expected, CompositeImages.Partition... partitions) {
-        assertThatThrownBy(() -> CompositeImages.create(dir.resolve("disk"), DISK, List.of(partitions)))
+        assertThatThrownBy(() ->
+                        CompositeImages.create(dir.resolve("disk"), DISK, List.of(partitions), Backing.OWN_FOLDER))
                 .isInstanceOf(jcrosvm.base.VmmException.class)
                 .hasMessageContaining(expected);
         assertThat(dir.resolve("disk")).doesNotExist();

@@ -8,7 +8,9 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
@@ -19,6 +21,7 @@ import jcrosvm.disk.DiskModel;
 import jcrosvm.disk.DiskOptions;
 import jcrosvm.disk.HostileImages;
 import jcrosvm.disk.Tool;
+import jcrosvm.disk.raw.ImageFile;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -151,5 +154,61 @@ class SparseDiskTest {
                 new Chunk(SparseSpec.FILL, 20, new byte[] {1, 2, 3, 4}),
                 new Chunk(SparseSpec.RAW, 10, random(5120)));
         HostileImages.run(path, DiskOptions.READ_ONLY.withFormat(jcrosvm.disk.DiskFormat.ANDROID_SPARSE), 1500, 90, 10);
+    }
+
+    /** Fill chunks of a block each, whose words differ from one to the next, or not. */
+    private Path fills(String name, int chunks, boolean alike) throws IOException {
+        ByteBuffer out = ByteBuffer.allocate(28 + 16 * chunks).order(ByteOrder.LITTLE_ENDIAN);
+        out.putInt(SparseSpec.MAGIC).putShort((short) 1).putShort((short) 0);
+        out.putShort((short) 28).putShort((short) 12);
+        out.putInt(512).putInt(chunks).putInt(chunks).putInt(0);
+        for (int i = 0; i < chunks; i++) {
+            out.putShort((short) SparseSpec.FILL).putShort((short) 0);
+            out.putInt(1).putInt(16).putInt(alike ? 7 : i);
+        }
+        return Files.write(dir.resolve(name), out.array());
+    }
+
+    @Test
+    void manyChunksTakeLittleMemory() throws IOException {
+        int chunks = 1_000_000;
+        try (ImageFile file = ImageFile.open(fills("disk", chunks, false), DiskOptions.READ_ONLY)) {
+            SparseDisk disk = new SparseDisk(file);
+            assertThat(disk.length()).isEqualTo(512L * chunks);
+            assertThat(file.reserved()).isBetween(12L * chunks, 12L * (chunks + 1024));
+            Random random = new Random(1);
+            for (int i = 0; i < 1000; i++) {
+                int block = i == 0 ? 0 : i == 1 ? chunks - 1 : random.nextInt(chunks);
+                assertThat(ByteBuffer.wrap(DiskModel.read(disk, 512L * block + 4, 4))
+                                .order(ByteOrder.LITTLE_ENDIAN)
+                                .getInt())
+                        .isEqualTo(block);
+            }
+        }
+        try (ImageFile file = ImageFile.open(fills("disk", chunks, true), DiskOptions.READ_ONLY)) {
+            SparseDisk disk = new SparseDisk(file);
+            assertThat(disk.length()).isEqualTo(512L * chunks);
+            assertThat(file.reserved()).isEqualTo(12 * 1024);
+        }
+    }
+
+    /** However many images there are, their tables do not fill the heap. */
+    @Test
+    void tablesOfAllImagesTogetherAreBounded() throws IOException {
+        Path path = fills("disk", 3_000_000, false);
+        List<DiskFile> open = new ArrayList<>();
+        try {
+            assertThatThrownBy(() -> {
+                        while (open.size() < 100) {
+                            open.add(DiskImages.open(path, DiskOptions.READ_ONLY));
+                        }
+                    })
+                    .isInstanceOf(DiskException.class)
+                    .hasMessageContaining("a third of the heap");
+            assertThat(open.size()).isGreaterThan(1);
+        } finally {
+            open.forEach(DiskFile::close);
+        }
+        DiskImages.open(path, DiskOptions.READ_ONLY).close();
     }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
@@ -79,6 +80,42 @@ abstract class DiskScenes {
             assertThat(guest.output()).doesNotContain("WROTE");
         }
         assertThat(Files.readAllBytes(disk)).isEqualTo(content);
+    }
+
+    /** What a guest writes to its raw disk does not become an image over a file of the host. */
+    @Test
+    void aGuestCannotChooseTheFormatOfItsDisk() throws Exception {
+        Path bait = directory.resolve("bait");
+        VirtioScenes.qemuImg(
+                "create", "-q", "-f", "qcow2", "-u", "-b", "/etc/shadow", "-F", "raw", bait.toString(), "4K");
+        Path guessed = image("raw", MIB);
+        Path given = Files.write(directory.resolve("given"), new byte[MIB]);
+        String script = """
+                copy() { dd if=/dev/vda of=$1 bs=64k count=1 seek=$2 oflag=direct 2>/dev/null; mark "$3 $?"; }
+                copy /dev/vdb 0 GUESSED
+                copy /dev/vdb 1 BEHIND
+                copy /dev/vdc 0 GIVEN
+                """;
+        try (GuestSession guest = VirtioScenes.plain(
+                directory,
+                script,
+                DISK,
+                machine(
+                        1,
+                        256,
+                        "path=" + bait + ",ro,format=raw",
+                        "path=" + guessed,
+                        "path=" + given + ",format=raw"))) {
+            assertThat(guest.awaitEnd()).as(guest.output()).isEqualTo(VmExit.STOP);
+            assertThat(guest.awaitMarker("GUESSED")).isEqualTo("1");
+            assertThat(guest.awaitMarker("BEHIND")).isEqualTo("0");
+            assertThat(guest.awaitMarker("GIVEN")).isEqualTo("0");
+        }
+        byte[] written = Arrays.copyOf(Files.readAllBytes(bait), 64 << 10);
+        assertThat(Files.readAllBytes(guessed)).startsWith(new byte[64 << 10]);
+        assertThat(Arrays.copyOfRange(Files.readAllBytes(guessed), 64 << 10, 128 << 10))
+                .isEqualTo(written);
+        assertThat(Files.readAllBytes(given)).startsWith(written);
     }
 
     @Test
