@@ -40,6 +40,12 @@ public interface Vm extends AutoCloseable {
 
     void clock(long nanos);
 
+    /**
+     * Stops the guest's paravirtual clock and its processors' time stamp counters, or lets them go on from where they
+     * stopped; twice is harmless. Only while no vCPU runs.
+     */
+    void clockRuns(boolean on);
+
     /** Ends the VM. No vCPU may be running. */
     @Override
     void close();

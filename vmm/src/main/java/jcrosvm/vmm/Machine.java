@@ -37,6 +37,7 @@ import jcrosvm.platform.PvPanic;
 import jcrosvm.platform.serial.SerialPorts;
 import jcrosvm.vmm.config.CpuConfig.NestedMode;
 import jcrosvm.vmm.config.StartState;
+import jcrosvm.vmm.config.SuspendClock;
 import jcrosvm.vmm.config.VmConfig;
 import org.jspecify.annotations.Nullable;
 
@@ -54,7 +55,8 @@ final class Machine implements AutoCloseable {
     private final VmConfig config;
     private final GuestMemory memory;
     private final Vm vm;
-    private final MachineClock clock = new MachineClock();
+    private final MachineClock clock;
+    private final boolean clockStops;
     private final Interrupts interrupts;
     private final SerialConsoles consoles;
     private final SerialPorts serial;
@@ -75,7 +77,6 @@ final class Machine implements AutoCloseable {
     private boolean devicesSuspended;
     private boolean asleep; // by the guest: its vCPUs stand still
     private boolean closed;
-    private long suspendedClock;
 
     /**
      * Builds the machine and loads the guest; nothing runs yet.
@@ -94,6 +95,8 @@ final class Machine implements AutoCloseable {
             StartState state) {
         this.config = config;
         this.consoles = consoles;
+        clockStops = config.suspendClock() == SuspendClock.STOP;
+        clock = new MachineClock(clockStops);
         serial = consoles.ports();
         CpuidTable supported = hypervisor.supportedCpuid();
         MemoryLayout layout =
@@ -177,6 +180,9 @@ final class Machine implements AutoCloseable {
                         events::vcpuEnded));
             }
             vcpusSuspended = state != StartState.RUNNING;
+            if (vcpusSuspended) {
+                stopClock();
+            }
             if (state == StartState.SUSPENDED) {
                 suspendDevices();
             }
@@ -398,9 +404,17 @@ final class Machine implements AutoCloseable {
         for (VcpuThread vcpu : vcpus) {
             vcpu.awaitStill();
         }
+        stopClock();
         if (full && !devicesSuspended) {
-            suspendedClock = vm.clock();
             suspendDevices();
+        }
+    }
+
+    // With the vCPUs still: the devices' clock must not run on without theirs.
+    private void stopClock() {
+        if (clockStops) {
+            vm.clockRuns(false);
+            clock.suspend();
         }
     }
 
@@ -422,12 +436,12 @@ final class Machine implements AutoCloseable {
         if (devicesSuspended && !full) {
             throw new OsException("devices are suspended too: resume --full", Errno.EINVAL);
         }
+        if (clockStops) {
+            vm.clockRuns(true);
+        }
+        clock.resume();
         if (devicesSuspended) {
             devicesSuspended = false;
-            if (suspendedClock != 0) {
-                vm.clock(suspendedClock);
-            }
-            clock.resume();
             interrupts.resume();
             if (cmos != null) {
                 cmos.resume();

@@ -12,13 +12,15 @@ import jcrosvm.bus.Suspendable;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The devices' time: host time less what the machine spent suspended. Timers run on one thread, which starts with the
+ * The devices' time. It stands still while the machine is suspended; after that it is host time again, or goes on from
+ * where it stopped. Timers run on one thread, which starts with the
  * first that is armed: most guests of an in-kernel interrupt chip never need it.
  */
 final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
     private static final LimitedLog LOG = LimitedLog.of(MachineClock.class);
 
     private final ThreadScope scope = ThreadScope.current();
+    private final boolean staysBehind;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private final PriorityQueue<Entry> armed = new PriorityQueue<>((a, b) -> Long.compare(a.deadline, b.deadline));
@@ -26,9 +28,15 @@ final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
     // All guarded by lock.
     private long origin = System.nanoTime();
     private long suspendedAt;
+    private long lost; // nanoseconds that the guest never saw
     private boolean suspended;
     private boolean closed;
     private @Nullable Thread thread;
+
+    /** @param staysBehind after the machine was suspended */
+    MachineClock(boolean staysBehind) {
+        this.staysBehind = staysBehind;
+    }
 
     @Override
     public long nanos() {
@@ -42,7 +50,13 @@ final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
 
     @Override
     public long wallMillis() {
-        return System.currentTimeMillis();
+        lock.lock();
+        try {
+            long missed = lost + (suspended && staysBehind ? System.nanoTime() - suspendedAt : 0);
+            return System.currentTimeMillis() - missed / 1_000_000;
+        } finally {
+            lock.unlock();
+        }
     }
 
     @Override
@@ -70,7 +84,11 @@ final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
         try {
             if (suspended) {
                 suspended = false;
-                origin += System.nanoTime() - suspendedAt;
+                if (staysBehind) {
+                    long pause = System.nanoTime() - suspendedAt;
+                    origin += pause;
+                    lost += pause;
+                }
                 changed.signalAll();
             }
         } finally {

@@ -186,6 +186,11 @@ final class FakeHypervisor implements Hypervisor {
         }
 
         @Override
+        public void clockRuns(boolean on) {
+            use("clockRuns");
+        }
+
+        @Override
         public void close() {
             if (!closed) {
                 closed = true;

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 class MachineClockTest {
     private static final long HOUR = 3_600_000_000_000L;
 
-    private final MachineClock clock = new MachineClock();
+    private final MachineClock clock = new MachineClock(true);
 
     @AfterEach
     void close() {
@@ -60,6 +60,40 @@ class MachineClockTest {
         clock.resume();
         assertThat(clock.nanos()).isBetween(at, at + HOUR);
         clock.resume();
+    }
+
+    /** A clock that does not stay behind shows, after a suspend, that time has passed. */
+    @Test
+    void timeMayPassMeanwhile() throws InterruptedException {
+        try (MachineClock running = new MachineClock(false)) {
+            CountDownLatch fired = new CountDownLatch(1);
+            running.suspend();
+            long at = running.nanos();
+            running.timer("due", fired::countDown).arm(at + 10_000_000);
+            long until = System.nanoTime() + 30_000_000;
+            while (System.nanoTime() < until) {
+                Thread.onSpinWait();
+            }
+            assertThat(running.nanos()).isEqualTo(at);
+            assertThat(fired.getCount()).isEqualTo(1);
+            running.resume();
+            assertThat(running.nanos()).isGreaterThanOrEqualTo(at + 30_000_000);
+            assertThat(fired.await(20, TimeUnit.SECONDS)).isTrue();
+            assertThat(running.wallMillis()).isBetween(System.currentTimeMillis() - 1000, System.currentTimeMillis());
+        }
+    }
+
+    @Test
+    void theWallClockStaysBehindToo() {
+        long behind = System.currentTimeMillis() - clock.wallMillis();
+        clock.suspend();
+        long until = System.nanoTime() + 50_000_000;
+        while (System.nanoTime() < until) {
+            Thread.onSpinWait();
+        }
+        assertThat(System.currentTimeMillis() - clock.wallMillis()).isGreaterThanOrEqualTo(behind + 45);
+        clock.resume();
+        assertThat(System.currentTimeMillis() - clock.wallMillis()).isGreaterThanOrEqualTo(behind + 45);
     }
 
     @Test

@@ -81,7 +81,7 @@ class ThreadFailureTest {
         CountDownLatch told = new CountDownLatch(1);
         CountDownLatch fired = new CountDownLatch(1);
         ThreadScope scope = new ThreadScope((thread, error) -> told.countDown());
-        try (MachineClock clock = scope.call(MachineClock::new)) {
+        try (MachineClock clock = scope.call(() -> new MachineClock(true))) {
             clock.timer("a", () -> {
                         throw new IllegalStateException("test");
                     })

@@ -53,6 +53,11 @@ final class KvmSpec {
     static final long KVM_GET_XCRS = 0x8188AEA6L;
     static final long KVM_SET_XCRS = 0x4188AEA7;
     static final long KVM_KVMCLOCK_CTRL = 0xAEAD;
+    static final long KVM_GET_TSC_KHZ = 0xAEA3;
+    static final long KVM_SET_DEVICE_ATTR = 0x4018AEE1L;
+    static final long KVM_GET_DEVICE_ATTR = 0x4018AEE2L;
+    static final int KVM_VCPU_TSC_CTRL = 0;
+    static final int KVM_VCPU_TSC_OFFSET = 0;
 
     static final int KVM_MEM_LOG_DIRTY_PAGES = 1;
     static final int KVM_MEM_READONLY = 2;

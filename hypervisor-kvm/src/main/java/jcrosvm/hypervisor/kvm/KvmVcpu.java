@@ -1,5 +1,6 @@
 package jcrosvm.hypervisor.kvm;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
@@ -251,6 +252,27 @@ final class KvmVcpu implements Vcpu {
     @Override
     public void notifyPaused() {
         fd.tryIoctl(KvmSpec.KVM_KVMCLOCK_CTRL, 0); // EINVAL: the guest does not use the paravirtual clock
+    }
+
+    /** Takes time off the time stamp counter. A kernel before 5.16 cannot do that: there the counter stays. */
+    void turnBack(long nanos) {
+        int khz = fd.tryIoctl(KvmSpec.KVM_GET_TSC_KHZ, 0);
+        if (khz <= 0) {
+            return;
+        }
+        long ticks = nanos / 1_000_000 * khz + nanos % 1_000_000 * khz / 1_000_000;
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment offset = arena.allocate(ValueLayout.JAVA_LONG);
+            // struct kvm_device_attr: flags at 0, group 4, attribute 8, address of the value 16
+            MemorySegment attribute = arena.allocate(24, 8);
+            attribute.set(ValueLayout.JAVA_INT, 4, KvmSpec.KVM_VCPU_TSC_CTRL);
+            attribute.set(ValueLayout.JAVA_LONG, 8, KvmSpec.KVM_VCPU_TSC_OFFSET);
+            attribute.set(ValueLayout.JAVA_LONG, 16, offset.address());
+            if (fd.tryIoctl(KvmSpec.KVM_GET_DEVICE_ATTR, attribute) == 0) {
+                offset.set(ValueLayout.JAVA_LONG, 0, offset.get(ValueLayout.JAVA_LONG, 0) - ticks);
+                fd.tryIoctl(KvmSpec.KVM_SET_DEVICE_ATTR, attribute);
+            }
+        }
     }
 
     @Override

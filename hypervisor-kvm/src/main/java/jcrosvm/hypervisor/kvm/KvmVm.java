@@ -3,7 +3,9 @@ package jcrosvm.hypervisor.kvm;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CopyOnWriteArrayList;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
@@ -27,6 +29,8 @@ final class KvmVm implements Vm {
     private final Fd fd;
     private final @Nullable KvmIrqChip irqChip;
     private final KvmMemory memory;
+    private final List<KvmVcpu> vcpus = new CopyOnWriteArrayList<>();
+    private long stoppedAt = -1; // guarded by this
 
     /** @param mode null leaves all interrupt controllers out, so that HLT exits */
     KvmVm(KvmHypervisor kvm, Fd fd, @Nullable IrqChipMode mode) {
@@ -52,7 +56,10 @@ final class KvmVm implements Vm {
                     ? new VmmException("KVM refuses vCPU " + id + ": this host allows " + kvm.maxVcpus())
                     : new OsException("cannot create vCPU " + id, -r);
         }
-        return new KvmVcpu(id, Fd.adopt(r), kvm, irqChip != null && irqChip.mode() == IrqChipMode.SPLIT, memory::await);
+        boolean isSplit = irqChip != null && irqChip.mode() == IrqChipMode.SPLIT;
+        KvmVcpu vcpu = new KvmVcpu(id, Fd.adopt(r), kvm, isSplit, memory::await);
+        vcpus.add(vcpu);
+        return vcpu;
     }
 
     /** Adds RAM while the caller goes on; vCPUs wait for it before they run. */
@@ -126,6 +133,19 @@ final class KvmVm implements Vm {
             MemorySegment data = arena.allocate(48, 8);
             data.set(ValueLayout.JAVA_LONG, 0, nanos);
             fd.ioctl("KVM_SET_CLOCK", KvmSpec.KVM_SET_CLOCK, data);
+        }
+    }
+
+    // KVM's clocks cannot stand still: they are turned back when they go on.
+    @Override
+    public synchronized void clockRuns(boolean on) {
+        if (on && stoppedAt >= 0) {
+            long nanos = clock() - stoppedAt;
+            vcpus.forEach(vcpu -> vcpu.turnBack(nanos));
+            clock(stoppedAt);
+            stoppedAt = -1;
+        } else if (!on && stoppedAt < 0) {
+            stoppedAt = clock();
         }
     }
 

@@ -143,6 +143,12 @@ final class SoftVm implements Vm {
     }
 
     @Override
+    public void clockRuns(boolean on) {
+        time.run(on);
+        timers.clockChanged();
+    }
+
+    @Override
     public void close() {
         thread.close();
         alarm.close();

@@ -341,6 +341,30 @@ class HypervisorContractTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"kvm", "soft"})
+    void theClockAndTheCountersCanStop(String name) {
+        open(name, OUT_END);
+        long clock = vm.clock();
+        long counter = vcpu.readMsrs(Msr.IA32_TSC).getFirst().value();
+        vm.clockRuns(false);
+        vm.clockRuns(false);
+        long until = System.nanoTime() + 2_000_000_000L;
+        while (System.nanoTime() < until) {
+            Thread.onSpinWait();
+        }
+        long before = System.nanoTime();
+        vm.clockRuns(true);
+        vm.clockRuns(true);
+        long passed = vm.clock() - clock;
+        long ticks = vcpu.readMsrs(Msr.IA32_TSC).getFirst().value() - counter;
+        long most = System.nanoTime() - before + 1_000_000_000L;
+        assertThat(passed).isBetween(0L, most);
+        // A kernel before 5.16 cannot turn the counter back.
+        assumeTrue(name.equals("soft") || ticks < 1_500_000_000L, "this KVM cannot set a counter's offset");
+        assertThat(ticks).isGreaterThanOrEqualTo(0);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"kvm", "soft"})
     void tooManyProcessorsAreRefusedWithTheLimit(String name) {
         open(name, OUT_END);
         assertThatThrownBy(() -> vm.createVcpu(1 << 20))

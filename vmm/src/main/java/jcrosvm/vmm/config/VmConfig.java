@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param socket control socket to listen on; a directory gets a socket named after the process
  * @param reboot what the guest's reset does
  * @param start whether vCPUs and devices run at once
+ * @param suspendClock what the guest's clocks do while the VM is suspended
  * @param debugExit a test's way out of the guest, or null
  */
 public record VmConfig(
@@ -37,6 +38,7 @@ public record VmConfig(
         @Nullable Path socket,
         RebootPolicy reboot,
         StartState start,
+        SuspendClock suspendClock,
         @Nullable DebugExitConfig debugExit) {
     public VmConfig {
         devices = Stream.concat(

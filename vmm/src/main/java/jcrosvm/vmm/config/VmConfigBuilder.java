@@ -23,6 +23,7 @@ public final class VmConfigBuilder {
     private PciConfig pci = PciConfig.defaults();
     private @Nullable Path socket;
     private RebootPolicy reboot = RebootPolicy.EXIT;
+    private SuspendClock suspendClock = SuspendClock.RUN;
     private StartState start = StartState.RUNNING;
     private @Nullable DebugExitConfig debugExit;
 
@@ -116,6 +117,11 @@ public final class VmConfigBuilder {
         return this;
     }
 
+    public VmConfigBuilder suspendClock(SuspendClock policy) {
+        suspendClock = policy;
+        return this;
+    }
+
     public VmConfigBuilder debugExit(@Nullable DebugExitConfig config) {
         debugExit = config;
         return this;
@@ -128,7 +134,8 @@ public final class VmConfigBuilder {
      */
     public VmConfig build() {
         VmConfig config = new VmConfig(
-                name, cpus, memory, hypervisor, boot, serial, devices, platform, pci, socket, reboot, start, debugExit);
+                name, cpus, memory, hypervisor, boot, serial, devices, platform, pci, socket, reboot, start, suspendClock,
+                debugExit);
         config.validate();
         return config;
     }

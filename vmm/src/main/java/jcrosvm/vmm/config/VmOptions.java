@@ -27,6 +27,12 @@ public final class VmOptions {
             Option.flag("suspended", "Start with vCPUs and devices suspended, until 'resume --full'.");
     private static final Option<Boolean> SUSPENDED_VCPUS =
             Option.flag("suspended-vcpus", "Start with vCPUs suspended, until 'resume'.");
+    private static final Option<SuspendClock> SUSPEND_CLOCK = Option.structured(
+            "suspend-clock",
+            SuspendClock.class,
+            "run|stop",
+            "What the guest's clocks do while the VM is suspended: go on (default), or stand still, so that the guest"
+                    + " stays behind by that time.");
     private static final Option<RebootPolicy> REBOOT = Option.structured(
             "reboot",
             RebootPolicy.class,
@@ -51,7 +57,7 @@ public final class VmOptions {
 
     private static final Option.Group VM = new Option.Group(
             "Virtual machine",
-            List.of(CFG, NAME, SOCKET, SUSPENDED, SUSPENDED_VCPUS, REBOOT, DEBUG_EXIT, DISABLE_SANDBOX));
+            List.of(CFG, NAME, SOCKET, SUSPENDED, SUSPENDED_VCPUS, SUSPEND_CLOCK, REBOOT, DEBUG_EXIT, DISABLE_SANDBOX));
 
     /** The kernel's place on the command line. */
     public static final Syntax.Positional KERNEL =
@@ -96,6 +102,7 @@ public final class VmOptions {
     public static VmConfig read(Arguments arguments) {
         @Nullable String kernel = arguments.positional(0);
         RebootPolicy reboot = arguments.value(REBOOT);
+        SuspendClock clock = arguments.value(SUSPEND_CLOCK);
         VmConfigBuilder builder = VmConfig.builder()
                 .name(arguments.value(NAME))
                 .cpus(CpuOptions.read(arguments))
@@ -107,6 +114,7 @@ public final class VmOptions {
                 .socket(arguments.value(SOCKET))
                 .reboot(reboot == null ? RebootPolicy.EXIT : reboot)
                 .start(start(arguments))
+                .suspendClock(clock == null ? SuspendClock.RUN : clock)
                 .debugExit(arguments.value(DEBUG_EXIT));
         // The device module of the virtio consoles reads the same option, and has it in its table.
         SerialOptions.read(arguments).stream()

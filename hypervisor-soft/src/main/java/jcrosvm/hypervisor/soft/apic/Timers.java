@@ -42,7 +42,7 @@ public final class Timers {
     private @Nullable Timer takeDue() {
         synchronized (armed) {
             Timer first = armed.peek();
-            if (first != null && first.deadline <= clock.nanos()) {
+            if (first != null && !clock.isStopped() && first.deadline <= clock.nanos()) {
                 return armed.remove();
             }
             adjust();
@@ -50,7 +50,7 @@ public final class Timers {
         }
     }
 
-    /** After the clock was set. */
+    /** After the clock was set, was stopped or went on. */
     public void clockChanged() {
         synchronized (armed) {
             alarmAt = NONE;
@@ -60,7 +60,8 @@ public final class Timers {
 
     private void adjust() {
         Timer first = armed.peek();
-        if (first != null && first.deadline < alarmAt) {
+        // A clock that stands still makes nothing due; clockChanged() comes when it goes on.
+        if (first != null && first.deadline < alarmAt && !clock.isStopped()) {
             alarmAt = first.deadline;
             alarm.set(Math.max(0, first.deadline - clock.nanos()));
         }

@@ -65,6 +65,31 @@ class ApicTimerTest {
     }
 
     @Test
+    void aStoppedClockMakesNothingDue() {
+        apic.write(ApicRegister.LVT_TIMER, VECTOR | PERIODIC);
+        apic.write(ApicRegister.DIVIDE, BY_1);
+        apic.write(ApicRegister.INITIAL_COUNT, 1_000_000);
+        fixture.pass(400_000);
+        long counter = cpu.tsc.read();
+        fixture.clock.run(false);
+        fixture.timers.clockChanged();
+        fixture.alarm = -1;
+        fixture.pass(3_600_000_000_000L);
+        assertThat(cpu.drain()).isEmpty();
+        assertThat(fixture.alarm).as("nothing to wake up for").isEqualTo(-1);
+        assertThat(apic.read(ApicRegister.CURRENT_COUNT)).isEqualTo(600_000);
+        assertThat(cpu.tsc.read()).isEqualTo(counter);
+        fixture.clock.run(true);
+        fixture.timers.clockChanged();
+        assertThat(fixture.alarm).isEqualTo(fixture.now + 600_000);
+        assertThat(cpu.tsc.read()).isEqualTo(counter);
+        fixture.pass(600_000);
+        assertThat(cpu.drain()).containsExactly(VECTOR);
+        fixture.pass(1_000_000);
+        assertThat(cpu.drain()).containsExactly(VECTOR);
+    }
+
+    @Test
     void periodicTimersCannotFlood() {
         apic.write(ApicRegister.LVT_TIMER, VECTOR | PERIODIC);
         apic.write(ApicRegister.DIVIDE, BY_1);
