@@ -95,7 +95,13 @@ class LifeCycleTest {
 
     /** Long enough for the guest's watchdogs to bark if they saw the time pass. */
     @ParameterizedTest(name = "irqchip={0} full={1} clock={2}")
-    @CsvSource({"KERNEL, false, RUN", "KERNEL, true, RUN", "SPLIT, true, RUN", "KERNEL, true, STOP", "SPLIT, false, STOP"})
+    @CsvSource({
+        "KERNEL, false, RUN",
+        "KERNEL, true, RUN",
+        "SPLIT, true, RUN",
+        "KERNEL, true, STOP",
+        "SPLIT, false, STOP"
+    })
     void clocksAgreeAfterASuspend(IrqChipMode chip, boolean full, SuspendClock policy) throws Exception {
         try (GuestSession guest = new GuestSession(
                 directory,

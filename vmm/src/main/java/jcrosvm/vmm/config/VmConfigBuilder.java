@@ -134,7 +134,19 @@ public final class VmConfigBuilder {
      */
     public VmConfig build() {
         VmConfig config = new VmConfig(
-                name, cpus, memory, hypervisor, boot, serial, devices, platform, pci, socket, reboot, start, suspendClock,
+                name,
+                cpus,
+                memory,
+                hypervisor,
+                boot,
+                serial,
+                devices,
+                platform,
+                pci,
+                socket,
+                reboot,
+                start,
+                suspendClock,
                 debugExit);
         config.validate();
         return config;
