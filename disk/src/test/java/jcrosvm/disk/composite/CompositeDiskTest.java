@@ -3,6 +3,7 @@ package jcrosvm.disk.composite;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,6 +22,7 @@ import jcrosvm.disk.DiskImages;
 import jcrosvm.disk.DiskModel;
 import jcrosvm.disk.DiskOptions;
 import jcrosvm.disk.HostileImages;
+import jcrosvm.disk.RefusedWriteException;
 import jcrosvm.disk.Tool;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -134,6 +136,64 @@ class CompositeDiskTest {
         }
     }
 
+    /** What a guest can make of its raw disk: a list with a path of the host's, as long as the disk was. */
+    @Test
+    void aGuestsListReachesNothingOutsideOfItsFolder() throws IOException {
+        file("secret", 4096);
+        Path vm = Files.createDirectory(dir.resolve("vm"));
+        byte[] list = new CompositeSpec(
+                        2, List.of(new CompositeSpec.Part(dir.resolve("secret").toString(), 0, true, 0)), 4096)
+                .toBytes();
+        ByteArrayOutputStream padded = new ByteArrayOutputStream();
+        padded.writeBytes(list);
+        padded.writeBytes(new Protobuf.Writer()
+                .bytes(99, new byte[(1 << 20) - list.length - 5])
+                .toBytes());
+        assertThat(padded.size()).isEqualTo(1 << 20);
+        Path disk = Files.write(vm.resolve("disk.raw"), new byte[1 << 20]);
+        try (DiskFile raw = DiskImages.open(disk, DiskOptions.DEFAULT)) {
+            assertThatThrownBy(() -> DiskModel.write(raw, 0, padded.toByteArray()))
+                    .isInstanceOf(RefusedWriteException.class);
+        }
+        Files.write(disk, padded.toByteArray());
+        assertThatThrownBy(() -> DiskImages.open(disk, DiskOptions.DEFAULT))
+                .isInstanceOf(DiskException.class)
+                .hasMessageContainingAll("secret", "its own folder " + vm, "format=composite", "backing=any");
+        for (DiskOptions options : List.of(
+                DiskOptions.DEFAULT.withFormat(DiskFormat.COMPOSITE), DiskOptions.DEFAULT.withBacking(Backing.ANY))) {
+            try (DiskFile composite = DiskImages.open(disk, options)) {
+                assertThat(composite.length()).isEqualTo(4096);
+            }
+        }
+    }
+
+    @Test
+    void partsAreGuardedUnlessTheirFormatIsGiven() throws IOException {
+        file("a", 4096);
+        file("b", 4096);
+        byte[] magic = {'Q', 'F', 'I', (byte) 0xfb};
+        // Sectors of the disk begin and end within the magic number.
+        Path path = list(new CompositeSpec(
+                2,
+                List.of(
+                        new CompositeSpec.Part("a", 0, true, 2),
+                        new CompositeSpec.Part("a", 512, true, 0),
+                        new CompositeSpec.Part("b", 1024, true, 0, DiskFormat.RAW)),
+                1536));
+        try (DiskFile disk = DiskImages.open(path, DiskOptions.DEFAULT)) {
+            DiskModel.write(disk, 0, Arrays.copyOfRange(magic, 2, 4));
+            assertThatThrownBy(() -> DiskModel.write(disk, 512, Arrays.copyOf(magic, 2)))
+                    .isInstanceOf(RefusedWriteException.class);
+            assertThatThrownBy(() -> DiskModel.write(disk, 512, magic)).isInstanceOf(RefusedWriteException.class);
+            DiskModel.write(disk, 1024, magic);
+        }
+        assertThat(Files.readAllBytes(dir.resolve("b"))).startsWith(magic);
+        // And the list goes on saying what it is.
+        try (DiskFile disk = DiskImages.open(path, DiskOptions.DEFAULT)) {
+            assertThat(DiskModel.read(disk, 1024, 4)).isEqualTo(magic);
+        }
+    }
+
     @Test
     void refusesWhatContradictsItself() throws IOException {
         file("a", 8192);
@@ -147,6 +207,9 @@ class CompositeDiskTest {
         check("has 8192 bytes", new CompositeSpec(2, List.of(new CompositeSpec.Part("a", 0, false, 4608)), 4096));
         check("its version is 3", new CompositeSpec(3, List.of(a), 512));
         check("ENOENT", new CompositeSpec(2, List.of(new CompositeSpec.Part("none", 0, false, 0)), 512));
+        check(
+                "two formats",
+                new CompositeSpec(2, List.of(a, new CompositeSpec.Part("a", 512, false, 0, DiskFormat.RAW)), 1024));
         check("begins beyond", new CompositeSpec(2, List.of(new CompositeSpec.Part("a", -1, false, 0)), 512));
         check("form a loop", new CompositeSpec(2, List.of(new CompositeSpec.Part("list", 0, false, 0)), 512));
     }

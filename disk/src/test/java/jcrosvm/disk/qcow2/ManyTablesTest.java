@@ -18,7 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** A short file, with holes, can claim tables without end. */
 @Timeout(value = 120, unit = TimeUnit.SECONDS)
 class ManyTablesTest {
-    private static final int SNAPSHOTS = 60_000;
+    private static final int SNAPSHOTS = 10_000;
     private static final int ENTRIES = 4 << 20;
 
     @TempDir
