@@ -35,7 +35,7 @@ import org.junit.jupiter.api.Test;
 /** Directions that must not exist between modules, and what only one module may do. */
 class DirectionsTest {
     /** Classes with a main method that scripts start; all else of the program is in {@code app}. */
-    private static final String PROGRAMS = "jcrosvm\\.app\\..*|jcrosvm\\.guest\\.(FetchGuests|RigMachine)";
+    private static final String PROGRAMS = "jcrosvm\\.app\\..*|jcrosvm\\.guest\\.(FetchGuests|MakeDisk|RigMachine)";
 
     private static JavaClasses all;
 

@@ -73,10 +73,7 @@ class SoftEndTest {
     @ParameterizedTest(name = "disable-sandbox: {0}")
     @ValueSource(booleans = {false, true})
     void aProcessHasItsNameAndSaysThatNothingIsSandboxed(boolean isAccepted) throws Exception {
-        byte[] rom = new byte[ROM_SIZE];
-        rom[RESET_VECTOR] = (byte) 0xeb; // jmp to itself
-        rom[RESET_VECTOR + 1] = (byte) 0xfe;
-        Path file = Files.write(folder.resolve("rom"), rom);
+        Path file = Files.write(folder.resolve("rom"), Rom.of("ebfe")); // jmp to itself
         Path errors = folder.resolve("errors");
         List<String> command = new ArrayList<>(List.of(
                 SourceTree.ROOT.resolve("jcrosvm").toString(),

@@ -205,9 +205,9 @@ public final class MockQueue {
     /** What has come back, in order; empty when nothing has. The device interrupts for what comes after. */
     public List<Completion> poll() {
         List<Completion> done = new ArrayList<>();
-        int before;
-        do {
-            before = done.size();
+        boolean enabled = false;
+        while (true) {
+            int before = done.size();
             for (DriverRing.Used used = ring.take(); used != null; used = ring.take()) {
                 Request request = Objects.requireNonNull(pending.remove(used.id()));
                 if (request.table != 0) {
@@ -215,9 +215,12 @@ public final class MockQueue {
                 }
                 done.add(new Completion(used.id(), used.written(), request.buffers));
             }
-            ring.enableInterrupts();
-        } while (done.size() > before); // something may have come before the device saw that we want interrupts
-        return done;
+            if (enabled && done.size() == before) {
+                return done;
+            }
+            ring.enableInterrupts(); // something may have come before the device saw this: look once more
+            enabled = true;
+        }
     }
 
     /** Waits for something to come back. Fails when it does without an interrupt. */
