@@ -7,6 +7,7 @@ import static jcrosvm.hypervisor.soft.translate.Frame.TEMP1;
 
 import jcrosvm.hypervisor.soft.isa.Insn;
 import jcrosvm.hypervisor.soft.isa.Op;
+import org.jspecify.annotations.Nullable;
 
 /** Instructions that end a block and that code knows the way on from. */
 final class BranchCode {
@@ -15,10 +16,16 @@ final class BranchCode {
     private final Emitter emit;
     private final Assembler out;
     private final LevelCode levels;
+    private final FlagRecord record;
+    // Of a conditional branch: whose flags are kept on each way, and whether it goes around the block.
+    private @Nullable Insn keptAtTarget;
+    private @Nullable Insn keptBehind;
+    private boolean around;
 
     BranchCode(Emitter emit) {
         this.emit = emit;
         levels = new LevelCode(emit);
+        record = new FlagRecord(emit);
         out = emit.out;
     }
 
@@ -46,6 +53,13 @@ final class BranchCode {
             case JCC, JCXZ, LOOP, LOOPE, LOOPNE -> true;
             default -> false;
         };
+    }
+
+    /** What the next conditional branch has to do on its ways. */
+    void ways(@Nullable Insn newKeptAtTarget, @Nullable Insn newKeptBehind, boolean newAround) {
+        keptAtTarget = newKeptAtTarget;
+        keptBehind = newKeptBehind;
+        around = newAround;
     }
 
     static long target(Insn insn, long next) {
@@ -131,8 +145,9 @@ final class BranchCode {
     private void conditional(Insn insn, long target, boolean liveAtTarget, boolean liveAtNext) {
         int condition = 0x80 | insn.opcode & 0xf;
         emit.needFlags();
-        if (!isBack(target)) {
+        if (!isBack(target) && keptAtTarget == null) {
             emit.jump(condition, target, liveAtTarget);
+            keep(keptBehind);
             emit.jump(0, emit.next(), liveAtNext);
             return;
         }
@@ -140,10 +155,23 @@ final class BranchCode {
         out.emit(0x0f, condition ^ 1);
         int over = out.position();
         out.emit32(0);
-        take(target, liveAtTarget);
+        keep(keptAtTarget);
+        if (around) {
+            emit.poll(target, false);
+            emit.jumpAround();
+        } else {
+            take(target, liveAtTarget);
+        }
         out.jumpHere(over);
         emit.flags(true, saved);
+        keep(keptBehind);
         emit.jump(0, emit.next(), liveAtNext);
+    }
+
+    private void keep(@Nullable Insn insn) {
+        if (insn != null) {
+            record.after(insn);
+        }
     }
 
     /** JCXZ and LOOP work on the host's rCX. */

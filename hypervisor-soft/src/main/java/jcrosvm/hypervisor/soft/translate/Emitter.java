@@ -41,6 +41,14 @@ final class Emitter {
     private boolean savedFlags;
 
     private boolean xmmLoaded;
+    /** The instruction whose flags the registers tell, or 0. */
+    private long flagsSource;
+
+    private int unknownFor;
+    /** Offset of the block's start when it is emitted again for what comes around the loop; -1 in the first code. */
+    private int loopStart;
+    /** Where the first code jumps to it, or -1. */
+    private int loopSlot;
 
     // Ways out, written behind the block: the slot to patch, the site; bit 31 of the site: save the flags first.
     private int[] exitSlot = new int[256];
@@ -63,6 +71,9 @@ final class Emitter {
         out.position(0);
         exits = 0;
         xmmLoaded = false;
+        flagsSource = 0;
+        loopStart = -1;
+        loopSlot = -1;
         nativeFlags = true;
         savedFlags = false;
     }
@@ -70,6 +81,15 @@ final class Emitter {
     void instruction(long address, int length) {
         pc = address;
         next = address + length;
+    }
+
+    /** Sites of the instruction find its flags by this other one and the registers, or, if it is 0, in the frame. */
+    void flagsSource(long newSource) {
+        flagsSource = newSource;
+    }
+
+    private int told(long sitePc) {
+        return flagsSource == 0 ? 0 : Sites.toldFlags(sitePc, flagsSource);
     }
 
     long pc() {
@@ -115,11 +135,20 @@ final class Emitter {
         savedFlags = true;
     }
 
+    /** Behind an instruction whose flags may be shown and cannot be recorded. */
+    void keepFlags() {
+        if (!savedFlags) {
+            saveFlags();
+        }
+    }
+
     private void storeFlags() {
         out.move64(TEMP1, RAX);
+        out.emit(0xb8); // mov eax, 0: no record
+        out.emit32(0);
         out.emit(0x9f); // lahf
         out.rr(M1 | 0x90, 0, RAX); // seto al
-        out.rm(Assembler.P66 | 0x89, RAX, STATE, Frame.FLAGS);
+        out.rm(0x89, RAX, STATE, Frame.FLAGS);
         out.move64(RAX, TEMP1);
     }
 
@@ -277,7 +306,7 @@ final class Emitter {
     }
 
     private int miss(int size, boolean write, boolean aligned) {
-        int info = size << Sites.SIZE_SHIFT | (xmmLoaded ? Sites.XMM : 0);
+        int info = size << Sites.SIZE_SHIFT | (xmmLoaded ? Sites.XMM : 0) | told(pc);
         return info | (write ? Sites.WRITE : 0) | (aligned ? Sites.ALIGNED : 0);
     }
 
@@ -296,7 +325,7 @@ final class Emitter {
     // Ways out
 
     private int interpret() {
-        return sites.add(Sites.INTERPRET, pc, 0);
+        return sites.add(Sites.INTERPRET | told(pc), pc, 0);
     }
 
     /** A conditional jump (second opcode byte) to the interpreter for the present instruction. */
@@ -352,12 +381,39 @@ final class Emitter {
         out.emit32(0);
     }
 
+    /** At the target of the block's branch, or 0 when the flags are known there: {@link Sites#POLL}. */
+    void unknownFor(int instructions) {
+        unknownFor = instructions;
+    }
+
     /** Leaves if something is pending, to go on at {@code target}. */
     void poll(long target, boolean live) {
         clobberFlags(live);
         out.rm(0x83, 7, STATE, StateLayout.PENDING);
         out.emit(0);
-        exit(JNE, sites.add(Sites.POLL, target, 0));
+        exit(JNE, sites.add(Sites.POLL | told(target), target, flagsSource == 0 ? unknownFor : 0));
+    }
+
+    /** A jump to the block's own start, where flags are neither live nor in the frame. */
+    void jumpAround() {
+        out.emit(0xe9);
+        if (loopStart < 0) {
+            loopSlot = out.position();
+            out.emit32(0);
+        } else {
+            out.emit32(loopStart - (out.position() + 4));
+        }
+    }
+
+    /** Here begins the code that {@link #jumpAround} goes to. */
+    void aroundLoop() {
+        while ((out.position() & 15) != 0) {
+            out.emit(0x90);
+        }
+        out.jumpHere(loopSlot);
+        loopStart = out.position();
+        nativeFlags = false;
+        savedFlags = false;
     }
 
     /**

@@ -95,6 +95,8 @@ final class LevelCode {
     private void setFlags() {
         out.aluImmediate(0, 1, TEMP1, Rflags.FIXED);
         out.store64(TEMP1, STATE, StateLayout.RFLAGS);
+        out.rm(0xc7, 0, STATE, Frame.FLAGS); // no record any more
+        out.emit32(0);
         out.rm(0x88, TEMP1, STATE, Frame.FLAGS + 1);
         out.rr(0xc1, 5, TEMP1); // shr
         out.emit(OVERFLOW_SHIFT);

@@ -31,6 +31,12 @@ final class Sites {
     static final int XMM = 1 << 7;
 
     static final int SIZE_SHIFT = 8;
+    static final int SIZE_MASK = 0x1f;
+
+    /** The registers tell the flags, those of an instruction that lies {@link #flagsBack} before {@link #pc}. */
+    static final int TOLD_FLAGS = 1 << 13;
+
+    private static final int FLAGS_BACK_SHIFT = 14;
 
     private int[] info = new int[1 << 14];
     private long[] pc = new long[1 << 14];
@@ -41,7 +47,8 @@ final class Sites {
 
     /**
      * @param newPc guest address of the instruction, or where a jump goes
-     * @param newWhere host offset: of the check for MISS, of the slot for LINK; bytes popped for INDIRECT
+     * @param newWhere host offset: of the check for MISS, of the slot for LINK; bytes popped for INDIRECT,
+     *     instructions that the interpreter has to execute before the flags are known for POLL
      */
     int add(int newInfo, long newPc, int newWhere) {
         if (count == info.length) {
@@ -65,6 +72,16 @@ final class Sites {
             case INTERPRET -> "interpreter";
             default -> "poll";
         };
+    }
+
+    /** The part of a site's information that tells where its flags come from. */
+    static int toldFlags(long pc, long source) {
+        return TOLD_FLAGS | (int) (pc - source) << FLAGS_BACK_SHIFT;
+    }
+
+    /** How many bytes before the site's address. */
+    static long flagsBack(int info) {
+        return info >> FLAGS_BACK_SHIFT;
     }
 
     int info(int site) {

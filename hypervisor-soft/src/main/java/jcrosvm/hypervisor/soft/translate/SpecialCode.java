@@ -49,7 +49,10 @@ final class SpecialCode {
         };
     }
 
-    void emit(Insn insn, int before, int after) {
+    /**
+     * @param kept as for {@link PlainCode#emit}
+     */
+    void emit(Insn insn, int before, int after, boolean kept) {
         switch (insn.op) {
             case NOP, CACHE_HINT, SERIALIZE -> {} // a change of code is seen at once
             case PAUSE -> out.emit(0xf3, 0x90);
@@ -69,7 +72,7 @@ final class SpecialCode {
                 out.load64(BP, TEMP0, 0);
             }
             case DIV, IDIV -> divide(insn, before != 0);
-            case BT, BTS, BTR, BTC -> bitString(insn, before, after);
+            case BT, BTS, BTR, BTC -> bitString(insn, before, after, kept);
             case STOS, MOVS -> strings.emit(insn, before != 0);
             default -> throw new IllegalStateException(insn.form.mnemonic());
         }
@@ -151,7 +154,7 @@ final class SpecialCode {
     }
 
     /** BT and kin with a register as bit offset reach beyond their operand. */
-    private void bitString(Insn insn, int before, int after) {
+    private void bitString(Insn insn, int before, int after, boolean kept) {
         int size = insn.size[0];
         boolean writes = (insn.form.accesses()[0] & Form.WRITE) != 0;
         int guest = insn.register[1];
@@ -167,10 +170,13 @@ final class SpecialCode {
         emit.check(retry, size, writes, false);
         out.rr(0x8b, TEMP1, emit.register(guest, TEMP1));
         out.aluImmediate(0, 4, TEMP1, size * 8 - 1);
-        if (Flags.needed(insn, after)) {
+        if (Flags.needed(insn, after) || kept) {
             emit.needFlagsKeepingTemporaries();
         }
         out.rm(PlainCode.opcode(insn), TEMP1, TEMP0, 0);
         emit.flagsWritten();
+        if (kept) {
+            emit.keepFlags();
+        }
     }
 }

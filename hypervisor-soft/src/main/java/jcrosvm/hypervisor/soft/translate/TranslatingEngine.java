@@ -40,6 +40,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private final MemorySegment state;
     private final CodeCache cache;
     private final Translator translator;
+    private final ToldFlags told;
     private final Statistics statistics = new Statistics();
     /** Of the blocks that may run now. */
     private int mode;
@@ -60,6 +61,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         this.debugging = debugging;
         state = cpu.state();
         cache = new CodeCache(state, CACHE_SIZE);
+        told = new ToldFlags(cpu, mmu);
         translator = new Translator(mmu, cache, strict);
         state.set(LONG, Frame.CLOCK_GETTIME, Libc.CLOCK_GETTIME.address());
         mmu.memory().codePages().listen(cache);
@@ -188,10 +190,14 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             case Sites.LINK -> follow(site, pc);
             case Sites.INDIRECT -> indirect(site, pc);
             default -> {
-                frameToFlags();
+                flagsAt(site);
                 cpu.rip(pc);
                 if ((info & Sites.KIND) == Sites.INTERPRET) {
                     interpret();
+                } else {
+                    for (int left = cache.sites.where(site); left > 0; left--) {
+                        interpreter.step();
+                    }
                 }
                 yield -1;
             }
@@ -206,7 +212,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             int tag = Translator.tag(mode, (info & Sites.WRITE) != 0);
             linear = state.get(LONG, Frame.R10) ^ state.get(LONG, state.get(LONG, Frame.R11) + tag);
         }
-        int size = info >>> Sites.SIZE_SHIFT;
+        int size = info >>> Sites.SIZE_SHIFT & Sites.SIZE_MASK;
         cpu.rip(pc);
         boolean canonical = linear << 16 >> 16 == linear;
         boolean misaligned = (info & Sites.ALIGNED) != 0 && (linear & size - 1) != 0;
@@ -215,14 +221,14 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             try {
                 served = mmu.prepare(linear, size, (info & Sites.WRITE) != 0);
             } catch (GuestException e) {
-                frameToFlags();
+                flagsAt(site);
                 throw e;
             }
             if (served) {
                 return cache.sites.where(site);
             }
         }
-        frameToFlags();
+        flagsAt(site);
         interpret();
         return -1;
     }
@@ -307,13 +313,24 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private void flagsToFrame() {
         long flags = cpu.rflags();
         long saved = (flags & LAHF_FLAGS) << 8 | (flags & Rflags.OF) / Rflags.OF;
-        state.set(SHORT, Frame.FLAGS, (short) saved);
+        state.set(INT, Frame.FLAGS, (int) saved);
+    }
+
+    /** Makes RFLAGS complete where code was left. */
+    private void flagsAt(int site) {
+        int info = cache.sites.info(site);
+        if ((info & Sites.TOLD_FLAGS) == 0 || !told.by(cache.sites.pc(site) - Sites.flagsBack(info))) {
+            frameToFlags();
+        }
     }
 
     private void frameToFlags() {
-        int saved = state.get(SHORT, Frame.FLAGS);
-        long flags = cpu.rflags() & ~Rflags.ARITHMETIC;
-        cpu.rflags(flags | saved >> 8 & LAHF_FLAGS | (saved & 1L) * Rflags.OF);
+        int saved = state.get(INT, Frame.FLAGS);
+        if (FlagRecord.isSaved(saved)) {
+            long flags = cpu.rflags() & ~Rflags.ARITHMETIC;
+            cpu.rflags(flags | saved >> 8 & LAHF_FLAGS | (saved & 1L) * Rflags.OF);
+        }
+        FlagRecord.recover(saved, cpu, told.recalculation);
     }
 
     @Override

@@ -37,10 +37,13 @@ final class Translator {
     private long codeStart;
 
     private final Insn[] insns = new Insn[MAX_INSNS];
-    private final int[] liveBefore = new int[MAX_INSNS + 1];
+    private final FlagPlan flags = new FlagPlan(insns);
     private final Insn ahead = new Insn();
     /** Chunks of the page that {@link #lookAhead} has read for the present block. */
     private long looked;
+    // What lookAhead found: whether flags may be shown, and how many instructions it takes to overwrite them all.
+    private boolean aheadShown;
+    private int aheadUnknown;
     /** Of the block that was emitted last. */
     private int firstSite;
 
@@ -174,54 +177,86 @@ final class Translator {
         }
         int atTarget = Flags.ALL;
         int atNext = Flags.ALL;
+        boolean shownAtTarget = false;
+        boolean shownAtNext = false;
+        int unknownAtTarget = 0;
+        boolean loop = false;
         if (second != Block.ONE_PAGE) {
             atNext = isBranch && !BranchCode.isConditional(last) ? 0 : Flags.ALL;
         } else if (isBranch) {
-            atTarget = BranchCode.isDirect(last) ? lookAhead(BranchCode.target(last, end)) : Flags.ALL;
-            atNext = BranchCode.isConditional(last) ? lookAhead(end) : 0;
+            if (BranchCode.isDirect(last)) {
+                atTarget = lookAhead(BranchCode.target(last, end), mode);
+                shownAtTarget = atTarget == 0 && aheadShown;
+                unknownAtTarget = atTarget == 0 ? aheadUnknown : 0;
+                loop = BranchCode.target(last, end) == linear;
+            }
+            atNext = 0;
+            if (BranchCode.isConditional(last)) {
+                atNext = lookAhead(end, mode);
+                shownAtNext = atNext == 0 && aheadShown;
+            }
         } else if (continues) {
-            atNext = lookAhead(end);
+            atNext = lookAhead(end, mode);
+            shownAtNext = atNext == 0 && aheadShown;
         }
         if (!keepsWhatItLookedAt(page, (int) linear & PAGE - 1, length)) {
             return null;
         }
         int live =
                 isBranch ? Flags.before(last, atTarget | atNext) : continues ? Flags.before(last, atNext) : Flags.ALL;
-        liveBefore[count] = atNext;
-        liveBefore[count - 1] = live;
-        for (int i = count - 2; i >= 0; i--) {
-            live = Flags.before(insns[i], live);
-            liveBefore[i] = live;
-        }
-        if (live != 0) {
+        flags.make(count, live, atNext, shownAtTarget, shownAtNext, FlagPlan.isConditional(last), loop);
+        Insn told = flags.atBranch == FlagPlan.FRAME ? null : insns[flags.atBranch];
+        branch.ways(flags.keptAtTarget ? told : null, flags.keptBehind ? told : null, flags.around);
+        int entry = base;
+        int nativeEntry = base;
+        if (flags.live[0] != 0) {
             emit.flags(false, true);
             emit.needFlags();
+            nativeEntry = base + emit.out.position();
+            emit.flags(true, false);
+        } else if (flags.shownAtEntry) {
+            emit.keepFlags();
+            entry = base + emit.out.position();
+            emit.flags(false, true);
         }
-        int nativeEntry = base + emit.out.position();
-        emit.flags(true, false);
+        emit.unknownFor(unknownAtTarget);
+        instructions(linear, count, mode, atTarget, atNext, FlagPlan.FRAME);
+        if (flags.around) {
+            emit.aroundLoop();
+            instructions(linear, count, mode, atTarget, atNext, flags.atBranch);
+        }
+        emit.finish();
+        return add(linear, page, mode, length, second, entry, nativeEntry, false);
+    }
+
+    /** The block's code, the first time or for what comes around the loop. */
+    private void instructions(long linear, int count, int mode, int atTarget, int atNext, int sourceAtStart) {
         long pc = linear;
+        int source = sourceAtStart;
         for (int i = 0; i < count; i++) {
             Insn insn = insns[i];
+            int live = flags.live[i];
+            boolean kept = flags.kept[i];
+            source = flags.source(i, source);
             emit.instruction(pc, insn.length);
+            emit.flagsSource(source == FlagPlan.FRAME ? 0 : linear + length(source));
             if (isPlain(insn, mode)) {
-                plain.emit(insn, liveBefore[i], liveBefore[i + 1]);
+                plain.emit(insn, live, flags.live[i + 1], kept);
             } else if (SpecialCode.supports(insn)) {
-                special.emit(insn, liveBefore[i], liveBefore[i + 1]);
+                special.emit(insn, live, flags.live[i + 1], kept);
             } else if (SystemCode.supports(insn, context(mode))) {
-                system.emit(insn, liveBefore[i]);
-            } else if (isBranch) {
-                branch.emit(insn, atTarget != 0, atNext != 0);
-            } else {
+                system.emit(insn, live);
+            } else if (!BranchCode.supports(insn, context(mode))) {
                 emit.interpretNow();
+            } else {
+                branch.emit(insn, atTarget != 0, atNext != 0);
             }
             pc += insn.length;
         }
-        if (continues) {
+        if (continues(insns[count - 1], mode)) {
             emit.instruction(pc, 0);
             emit.jump(0, pc, atNext != 0);
         }
-        emit.finish();
-        return add(linear, page, mode, length, second, base, nativeEntry, false);
     }
 
     /** A block whose first instruction is the interpreter's. */
@@ -269,30 +304,51 @@ final class Translator {
         return Arrays.equals(code, offset, offset + length, again, offset, offset + length);
     }
 
-    /** Flags that may be looked at from an address on. */
-    private int lookAhead(long linear) {
+    /**
+     * Flags that may be looked at from an address on. Sets the fields of what else it finds. Must not find less than
+     * the block there will.
+     */
+    private int lookAhead(long linear, int mode) {
+        aheadShown = false;
+        aheadUnknown = 0;
         if (strict || (linear & -PAGE) != codeStart) {
             return Flags.ALL;
         }
         int read = 0;
         int unknown = Flags.ALL;
+        boolean some = false;
         int at = (int) (linear - codeStart);
         for (int i = 0; i < LOOK_AHEAD && at < PAGE; i++) {
             if (Decoder.decode(code, at, PAGE, 8, ahead) < 0) {
                 break;
             }
             looked |= Block.chunks(at, at + ahead.length);
+            boolean continues = continues(ahead, mode);
+            if (!continues && !BranchCode.supports(ahead, context(mode))) {
+                return Flags.ALL; // the interpreter's
+            }
+            if (Flags.shows(ahead)) {
+                if (some) {
+                    return Flags.ALL; // changed in part
+                }
+                aheadShown = true;
+            }
             int now = Flags.before(ahead, 0) & unknown;
             read |= now;
             unknown &= Flags.before(ahead, unknown) & ~now;
+            some |= Flags.changesSome(ahead);
             if (unknown == 0) {
-                return read;
+                boolean known = read != 0 || Flags.definesAll(ahead);
+                aheadUnknown = aheadShown ? 0 : i + 1;
+                unknown = known ? 0 : Flags.ALL; // changed part by part
+                break;
             }
-            if (!PlainCode.supports(ahead) && !SpecialCode.supports(ahead)) {
+            if (!continues) {
                 break;
             }
             at += ahead.length;
         }
-        return read | unknown;
+        int live = read | unknown;
+        return live != 0 && aheadShown ? Flags.ALL : live; // what is saved for a fault is saved as a whole
     }
 }
