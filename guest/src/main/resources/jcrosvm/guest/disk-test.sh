@@ -4,7 +4,8 @@
 export HOME=/root LANG=C.UTF-8
 cd /root
 mark "UP $(systemctl is-system-running --wait)"
-systemctl --failed --no-legend --plain
+# Through a pipe, since on a terminal it prints more than text.
+systemctl --failed --no-legend --plain | cat
 mark READY
 sh -c '. /run/jcrosvm/test.sh; . /run/jcrosvm/script'
 mark "DONE $?"

@@ -20,7 +20,7 @@ long_program() {
         echo "static __attribute__((noinline)) unsigned f$i(unsigned x) { return f$((i - 1))(x * $((2 * i + 1)) + $i); }"
         i=$((i + 1))
     done
-    echo 'int main(void) { printf("%u\n", f400(1)); }'
+    printf '%s\n' 'int main(void) { printf("%u\n", f400(1)); }'
 }
 
 round=0
