@@ -102,7 +102,8 @@ public final class CodeCache implements CodePages.Listener, AutoCloseable {
     // Finding
 
     private static int slot(long linear, long page, int mode) {
-        return (int) ((linear + mode + (page ^ page << 7)) * 0x9e3779b97f4a7c15L >>> 64 - TABLE_BITS);
+        // Linear and physical addresses often go up together, or one up and the other down.
+        return (int) ((linear + mode) * 0x9e3779b97f4a7c15L + page * 0xc2b2ae3d27d4eb4fL >>> 64 - TABLE_BITS);
     }
 
     /** A block, or {@link Blocks#NONE}. Of one that crosses into another page there may be several. */
