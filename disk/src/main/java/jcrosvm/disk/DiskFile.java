@@ -1,7 +1,6 @@
 package jcrosvm.disk;
 
 import java.util.Set;
-import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.IoVec;
 import org.jspecify.annotations.Nullable;
 
@@ -47,17 +46,9 @@ public interface DiskFile extends AutoCloseable {
     /** Makes the disk longer or shorter; new space reads as zeros. */
     void resize(long length);
 
-    /** The descriptor that {@link #read} and {@link #write} do nothing but pass on to, at equal offsets; or null. */
-    default @Nullable Fd plainFile() {
+    /** The file that {@link #read} and {@link #write} do nothing but pass on to; or null. */
+    default @Nullable PlainFile plainFile() {
         return null;
-    }
-
-    /**
-     * Where {@link #plainFile} may be written directly: writes that begin before this byte have to go through
-     * {@link #write} all the same.
-     */
-    default long plainFrom() {
-        return 0;
     }
 
     /** What buffers, offsets and lengths must be multiples of: 1, or more where the page cache is bypassed. */

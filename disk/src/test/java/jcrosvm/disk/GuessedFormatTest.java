@@ -105,7 +105,8 @@ class GuessedFormatTest {
         file(SIZE);
         DiskOptions options = DiskOptions.DEFAULT.withFormat(DiskFormat.RAW);
         try (DiskFile disk = DiskImages.open(dir.resolve("disk"), options)) {
-            assertThat(disk.plainFrom()).isZero();
+            assertThat(disk.plainFile()).isNotNull();
+            assertThat(disk.plainFile().writableFrom()).isZero();
             DiskModel.write(disk, 0, beginning);
             assertThat(DiskModel.read(disk, 0, beginning.length)).isEqualTo(beginning);
         }

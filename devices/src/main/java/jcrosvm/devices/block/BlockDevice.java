@@ -12,6 +12,7 @@ import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.IoUring;
 import jcrosvm.disk.DiskFile;
+import jcrosvm.disk.PlainFile;
 import jcrosvm.disk.RefusedWriteException;
 import jcrosvm.virtio.DeviceTraits;
 import jcrosvm.virtio.Interrupt;
@@ -225,14 +226,17 @@ final class BlockDevice implements VirtioDevice {
         int alignment = disk.alignment();
         boolean can = switch (request.type()) {
             case BlockSpec.VIRTIO_BLK_T_IN -> true;
-            case BlockSpec.VIRTIO_BLK_T_OUT -> !readOnly && !writeThrough && request.offset() >= disk.plainFrom();
+            case BlockSpec.VIRTIO_BLK_T_OUT -> !readOnly && !writeThrough;
             case BlockSpec.VIRTIO_BLK_T_FLUSH -> !readOnly;
             default -> false;
         };
         if (!can || request.type() != BlockSpec.VIRTIO_BLK_T_FLUSH && !isPlain(request, alignment)) {
             return null;
         }
-        return disk.plainFile();
+        PlainFile file = disk.plainFile();
+        boolean early =
+                file != null && request.type() == BlockSpec.VIRTIO_BLK_T_OUT && request.offset() < file.writableFrom();
+        return file == null || early ? null : file.fd();
     }
 
     private boolean isPlain(BlockRequest request, int alignment) {

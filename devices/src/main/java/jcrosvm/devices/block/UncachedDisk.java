@@ -2,10 +2,10 @@ package jcrosvm.devices.block;
 
 import java.lang.foreign.Arena;
 import java.util.Set;
-import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.IoUring;
 import jcrosvm.base.io.IoVec;
 import jcrosvm.disk.DiskFile;
+import jcrosvm.disk.PlainFile;
 import org.jspecify.annotations.Nullable;
 
 /** A disk whose file's pages leave the host's cache as soon as they have been read or written ({@code dontcache}). */
@@ -20,14 +20,14 @@ final class UncachedDisk implements DiskFile {
 
     /** Whether kernel and file system can do that for this disk. */
     static boolean isPossible(DiskFile disk) {
-        Fd file = disk.plainFile();
+        PlainFile file = disk.plainFile();
         if (file == null || disk.length() < PROBE) {
             return false;
         }
         try (Arena arena = Arena.ofConfined()) {
             IoVec piece = new IoVec(1);
             piece.add(arena.allocate(PROBE, PROBE), 0, PROBE);
-            return file.tryPreadv2(piece, 0, IoUring.RWF_DONTCACHE) == PROBE;
+            return file.fd().tryPreadv2(piece, 0, IoUring.RWF_DONTCACHE) == PROBE;
         }
     }
 
@@ -43,8 +43,8 @@ final class UncachedDisk implements DiskFile {
 
     @Override
     public void read(long offset, IoVec into) {
-        Fd file = disk.plainFile();
-        long done = file == null ? 0 : Math.max(0, file.tryPreadv2(into, offset, IoUring.RWF_DONTCACHE));
+        PlainFile file = disk.plainFile();
+        long done = file == null ? 0 : Math.max(0, file.fd().tryPreadv2(into, offset, IoUring.RWF_DONTCACHE));
         into.consume(done);
         if (into.length() > 0) {
             disk.read(offset + done, into); // which knows what to make of the end of the file, and of errors
@@ -53,8 +53,10 @@ final class UncachedDisk implements DiskFile {
 
     @Override
     public void write(long offset, IoVec from) {
-        Fd file = offset < disk.plainFrom() ? null : disk.plainFile();
-        long done = file == null ? 0 : Math.max(0, file.tryPwritev2(from, offset, IoUring.RWF_DONTCACHE));
+        PlainFile file = disk.plainFile();
+        long done = file == null || offset < file.writableFrom()
+                ? 0
+                : Math.max(0, file.fd().tryPwritev2(from, offset, IoUring.RWF_DONTCACHE));
         from.consume(done);
         if (from.length() > 0) {
             disk.write(offset + done, from);
@@ -82,13 +84,8 @@ final class UncachedDisk implements DiskFile {
     }
 
     @Override
-    public @Nullable Fd plainFile() {
+    public @Nullable PlainFile plainFile() {
         return disk.plainFile();
-    }
-
-    @Override
-    public long plainFrom() {
-        return disk.plainFrom();
     }
 
     @Override

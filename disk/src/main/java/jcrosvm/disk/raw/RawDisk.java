@@ -6,12 +6,12 @@ import java.util.EnumSet;
 import java.util.Set;
 import java.util.function.Predicate;
 import jcrosvm.base.Errno;
-import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.IoVec;
 import jcrosvm.disk.DiskException;
 import jcrosvm.disk.DiskFile;
 import jcrosvm.disk.DiskOptions;
 import jcrosvm.disk.DiskRange;
+import jcrosvm.disk.PlainFile;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,6 +24,7 @@ public final class RawDisk implements DiskFile {
 
     private final ImageFile file;
     private final @Nullable GuardedHead head;
+    private final PlainFile plain;
     private final Set<Feature> features;
     private volatile long stored;
     private volatile long length;
@@ -46,6 +47,7 @@ public final class RawDisk implements DiskFile {
     private RawDisk(ImageFile file, @Nullable GuardedHead head) {
         this.file = file;
         this.head = head;
+        plain = new PlainFile(file.fd(), head == null ? 0 : head.end());
         EnumSet<Feature> set = EnumSet.noneOf(Feature.class);
         if (!file.options().readOnly()) {
             set.add(Feature.WRITE);
@@ -146,13 +148,8 @@ public final class RawDisk implements DiskFile {
     }
 
     @Override
-    public @Nullable Fd plainFile() {
-        return stored == length ? file.fd() : null;
-    }
-
-    @Override
-    public long plainFrom() {
-        return head == null ? 0 : head.end();
+    public @Nullable PlainFile plainFile() {
+        return stored == length ? plain : null;
     }
 
     @Override
