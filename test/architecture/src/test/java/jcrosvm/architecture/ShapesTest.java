@@ -36,7 +36,7 @@ class ShapesTest {
             entry("jcrosvm/hypervisor/Vcpu", 16),
             entry("jcrosvm/hypervisor/VcpuExitHandler", 7),
             entry("jcrosvm/hypervisor/Vm", 12),
-            entry("jcrosvm/disk/DiskFile", 12),
+            entry("jcrosvm/disk/DiskFile", 11),
             entry("jcrosvm/virtio/DeviceModule", 9),
             entry("jcrosvm/virtio/Interrupt", 4),
             entry("jcrosvm/virtio/VirtioDevice", 10));
