@@ -40,7 +40,7 @@ public final class ControlServer implements AutoCloseable {
     /** Requests of one client without a reply; its next ones are not read before. */
     private static final int MAX_OUTSTANDING = 16;
 
-    /** About clients, who must not be able to fill the log, however often they come back. */
+    /** About clients: they must not be able to fill the log, however often they connect again. */
     private static final LimitedLog LOG = new LimitedLog("control");
 
     /** One connection. */

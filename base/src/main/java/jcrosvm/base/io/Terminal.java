@@ -52,7 +52,7 @@ public final class Terminal implements AutoCloseable {
         synchronized (this) {
             raw = true;
             // In the background this stops the process until it is brought to the foreground, as it does others. An
-            // error: nobody can bring it there, and nothing can be read either.
+            // error: it has no terminal any more, and nothing can be read either.
             Libc.TCSETATTR.callInt(fd.number(), TCSANOW, mode.address());
         }
     }

@@ -106,7 +106,7 @@ class QueueWorkerTest {
         }
     }
 
-    /** A lack of memory is no queue's: the thread ends, the VM learns of it, and whoever waits for the thread goes on. */
+    /** A lack of memory is not one queue's: the thread ends, the VM learns of it, and callers that wait go on. */
     @Test
     void errorsOfTheJavaMachineEndTheWorker() throws InterruptedException {
         for (String place : new String[] {"start", "kick", "task", "descriptor"}) {

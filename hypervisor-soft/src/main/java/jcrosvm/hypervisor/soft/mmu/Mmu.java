@@ -86,7 +86,7 @@ public final class Mmu {
 
     /**
      * #AC(0) if that is so and the address is no multiple of {@code boundary}, which is at most 16. Reads and writes of
-     * up to 8 bytes do it themselves; who accesses ranges knows what their boundary is.
+     * up to 8 bytes do it themselves; a caller that accesses a range gives its boundary.
      */
     public void align(long linear, int boundary) {
         if (((int) linear & boundary - 1 & alignment) != 0) {

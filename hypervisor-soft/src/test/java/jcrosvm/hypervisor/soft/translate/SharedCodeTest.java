@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
@@ -21,6 +22,8 @@ import org.junit.jupiter.api.Timeout;
 class SharedCodeTest {
     private static final int CODE = 2 << 20;
     private static final int PAGE = 4096;
+    private static final int NEXT = CODE + PAGE;
+    private static final int OTHER = CODE + 4 * PAGE;
     private static final int SMALL = 1 << 20;
     private static final byte[] HALT = {(byte) 0xf4};
 
@@ -93,59 +96,52 @@ class SharedCodeTest {
 
     @Test
     void eachProcessorGoesToItsOwnPage() {
-        int page = CODE + PAGE; // is another page to the second processor
-        int other = CODE + 4 * PAGE;
+        eachEndsWith(
+                11,
+                -11,
+                Map.of(
+                        CODE, "e8fb0f0000" + "e9fb0f0000", // call page; jmp page + 5
+                        NEXT, "ffc0c3" + "9090" + "83c00af4", // inc eax; ret; add eax, 10; hlt
+                        OTHER, "ffc8c3" + "9090" + "83e80af4")); // dec eax; ret; sub eax, 10; hlt
+    }
+
+    @Test
+    void anInstructionEndsInEachProcessorsOwnPage() {
+        eachEndsWith(
+                1,
+                2,
+                Map.of(
+                        CODE,
+                        "eb7e", // jmp to the next line
+                        CODE + 0x80,
+                        "e9790f0000", // jmp to the next line
+                        CODE + PAGE - 2,
+                        "81c0", // add eax, what the next page begins with
+                        NEXT,
+                        "01000000f4",
+                        OTHER,
+                        "02000000f4"));
+    }
+
+    /** Code in pages of two processors, of which the second sees another page behind the first one of the code. */
+    private static void eachEndsWith(int eaxOfFirst, int eaxOfSecond, Map<Integer, String> code) {
         try (FlatMachine first = new FlatMachine();
                 FlatMachine second = new FlatMachine(first, 1)) {
             second.mmu.processor().leave();
-            second.map(second.linear(page), other, 0x63);
+            second.map(second.linear(NEXT), OTHER, 0x63);
             second.mmu.flush(true);
             CodeCache cache = first.cache(SMALL);
             try (TranslatingEngine one = first.engine(cache, false);
                     TranslatingEngine two = second.engine(cache, false)) {
-                // call and jmp to the next page, and an instruction that crosses into it
-                first.code(CODE, HexFormat.of().parseHex("e8fb0f0000" + "e9fb0f0000"));
-                first.code(
-                        page,
-                        HexFormat.of().parseHex("ffc0c3" + "9090" + "83c00af4")); // inc eax; ret; add eax, 10; hlt
-                first.code(other, HexFormat.of().parseHex("ffc8c3" + "9090" + "83e80af4")); // dec eax; ret; sub eax, 10
-                first.code(CODE + PAGE - 2, HexFormat.of().parseHex("81c0")); // add eax, imm32 of the next page
+                code.forEach((at, bytes) -> first.code(at, HexFormat.of().parseHex(bytes)));
                 for (int round = 0; round < 3; round++) {
                     for (FlatMachine machine : List.of(first, second)) {
                         machine.cpu.gpr(Cpu.RAX, 0);
                         machine.cpu.gpr(Cpu.RSP, machine.linear(6 << 20));
                         enter(machine, first, second);
                         run(machine, machine == first ? one : two, CODE);
-                        assertThat((int) machine.cpu.gpr(Cpu.RAX)).isEqualTo(machine == first ? 11 : -11);
-                    }
-                }
-            }
-        }
-    }
-
-    @Test
-    void anInstructionEndsInEachProcessorsOwnPage() {
-        int page = CODE + PAGE;
-        int other = CODE + 4 * PAGE;
-        try (FlatMachine first = new FlatMachine();
-                FlatMachine second = new FlatMachine(first, 1)) {
-            second.mmu.processor().leave();
-            second.map(second.linear(page), other, 0x63);
-            second.mmu.flush(true);
-            CodeCache cache = first.cache(SMALL);
-            try (TranslatingEngine one = first.engine(cache, false);
-                    TranslatingEngine two = second.engine(cache, false)) {
-                first.code(CODE, HexFormat.of().parseHex("eb7e")); // jmp
-                first.code(CODE + 0x80, HexFormat.of().parseHex("e9790f0000")); // jmp to the end of the page
-                first.code(CODE + PAGE - 2, HexFormat.of().parseHex("81c0")); // add eax, ...
-                first.code(page, HexFormat.of().parseHex("01000000f4"));
-                first.code(other, HexFormat.of().parseHex("02000000f4"));
-                for (int round = 0; round < 3; round++) {
-                    for (FlatMachine machine : List.of(first, second)) {
-                        machine.cpu.gpr(Cpu.RAX, 0);
-                        enter(machine, first, second);
-                        run(machine, machine == first ? one : two, CODE);
-                        assertThat(machine.cpu.gpr(Cpu.RAX)).isEqualTo(machine == first ? 1 : 2);
+                        assertThat((int) machine.cpu.gpr(Cpu.RAX))
+                                .isEqualTo(machine == first ? eaxOfFirst : eaxOfSecond);
                     }
                 }
             }
