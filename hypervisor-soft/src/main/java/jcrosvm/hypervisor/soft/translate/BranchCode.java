@@ -7,6 +7,7 @@ import static jcrosvm.hypervisor.soft.translate.Frame.TEMP1;
 
 import jcrosvm.hypervisor.soft.isa.Insn;
 import jcrosvm.hypervisor.soft.isa.Op;
+import org.jspecify.annotations.Nullable;
 
 /** Instructions that end a block and that code knows the way on from. */
 final class BranchCode {
@@ -15,10 +16,16 @@ final class BranchCode {
     private final Emitter emit;
     private final Assembler out;
     private final LevelCode levels;
+    private final FlagRecord record;
+    // Of a conditional branch: whose flags are kept on each way, and whether it goes around the block.
+    private @Nullable Insn keptAtTarget;
+    private @Nullable Insn keptBehind;
+    private boolean around;
 
     BranchCode(Emitter emit) {
         this.emit = emit;
         levels = new LevelCode(emit);
+        record = new FlagRecord(emit);
         out = emit.out;
     }
 
@@ -48,6 +55,13 @@ final class BranchCode {
         };
     }
 
+    /** What the next conditional branch has to do on its ways. */
+    void ways(@Nullable Insn newKeptAtTarget, @Nullable Insn newKeptBehind, boolean newAround) {
+        keptAtTarget = newKeptAtTarget;
+        keptBehind = newKeptBehind;
+        around = newAround;
+    }
+
     static long target(Insn insn, long next) {
         return next + insn.imm;
     }
@@ -63,12 +77,12 @@ final class BranchCode {
             case JCC -> conditional(insn, target, liveAtTarget, liveAtNext);
             case JCXZ, LOOP, LOOPE, LOOPNE -> counted(insn, target, liveAtTarget, liveAtNext);
             case CALL -> {
-                emit.clobberFlags(liveAtTarget);
+                emit.flags.clobber(liveAtTarget);
                 pushNext();
                 take(target, liveAtTarget);
             }
             case RET -> {
-                emit.clobberFlags(true);
+                emit.flags.clobber(true);
                 emit.memoryAt(SP, 0, 8, false);
                 out.load64(TEMP0, TEMP0, 0);
                 int popped = 8 + ((int) insn.imm & 0xffff);
@@ -76,7 +90,7 @@ final class BranchCode {
                 emit.jumpIndirect(popped);
             }
             case JMP_INDIRECT -> {
-                emit.clobberFlags(true);
+                emit.flags.clobber(true);
                 if (insn.memory) {
                     emit.memory(insn, 8, false, false);
                     out.load64(TEMP0, TEMP0, 0);
@@ -86,7 +100,7 @@ final class BranchCode {
                 emit.jumpIndirect(0);
             }
             case CALL_INDIRECT -> {
-                emit.clobberFlags(true);
+                emit.flags.clobber(true);
                 if (insn.memory) {
                     emit.memory(insn, 8, false, false);
                     out.load64(TEMP1, TEMP0, 0);
@@ -130,29 +144,43 @@ final class BranchCode {
 
     private void conditional(Insn insn, long target, boolean liveAtTarget, boolean liveAtNext) {
         int condition = 0x80 | insn.opcode & 0xf;
-        emit.needFlags();
-        if (!isBack(target) && !emit.isFar(target)) {
+        emit.flags.need();
+        if (!isBack(target) && !emit.isFar(target) && keptAtTarget == null) {
             emit.jump(condition, target, liveAtTarget);
+            keep(keptBehind);
             emit.jump(0, emit.next(), liveAtNext);
             return;
         }
-        boolean saved = emit.hasSavedFlags();
+        boolean saved = emit.flags.saved();
         out.emit(0x0f, condition ^ 1);
         int over = out.position();
         out.emit32(0);
-        take(target, liveAtTarget);
+        keep(keptAtTarget);
+        if (around) {
+            emit.poll(target, false);
+            emit.jumpAround();
+        } else {
+            take(target, liveAtTarget);
+        }
         out.jumpHere(over);
-        emit.flags(true, saved);
+        emit.flags.at(true, saved);
+        keep(keptBehind);
         emit.jump(0, emit.next(), liveAtNext);
+    }
+
+    private void keep(@Nullable Insn insn) {
+        if (insn != null) {
+            record.after(insn);
+        }
     }
 
     /** JCXZ and LOOP work on the host's rCX. */
     private void counted(Insn insn, long target, boolean liveAtTarget, boolean liveAtNext) {
         if (insn.op == Op.LOOPE || insn.op == Op.LOOPNE) {
-            emit.needFlags();
+            emit.flags.need();
         }
-        boolean inRegister = emit.hasNativeFlags();
-        boolean saved = emit.hasSavedFlags();
+        boolean inRegister = emit.flags.inRegister();
+        boolean saved = emit.flags.saved();
         if (insn.addressSize == 4) {
             out.emit(0x67);
         }
@@ -160,7 +188,7 @@ final class BranchCode {
         int behind = out.position();
         emit.jump(0, emit.next(), liveAtNext);
         out.code()[behind - 1] = (byte) (out.position() - behind);
-        emit.flags(inRegister, saved);
+        emit.flags.at(inRegister, saved);
         take(target, liveAtTarget);
     }
 }

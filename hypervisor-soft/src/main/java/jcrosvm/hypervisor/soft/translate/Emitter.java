@@ -1,7 +1,5 @@
 package jcrosvm.hypervisor.soft.translate;
 
-import static jcrosvm.hypervisor.soft.translate.Assembler.M1;
-import static jcrosvm.hypervisor.soft.translate.Assembler.RAX;
 import static jcrosvm.hypervisor.soft.translate.Assembler.W;
 import static jcrosvm.hypervisor.soft.translate.Frame.STATE;
 import static jcrosvm.hypervisor.soft.translate.Frame.TEMP0;
@@ -9,11 +7,11 @@ import static jcrosvm.hypervisor.soft.translate.Frame.TEMP1;
 
 import java.util.Arrays;
 import jcrosvm.hypervisor.soft.cpu.Cpu;
-import jcrosvm.hypervisor.soft.cpu.Rflags;
 import jcrosvm.hypervisor.soft.cpu.StateLayout;
 import jcrosvm.hypervisor.soft.isa.Decoder;
 import jcrosvm.hypervisor.soft.isa.Insn;
 import jcrosvm.hypervisor.soft.mmu.Tlb;
+import org.jspecify.annotations.Nullable;
 
 /** Pieces that translated instructions are made of: addresses, checks, flags, ways out. */
 final class Emitter {
@@ -24,6 +22,7 @@ final class Emitter {
 
     final Assembler out = new Assembler();
     final Exits exits;
+    final FlagCode flags = new FlagCode(out);
     private final Stubs stubs;
 
     /** Of the block: the TLB's context. */
@@ -34,12 +33,16 @@ final class Emitter {
     private long pc;
     private long next;
 
-    /** The host's flags register holds the guest's arithmetic flags. */
-    private boolean nativeFlags;
-    /** {@link Frame#FLAGS} does. */
-    private boolean savedFlags;
-
     private boolean xmmLoaded;
+    // How registers tell the flags ({@link FlagRecord#told}), or 0.
+    private int told;
+    private int toldImmediate;
+
+    private int unknownFor;
+    /** Offset of the block's start when it is emitted again for what comes around the loop; -1 in the first code. */
+    private int loopStart;
+    /** Where the first code jumps to it, or -1. */
+    private int loopSlot;
 
     // Jumps to what is written behind the block: the slot to patch, the site; bit 31 of the site: save the flags first.
     private int[] exitSlot = new int[256];
@@ -62,13 +65,22 @@ final class Emitter {
         exits.begin();
         exitCount = 0;
         xmmLoaded = false;
-        nativeFlags = true;
-        savedFlags = false;
+        told = 0;
+        toldImmediate = 0;
+        loopStart = -1;
+        loopSlot = -1;
+        flags.at(true, false);
     }
 
     void instruction(long address, int length) {
         pc = address;
         next = address + length;
+    }
+
+    /** Sites of the instruction find its flags by this other one and the registers, or, if it is null, in the frame. */
+    void flagsSource(@Nullable Insn source) {
+        told = source == null ? 0 : FlagRecord.told(source) << Sites.TOLD_SHIFT;
+        toldImmediate = source == null ? 0 : FlagRecord.immediate(source);
     }
 
     long pc() {
@@ -77,88 +89,6 @@ final class Emitter {
 
     long next() {
         return next;
-    }
-
-    // Flags
-
-    boolean hasNativeFlags() {
-        return nativeFlags;
-    }
-
-    boolean hasSavedFlags() {
-        return savedFlags;
-    }
-
-    /** At a place that is reached with flags in these places. */
-    void flags(boolean inRegister, boolean inState) {
-        nativeFlags = inRegister;
-        savedFlags = inState;
-    }
-
-    /** After an instruction that defines flags. */
-    void flagsWritten() {
-        nativeFlags = true;
-        savedFlags = false;
-    }
-
-    /** Before code that destroys the host's flags, while the guest's are {@code live}. */
-    void clobberFlags(boolean live) {
-        if (live && !savedFlags) {
-            saveFlags();
-        }
-        nativeFlags = false;
-    }
-
-    private void saveFlags() {
-        storeFlags();
-        savedFlags = true;
-    }
-
-    private void storeFlags() {
-        out.move64(TEMP1, RAX);
-        out.emit(0x9f); // lahf
-        out.rr(M1 | 0x90, 0, RAX); // seto al
-        out.rm(Assembler.P66 | 0x89, RAX, STATE, Frame.FLAGS);
-        out.move64(RAX, TEMP1);
-    }
-
-    /** Before an instruction that looks at flags or leaves some of them as they are. */
-    void needFlags() {
-        if (!nativeFlags) {
-            out.move64(TEMP1, RAX);
-            loadFlags();
-            out.move64(RAX, TEMP1);
-            nativeFlags = true;
-        }
-    }
-
-    /** The same while the temporary registers are in use. */
-    void needFlagsKeepingTemporaries() {
-        if (!nativeFlags) {
-            out.store64(RAX, STATE, Frame.SAVED_RAX);
-            loadFlags();
-            out.load64(RAX, STATE, Frame.SAVED_RAX);
-            nativeFlags = true;
-        }
-    }
-
-    /** The guest's RFLAGS, but RF and VM, into r11; destroys r10. They must be saved. */
-    void composeFlags() {
-        out.rm(M1 | 0xb6, TEMP0, STATE, Frame.FLAGS); // movzx: OF
-        out.rr(0xc1, 4, TEMP0); // shl
-        out.emit(Integer.numberOfTrailingZeros(Rflags.OF));
-        out.rm(M1 | 0xb6, TEMP1, STATE, Frame.FLAGS + 1);
-        out.aluImmediate(0, 4, TEMP1, Rflags.ARITHMETIC & 0xff);
-        out.rr(0x0b, TEMP1, TEMP0); // or
-        out.load64(TEMP0, STATE, StateLayout.RFLAGS);
-        out.aluImmediate(W, 4, TEMP0, ~(Rflags.ARITHMETIC | Rflags.RF | Rflags.VM));
-        out.rr(0x0b | W, TEMP1, TEMP0);
-    }
-
-    private void loadFlags() {
-        out.rm(M1 | 0xb7, RAX, STATE, Frame.FLAGS); // movzx
-        out.emit(0x04, 0x7f); // add al, 7f: OF
-        out.emit(0x9e); // sahf
     }
 
     // Registers
@@ -253,7 +183,7 @@ final class Emitter {
         out.emit(Tlb.INDEX_SHIFT);
         out.aluImmediate(0, 4, TEMP1, Tlb.INDEX_MASK);
         out.rm(0x33 | W, TEMP0, STATE, TEMP1, 0, tag); // xor
-        compare(size, exits.add(Sites.MISS | miss(size, write, aligned), pc, retry));
+        compare(size, exits.add(Sites.MISS | miss(size, write, aligned), pc, retry, toldImmediate));
         out.rm(0x03 | W, TEMP0, STATE, TEMP1, 0, entries + Tlb.PAGE);
         if (aligned) {
             checkAlignment(size);
@@ -266,7 +196,7 @@ final class Emitter {
         out.constant(TEMP0, linear);
         out.rm(0x33 | W, TEMP0, STATE, entry + (write ? Tlb.WRITE : Tlb.READ));
         int info = Sites.MISS_CONSTANT | miss(size, write, aligned);
-        compare(size, exits.addConstantMiss(info, pc, retry, linear));
+        compare(size, exits.addConstantMiss(info, pc, retry, toldImmediate, linear));
         out.rm(0x03 | W, TEMP0, STATE, entry + Tlb.PAGE);
         if (aligned) {
             checkAlignment(size);
@@ -274,14 +204,14 @@ final class Emitter {
     }
 
     private int miss(int size, boolean write, boolean aligned) {
-        int info = size << Sites.SIZE_SHIFT | (xmmLoaded ? Sites.XMM : 0);
+        int info = size << Sites.SIZE_SHIFT | (xmmLoaded ? Sites.XMM : 0) | told;
         return info | (write ? Sites.WRITE : 0) | (aligned ? Sites.ALIGNED : 0);
     }
 
     private void compare(int size, int site) {
         out.aluImmediate(W, 7, TEMP0, PAGE - size);
         exit(JA, site);
-        nativeFlags = false;
+        flags.destroyed();
     }
 
     private void checkAlignment(int size) {
@@ -293,7 +223,7 @@ final class Emitter {
     // Ways out
 
     private int interpret() {
-        return exits.add(Sites.INTERPRET, pc, 0);
+        return exits.add(Sites.INTERPRET | told, pc, 0, toldImmediate);
     }
 
     /** A conditional jump (second opcode byte) to the interpreter for the present instruction. */
@@ -318,8 +248,8 @@ final class Emitter {
 
     /** The rest of the block is the interpreter's. */
     void interpretNow() {
-        if (nativeFlags && !savedFlags) {
-            saveFlags();
+        if (flags.onlyInRegister()) {
+            flags.keep();
         }
         exits.leave(interpret(), out.position());
     }
@@ -349,7 +279,7 @@ final class Emitter {
         } else {
             out.emit(0x0f, condition);
         }
-        boolean registers = live && nativeFlags && !savedFlags;
+        boolean registers = live && flags.onlyInRegister();
         int info = Sites.LINK | (registers ? Sites.NATIVE_FLAGS : 0);
         int site = exits.add(info, target, out.position());
         remember(out.position(), registers ? site | SAVE_FIRST : site);
@@ -358,7 +288,7 @@ final class Emitter {
 
     /** By the jump cache: the same code serves processors that see different pages there. */
     private void jumpFar(long target, boolean live) {
-        clobberFlags(live);
+        flags.clobber(live);
         out.constant(TEMP0, target);
         int pair = Frame.jumps(context) + Frame.jumpOffset(target);
         out.rm(0x3b | W, TEMP0, STATE, pair);
@@ -366,12 +296,38 @@ final class Emitter {
         out.rm(0xff, 4, STATE, pair + 8);
     }
 
+    /** At the target of the block's branch, or 0 when the flags are known there: {@link Sites#POLL}. */
+    void unknownFor(int instructions) {
+        unknownFor = instructions;
+    }
+
     /** Leaves if something is pending, to go on at {@code target}. */
     void poll(long target, boolean live) {
-        clobberFlags(live);
+        flags.clobber(live);
         out.rm(0x83, 7, STATE, StateLayout.PENDING);
         out.emit(0);
-        exit(JNE, exits.add(Sites.POLL, target, 0));
+        exit(JNE, exits.add(Sites.POLL | told, target, told == 0 ? unknownFor : 0, toldImmediate));
+    }
+
+    /** A jump to the block's own start, where flags are neither live nor in the frame. */
+    void jumpAround() {
+        out.emit(0xe9);
+        if (loopStart < 0) {
+            loopSlot = out.position();
+            out.emit32(0);
+        } else {
+            out.emit32(loopStart - (out.position() + 4));
+        }
+    }
+
+    /** Here begins the code that {@link #jumpAround} goes to. */
+    void aroundLoop() {
+        while ((out.position() & 15) != 0) {
+            out.emit(0x90);
+        }
+        out.jumpHere(loopSlot);
+        loopStart = out.position();
+        flags.at(false, false);
     }
 
     /**
@@ -385,7 +341,7 @@ final class Emitter {
 
     /** The same to code of another context. */
     void jumpIndirect(int popped, int newContext) {
-        clobberFlags(true);
+        flags.clobber(true);
         int site = exits.add(Sites.INDIRECT, pc, popped);
         out.rm(0x83, 7, STATE, StateLayout.PENDING);
         out.emit(0);
@@ -406,7 +362,7 @@ final class Emitter {
         if (xmmLoaded) {
             return;
         }
-        clobberFlags(live);
+        flags.clobber(live);
         out.rm(0x80, 7, STATE, Frame.XMM_LOADED);
         out.emit(0);
         exit(JE, LOAD_XMM);
@@ -440,7 +396,7 @@ final class Emitter {
             out.jumpHere(slot);
             int start = out.position();
             if ((site & SAVE_FIRST) != 0) {
-                storeFlags();
+                flags.store();
             }
             exits.leave(number, start);
         }

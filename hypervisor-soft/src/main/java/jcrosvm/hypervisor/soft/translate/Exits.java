@@ -18,6 +18,8 @@ final class Exits {
     private int[] where = new int[256];
     /** Linear address of MISS_CONSTANT. */
     private long[] address = new long[256];
+    /** With flags that registers tell. */
+    private int[] immediate = new int[256];
     /** Where the code that leaves begins, and its record. */
     private int[] stub = new int[256];
 
@@ -48,6 +50,7 @@ final class Exits {
             pc = Arrays.copyOf(pc, length);
             where = Arrays.copyOf(where, length);
             address = Arrays.copyOf(address, length);
+            immediate = Arrays.copyOf(immediate, length);
             stub = Arrays.copyOf(stub, length);
             record = Arrays.copyOf(record, length);
         }
@@ -58,8 +61,15 @@ final class Exits {
         return sites++;
     }
 
-    int addConstantMiss(int newInfo, long newPc, int newWhere, long linear) {
+    /** The same with what registers tell flags by. */
+    int add(int newInfo, long newPc, int newWhere, int newImmediate) {
         int site = add(newInfo, newPc, newWhere);
+        immediate[site] = newImmediate;
+        return site;
+    }
+
+    int addConstantMiss(int newInfo, long newPc, int newWhere, int newImmediate, long linear) {
+        int site = add(newInfo, newPc, newWhere, newImmediate);
         address[site] = linear;
         return site;
     }
@@ -104,6 +114,9 @@ final class Exits {
         } else if (kind == Sites.LINK) {
             out.emit64(0); // stub, next
             out.emit64(0); // target, block
+        }
+        if (info[site] >>> Sites.TOLD_SHIFT != 0) {
+            out.emit32(immediate[site]);
         }
     }
 

@@ -12,7 +12,10 @@ import jcrosvm.hypervisor.soft.cpu.StateLayout;
 final class Frame {
     private static final int AREA = StateLayout.TRANSLATOR;
 
-    /** Saved flags: bit 0 is OF, the upper byte as LAHF gives it. */
+    /**
+     * Saved flags: bit 0 is OF, the second byte as LAHF gives it; the upper half is 0, or says that they are recorded
+     * ({@link FlagRecord}).
+     */
     static final int FLAGS = AREA;
     /** Number of the site that code was left at. */
     static final int SITE = AREA + 8;
@@ -71,6 +74,12 @@ final class Frame {
     static final int TSC_AUX = AREA + 224;
     /** CR0 to CR4, 8 bytes each. */
     static final int CONTROL = AREA + 232;
+
+    // Values of a FlagRecord: operands, the result of an addition with carry, the result of INC or DEC.
+    static final int RECORD_A = AREA + 272;
+    static final int RECORD_B = AREA + 280;
+    static final int RECORD_RESULT = AREA + 288;
+    static final int RECORD_LAST = AREA + 296;
 
     /** One table for each context of the TLB: pairs of a linear address and the host address of its code. */
     static final int JUMPS = AREA + 4096;

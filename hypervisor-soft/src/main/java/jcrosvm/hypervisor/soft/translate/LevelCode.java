@@ -49,9 +49,9 @@ final class LevelCode {
     }
 
     private void call() {
-        emit.clobberFlags(true);
+        emit.flags.clobber(true);
         requires(Frame.MAY_CALL);
-        emit.composeFlags();
+        emit.flags.compose();
         out.store64(TEMP1, STATE, GUEST_R11);
         out.rm(0x23 | W, TEMP1, STATE, Frame.KEPT_FLAGS); // and
         setFlags();
@@ -62,7 +62,7 @@ final class LevelCode {
     }
 
     private void back() {
-        emit.clobberFlags(false);
+        emit.flags.clobber(false);
         requires(Frame.MAY_RETURN);
         out.rm(0x80, 7, STATE, Frame.INTERRUPT_WAITING); // cmp
         out.emit(0);
@@ -95,12 +95,14 @@ final class LevelCode {
     private void setFlags() {
         out.aluImmediate(0, 1, TEMP1, Rflags.FIXED);
         out.store64(TEMP1, STATE, StateLayout.RFLAGS);
+        out.rm(0xc7, 0, STATE, Frame.FLAGS); // no record any more
+        out.emit32(0);
         out.rm(0x88, TEMP1, STATE, Frame.FLAGS + 1);
         out.rr(0xc1, 5, TEMP1); // shr
         out.emit(OVERFLOW_SHIFT);
         out.aluImmediate(0, 4, TEMP1, 1);
         out.rm(0x88, TEMP1, STATE, Frame.FLAGS);
-        emit.flags(false, true);
+        emit.flags.at(false, true);
     }
 
     private void arrive(int selectors, int level) {

@@ -17,10 +17,14 @@ import jcrosvm.hypervisor.soft.isa.OperandKind;
 final class PlainCode {
     private final Emitter emit;
     private final Assembler out;
+    private final FlagRecord record;
+    /** The memory operand's value is in r10. */
+    private boolean loaded;
 
     PlainCode(Emitter emit) {
         this.emit = emit;
         out = emit.out;
+        record = new FlagRecord(emit);
     }
 
     /** Whether {@link #emit} does the instruction. */
@@ -66,22 +70,37 @@ final class PlainCode {
         return insn.has(Insn.PREFIX_LOCK) ? op | Assembler.LOCK : op;
     }
 
-    void emit(Insn insn, int before, int after) {
+    /**
+     * @param kept whether the flags afterwards have to be kept for a fault that shows them
+     */
+    void emit(Insn insn, int before, int after, boolean kept) {
         if (insn.op == Op.SIMD) {
             emit.needXmm(before != 0);
         }
         if (insn.memory) {
-            emit.clobberFlags(before != 0);
+            emit.flags.clobber(before != 0);
             int operand = memoryOperand(insn);
             boolean writes = (insn.form.accesses()[operand] & Form.WRITE) != 0;
             emit.memory(insn, insn.size[operand], writes, insn.form.has(Form.ALIGNED_16));
         }
-        if (Flags.needed(insn, after)) {
-            emit.needFlags();
+        boolean changes = (insn.form.flagsWritten() & Flags.ALL) != 0;
+        boolean recorded = changes && kept && FlagRecord.supports(insn);
+        if (Flags.needed(insn, after) || kept && Flags.changesSome(insn)) {
+            emit.flags.need();
+        }
+        loaded = recorded && insn.memory;
+        if (recorded) {
+            record.load(insn);
+            record.before(insn);
         }
         encode(insn);
-        if ((insn.form.flagsWritten() & Flags.ALL) != 0) {
-            emit.flagsWritten();
+        if (changes) {
+            emit.flags.written();
+        }
+        if (recorded) {
+            record.after(insn);
+        } else if (changes && kept) {
+            emit.flags.keep();
         }
     }
 
@@ -163,7 +182,7 @@ final class PlainCode {
             out.r(op, 0);
             immediates(insn);
         } else {
-            if (insn.memory) {
+            if (insn.memory && !loaded) {
                 out.rm(op, reg, TEMP0, 0);
             } else {
                 out.rr(op, reg, rm);

@@ -36,6 +36,10 @@ final class Sites {
     static final int XMM = 1 << 7;
 
     static final int SIZE_SHIFT = 8;
+    static final int SIZE_MASK = 0x1f;
+
+    /** Registers tell the flags: what {@link FlagRecord#told} gives, from this bit on. */
+    static final int TOLD_SHIFT = 13;
 
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
@@ -45,6 +49,7 @@ final class Sites {
     static final int WHERE = 4;
     private static final int PC = 8;
     private static final int ADDRESS = 16; // of MISS_CONSTANT
+    private static final int IMMEDIATE = 16; // with flags that registers tell, behind the address if there is one
     static final int STUB = 16; // of LINK, and what follows
     private static final int NEXT = 20;
     private static final int TARGET = 24;
@@ -90,6 +95,12 @@ final class Sites {
     /** Linear address of MISS_CONSTANT. */
     long address(int site) {
         return memory.get(LONG, site + ADDRESS);
+    }
+
+    /** The second operand of the operation whose flags registers tell, if it is none of them. */
+    int immediate(int site) {
+        int address = (info(site) & KIND) == MISS_CONSTANT ? Long.BYTES : 0;
+        return memory.get(INT, site + IMMEDIATE + address);
     }
 
     // Of LINK

@@ -49,13 +49,16 @@ final class SpecialCode {
         };
     }
 
-    void emit(Insn insn, int before, int after) {
+    /**
+     * @param kept as for {@link PlainCode#emit}
+     */
+    void emit(Insn insn, int before, int after, boolean kept) {
         switch (insn.op) {
             case NOP, CACHE_HINT, SERIALIZE -> {} // a change of code is seen at once
             case PAUSE -> out.emit(0xf3, 0x90);
             case FENCE -> out.emit(0x0f, 0xae, insn.modrm);
             case CLD -> {
-                emit.clobberFlags(before != 0);
+                emit.flags.clobber(before != 0);
                 out.rm(0x81, 4, STATE, StateLayout.RFLAGS);
                 out.emit32(~Rflags.DF);
             }
@@ -63,13 +66,13 @@ final class SpecialCode {
             case PUSH -> push(insn, before != 0);
             case POP -> pop(insn, before != 0);
             case LEAVE -> {
-                emit.clobberFlags(before != 0);
+                emit.flags.clobber(before != 0);
                 emit.memoryAt(BP, 0, 8, false);
                 out.rm(0x8d | W, SP, BP, 8);
                 out.load64(BP, TEMP0, 0);
             }
             case DIV, IDIV -> divide(insn, before != 0);
-            case BT, BTS, BTR, BTC -> bitString(insn, before, after);
+            case BT, BTS, BTR, BTC -> bitString(insn, before, after, kept);
             case STOS, MOVS -> strings.emit(insn, before != 0);
             default -> throw new IllegalStateException(insn.form.mnemonic());
         }
@@ -90,7 +93,7 @@ final class SpecialCode {
     }
 
     private void push(Insn insn, boolean live) {
-        emit.clobberFlags(live);
+        emit.flags.clobber(live);
         if (insn.memory) {
             emit.memory(insn, 8, false, false);
             out.load64(TEMP1, TEMP0, 0);
@@ -111,7 +114,7 @@ final class SpecialCode {
 
     private void pop(Insn insn, boolean live) {
         int guest = insn.register[0];
-        emit.clobberFlags(live);
+        emit.flags.clobber(live);
         emit.memoryAt(SP, 0, 8, false);
         out.rm(0x8d | W, SP, SP, 8);
         int host = Frame.host(guest);
@@ -126,7 +129,7 @@ final class SpecialCode {
     /** What would raise #DE, and signed division of more than a sign-extended dividend, is the interpreter's. */
     private void divide(Insn insn, boolean live) {
         int wide = insn.size[0] == 8 ? W : 0;
-        emit.clobberFlags(live);
+        emit.flags.clobber(live);
         if (insn.memory) {
             emit.memory(insn, insn.size[0], false, false);
             out.rm(0x8b | wide, TEMP1, TEMP0, 0);
@@ -151,11 +154,11 @@ final class SpecialCode {
     }
 
     /** BT and kin with a register as bit offset reach beyond their operand. */
-    private void bitString(Insn insn, int before, int after) {
+    private void bitString(Insn insn, int before, int after, boolean kept) {
         int size = insn.size[0];
         boolean writes = (insn.form.accesses()[0] & Form.WRITE) != 0;
         int guest = insn.register[1];
-        emit.clobberFlags(before != 0);
+        emit.flags.clobber(before != 0);
         int retry = out.position();
         emit.effectiveAddress(insn);
         emit.segment(insn);
@@ -167,10 +170,13 @@ final class SpecialCode {
         emit.check(retry, size, writes, false);
         out.rr(0x8b, TEMP1, emit.register(guest, TEMP1));
         out.aluImmediate(0, 4, TEMP1, size * 8 - 1);
-        if (Flags.needed(insn, after)) {
-            emit.needFlagsKeepingTemporaries();
+        if (Flags.needed(insn, after) || kept) {
+            emit.flags.needKeepingTemporaries();
         }
         out.rm(PlainCode.opcode(insn), TEMP1, TEMP0, 0);
-        emit.flagsWritten();
+        emit.flags.written();
+        if (kept) {
+            emit.flags.keep();
+        }
     }
 }

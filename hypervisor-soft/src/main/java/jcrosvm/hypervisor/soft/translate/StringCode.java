@@ -43,7 +43,7 @@ final class StringCode {
         boolean moves = insn.op == Op.MOVS;
         boolean bytes = (insn.opcode & 1) == 0;
         int scale = bytes ? 0 : Integer.numberOfTrailingZeros(insn.operandSize);
-        emit.clobberFlags(live);
+        emit.flags.clobber(live);
         out.rr(0x85 | W, RCX, RCX); // test
         out.emit(0x0f, JE);
         int none = out.position();

@@ -45,14 +45,14 @@ final class SystemCode {
         switch (insn.op) {
             case PUSHF -> pushFlags();
             case CLI -> {
-                emit.clobberFlags(before != 0);
+                emit.flags.clobber(before != 0);
                 out.rm(0x81, 4, STATE, StateLayout.RFLAGS);
                 out.emit32(~Rflags.IF);
             }
             case STI -> enableInterrupts(before != 0);
             case CLAC, STAC -> {
                 // Mostly it is as it should be; otherwise the code behind is another context's.
-                emit.clobberFlags(before != 0);
+                emit.flags.clobber(before != 0);
                 out.rm(0xf7, 0, STATE, StateLayout.RFLAGS); // test
                 out.emit32(Rflags.AC);
                 emit.interpretIf(insn.op == Op.CLAC ? JNE : JE);
@@ -80,8 +80,8 @@ final class SystemCode {
     }
 
     private void pushFlags() {
-        emit.clobberFlags(true);
-        emit.composeFlags();
+        emit.flags.clobber(true);
+        emit.flags.compose();
         out.store64(TEMP1, STATE, Frame.TEMPORARY);
         emit.memoryAt(SpecialCode.SP, -8, 8, true);
         out.load64(TEMP1, STATE, Frame.TEMPORARY);
@@ -94,7 +94,7 @@ final class SystemCode {
      * instruction that the shadow covers.
      */
     private void enableInterrupts(boolean live) {
-        emit.clobberFlags(live);
+        emit.flags.clobber(live);
         out.rm(0xf7, 0, STATE, StateLayout.RFLAGS); // test
         out.emit32(Rflags.IF);
         out.emit(JNE_SHORT, 0);

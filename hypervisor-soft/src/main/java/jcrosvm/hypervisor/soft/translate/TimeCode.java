@@ -22,7 +22,7 @@ final class TimeCode {
     }
 
     void emit(Op op, boolean live) {
-        emit.clobberFlags(live);
+        emit.flags.clobber(live);
         out.rm(0xf6, 0, STATE, Frame.ALLOWED); // test
         out.emit(Frame.MAY_READ_TIME);
         emit.interpretIf(JE);

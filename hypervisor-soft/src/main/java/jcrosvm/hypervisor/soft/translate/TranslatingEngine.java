@@ -28,7 +28,6 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     /** Counts what is left to the interpreter and logs it at the end, at level debug. */
     private static final boolean STATISTICS = Boolean.getBoolean("jcrosvm.soft.statistics");
 
-    private static final int LAHF_FLAGS = Rflags.SF | Rflags.ZF | Rflags.AF | Rflags.PF | Rflags.CF;
     private static final int MXCSR_ALL_MASKED = 0x1f80;
 
     private final Cpu cpu;
@@ -41,6 +40,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private final Sites sites;
     private final JumpCache jumps;
     private final Translator translator;
+    private final FrameFlags flags;
     private final Statistics statistics = new Statistics();
     /** Of the blocks that may run now. */
     private int mode;
@@ -65,6 +65,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         sites = cache.sites;
         state = cpu.state();
         jumps = new JumpCache(state);
+        flags = new FrameFlags(cpu);
         translator = new Translator(mmu, cache, strict);
         state.set(LONG, Frame.CLOCK_GETTIME, Libc.CLOCK_GETTIME.address());
         cache.join(jumps);
@@ -104,7 +105,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             interpret();
             return;
         }
-        flagsToFrame();
+        flags.save();
         if (copyDue || copiedAt != interpreter.systemSteps()) {
             fieldsToFrame();
             copiedAt = interpreter.systemSteps();
@@ -182,10 +183,15 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             case Sites.LINK, Sites.FAR -> follow(site, info, pc);
             case Sites.INDIRECT -> indirect(site, pc);
             default -> {
-                frameToFlags();
+                int told = info >>> Sites.TOLD_SHIFT;
+                flags.restore(told, told == 0 ? 0 : sites.immediate(site));
                 cpu.rip(pc);
                 if ((info & Sites.KIND) == Sites.INTERPRET) {
                     interpret();
+                } else {
+                    for (int left = sites.where(site); left > 0; left--) {
+                        interpreter.step();
+                    }
                 }
                 yield -1;
             }
@@ -200,7 +206,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             int tag = Translator.tag(mode, (info & Sites.WRITE) != 0);
             linear = state.get(LONG, Frame.R10) ^ state.get(LONG, state.get(LONG, Frame.R11) + tag);
         }
-        int size = info >>> Sites.SIZE_SHIFT;
+        int size = info >>> Sites.SIZE_SHIFT & Sites.SIZE_MASK;
+        int told = info >>> Sites.TOLD_SHIFT;
+        int immediate = told == 0 ? 0 : sites.immediate(site); // now: other processors may flush the cache
         cpu.rip(pc);
         int generation = cache.generation();
         boolean canonical = linear << 16 >> 16 == linear;
@@ -210,24 +218,24 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             try {
                 served = mmu.prepare(linear, size, (info & Sites.WRITE) != 0);
             } catch (GuestException e) {
-                frameToFlags();
+                flags.restore(told, immediate);
                 throw e;
             }
             if (cache.generation() != generation) { // the code is gone: begin the instruction again
-                frameToFlags();
+                flags.restore(told, immediate);
                 return -1;
             }
             if (served) {
                 return sites.where(site);
             }
         }
-        frameToFlags();
+        flags.restore(told, immediate);
         interpret();
         return -1;
     }
 
     private int follow(int site, int info, long target) {
-        frameToFlags();
+        flags.restore();
         cpu.rip(target);
         if (cpu.pending() != 0) {
             return -1;
@@ -253,7 +261,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     private int indirect(int site, long pc) {
         long target = state.get(LONG, Frame.R10);
-        frameToFlags();
+        flags.restore();
         if (target << 16 >> 16 != target) { // #GP at the jump, with the stack as it was
             cpu.gpr(Cpu.RSP, cpu.gpr(Cpu.RSP) - sites.where(site));
             cpu.rip(pc);
@@ -311,18 +319,6 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         state.set(INT, Frame.CALL_SELECTORS, calls.callStack() << 16 | calls.callCode());
         state.set(INT, Frame.RETURN_SELECTORS, calls.returnStack() << 16 | calls.returnCode(true));
         return Frame.MAY_RETURN | (known && canonical ? Frame.MAY_CALL : 0);
-    }
-
-    private void flagsToFrame() {
-        long flags = cpu.rflags();
-        long saved = (flags & LAHF_FLAGS) << 8 | (flags & Rflags.OF) / Rflags.OF;
-        state.set(SHORT, Frame.FLAGS, (short) saved);
-    }
-
-    private void frameToFlags() {
-        int saved = state.get(SHORT, Frame.FLAGS);
-        long flags = cpu.rflags() & ~Rflags.ARITHMETIC;
-        cpu.rflags(flags | saved >> 8 & LAHF_FLAGS | (saved & 1L) * Rflags.OF);
     }
 
     @Override

@@ -33,9 +33,12 @@ final class Translator {
     private long codeStart;
 
     private final Insn[] insns = new Insn[MAX_INSNS];
-    private final int[] liveBefore = new int[MAX_INSNS + 1];
+    private final FlagPlan plan = new FlagPlan(insns);
     private final Insn ahead = new Insn();
     private final Block block = new Block();
+    // What lookAhead found: whether flags may be shown, and how many instructions it takes to overwrite them all.
+    private boolean aheadShown;
+    private int aheadUnknown;
 
     Translator(Mmu mmu, CodeCache cache, boolean strict) {
         this.mmu = mmu;
@@ -168,55 +171,86 @@ final class Translator {
         }
         int atTarget = Flags.ALL;
         int atNext = Flags.ALL;
+        boolean shownAtTarget = false;
+        boolean shownAtNext = false;
+        int unknownAtTarget = 0;
+        boolean loop = false;
         if (block.second != Block.ONE_PAGE) {
             atNext = isBranch && !BranchCode.isConditional(last) ? 0 : Flags.ALL;
         } else if (isBranch) {
-            atTarget = BranchCode.isDirect(last) ? lookAhead(BranchCode.target(last, end)) : Flags.ALL;
-            atNext = BranchCode.isConditional(last) ? lookAhead(end) : 0;
+            if (BranchCode.isDirect(last)) {
+                atTarget = lookAhead(BranchCode.target(last, end), mode);
+                shownAtTarget = atTarget == 0 && aheadShown;
+                unknownAtTarget = atTarget == 0 ? aheadUnknown : 0;
+                loop = BranchCode.target(last, end) == linear;
+            }
+            atNext = 0;
+            if (BranchCode.isConditional(last)) {
+                atNext = lookAhead(end, mode);
+                shownAtNext = atNext == 0 && aheadShown;
+            }
         } else if (continues) {
-            atNext = lookAhead(end);
+            atNext = lookAhead(end, mode);
+            shownAtNext = atNext == 0 && aheadShown;
         }
         if (!keepsWhatItLookedAt()) {
             return false;
         }
         int live =
                 isBranch ? Flags.before(last, atTarget | atNext) : continues ? Flags.before(last, atNext) : Flags.ALL;
-        liveBefore[count] = atNext;
-        liveBefore[count - 1] = live;
-        for (int i = count - 2; i >= 0; i--) {
-            live = Flags.before(insns[i], live);
-            liveBefore[i] = live;
-        }
-        if (live != 0) {
-            emit.flags(false, true);
-            emit.needFlags();
-        }
+        plan.make(count, live, atNext, shownAtTarget, shownAtNext, FlagPlan.isConditional(last), loop);
+        Insn told = plan.atBranch == FlagPlan.FRAME ? null : insns[plan.atBranch];
+        branch.ways(plan.keptAtTarget ? told : null, plan.keptBehind ? told : null, plan.around);
         block.entry = 0;
-        block.nativeEntry = emit.out.position();
-        emit.flags(true, false);
-        long pc = linear;
-        for (int i = 0; i < count; i++) {
-            Insn insn = insns[i];
-            emit.instruction(pc, insn.length);
-            if (isPlain(insn, mode)) {
-                plain.emit(insn, liveBefore[i], liveBefore[i + 1]);
-            } else if (SpecialCode.supports(insn)) {
-                special.emit(insn, liveBefore[i], liveBefore[i + 1]);
-            } else if (SystemCode.supports(insn, context(mode))) {
-                system.emit(insn, liveBefore[i]);
-            } else if (isBranch) {
-                branch.emit(insn, atTarget != 0, atNext != 0);
-            } else {
-                emit.interpretNow();
-            }
-            pc += insn.length;
+        block.nativeEntry = 0;
+        if (plan.live[0] != 0) {
+            emit.flags.at(false, true);
+            emit.flags.need();
+            block.nativeEntry = emit.out.position();
+            emit.flags.at(true, false);
+        } else if (plan.shownAtEntry) {
+            emit.flags.keep();
+            block.entry = emit.out.position();
+            emit.flags.at(false, true);
         }
-        if (continues) {
-            emit.instruction(pc, 0);
-            emit.jump(0, pc, atNext != 0);
+        emit.unknownFor(unknownAtTarget);
+        instructions(linear, count, mode, atTarget, atNext, FlagPlan.FRAME);
+        if (plan.around) {
+            emit.aroundLoop();
+            instructions(linear, count, mode, atTarget, atNext, plan.atBranch);
         }
         emit.finish();
         return true;
+    }
+
+    /** The block's code, the first time or for what comes around the loop. */
+    private void instructions(long linear, int count, int mode, int atTarget, int atNext, int sourceAtStart) {
+        long pc = linear;
+        int source = sourceAtStart;
+        for (int i = 0; i < count; i++) {
+            Insn insn = insns[i];
+            int live = plan.live[i];
+            boolean kept = plan.kept[i];
+            source = plan.source(i, source);
+            emit.instruction(pc, insn.length);
+            emit.flagsSource(source == FlagPlan.FRAME ? null : insns[source]);
+            if (isPlain(insn, mode)) {
+                plain.emit(insn, live, plan.live[i + 1], kept);
+            } else if (SpecialCode.supports(insn)) {
+                special.emit(insn, live, plan.live[i + 1], kept);
+            } else if (SystemCode.supports(insn, context(mode))) {
+                system.emit(insn, live);
+            } else if (!BranchCode.supports(insn, context(mode))) {
+                emit.interpretNow();
+            } else {
+                branch.emit(insn, atTarget != 0, atNext != 0);
+            }
+            pc += insn.length;
+        }
+        if (continues(insns[count - 1], mode)) {
+            emit.instruction(pc, 0);
+            emit.jump(0, pc, atNext != 0);
+        }
     }
 
     /** A block whose first instruction is the interpreter's. */
@@ -226,7 +260,7 @@ final class Translator {
         emit.instruction(block.linear, 0);
         emit.interpretNow();
         block.entry = emit.out.position();
-        emit.flags(false, true);
+        emit.flags.at(false, true);
         emit.interpretNow();
     }
 
@@ -253,30 +287,51 @@ final class Translator {
         return Arrays.equals(code, offset, end, again, offset, end);
     }
 
-    /** Flags that may be looked at from an address on. */
-    private int lookAhead(long linear) {
+    /**
+     * Flags that may be looked at from an address on. Sets the fields of what else it finds. Must not find less than
+     * the block there will.
+     */
+    private int lookAhead(long linear, int mode) {
+        aheadShown = false;
+        aheadUnknown = 0;
         if (strict || (linear & -PAGE) != codeStart) {
             return Flags.ALL;
         }
         int read = 0;
         int unknown = Flags.ALL;
+        boolean some = false;
         int at = (int) (linear - codeStart);
         for (int i = 0; i < LOOK_AHEAD && at < PAGE; i++) {
             if (Decoder.decode(code, at, PAGE, 8, ahead) < 0) {
                 break;
             }
             block.looked |= Block.chunks(at, at + ahead.length);
+            boolean continues = continues(ahead, mode);
+            if (!continues && !BranchCode.supports(ahead, context(mode))) {
+                return Flags.ALL; // the interpreter's
+            }
+            if (Flags.shows(ahead)) {
+                if (some) {
+                    return Flags.ALL; // changed in part
+                }
+                aheadShown = true;
+            }
             int now = Flags.before(ahead, 0) & unknown;
             read |= now;
             unknown &= Flags.before(ahead, unknown) & ~now;
+            some |= Flags.changesSome(ahead);
             if (unknown == 0) {
-                return read;
+                boolean known = read != 0 || Flags.definesAll(ahead);
+                aheadUnknown = aheadShown ? 0 : i + 1;
+                unknown = known ? 0 : Flags.ALL; // changed part by part
+                break;
             }
-            if (!PlainCode.supports(ahead) && !SpecialCode.supports(ahead)) {
+            if (!continues) {
                 break;
             }
             at += ahead.length;
         }
-        return read | unknown;
+        int live = read | unknown;
+        return live != 0 && aheadShown ? Flags.ALL : live; // what is saved for a fault is saved as a whole
     }
 }

@@ -33,11 +33,20 @@ abstract class FaultFixture {
 
     /** Runs code and returns the fault; RIP is relative to the code. */
     final GuestException fault(byte[] code) {
-        guest.code.fill((byte) 0xf4); // HLT: #GP where nothing is expected
-        MemorySegment.copy(code, 0, guest.code, ValueLayout.JAVA_BYTE, 0, code.length);
-        guest.codeChanged(0, PAGE);
-        guest.cpu.rip(CODE);
-        return assertThrows(GuestException.class, guest.engine::run);
+        return fault(guest, code);
+    }
+
+    static GuestException fault(GuestMachine machine, byte[] code) {
+        put(machine, code);
+        return assertThrows(GuestException.class, machine.engine::run);
+    }
+
+    /** Puts code where the processor goes on. */
+    static void put(GuestMachine machine, byte[] code) {
+        machine.code.fill((byte) 0xf4); // HLT: #GP where nothing is expected
+        MemorySegment.copy(code, 0, machine.code, ValueLayout.JAVA_BYTE, 0, code.length);
+        machine.codeChanged(0, PAGE);
+        machine.cpu.rip(CODE);
     }
 
     final void raises(int vector, int errorCode, int at, String hex) {

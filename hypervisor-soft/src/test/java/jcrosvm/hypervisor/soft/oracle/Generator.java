@@ -185,6 +185,7 @@ final class Generator {
             return;
         }
         int top = s.length();
+        s.loops = true;
         s.add(body);
         s.undefined = body.undefined;
         if (kind == 3) {

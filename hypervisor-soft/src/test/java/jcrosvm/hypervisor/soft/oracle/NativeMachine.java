@@ -16,6 +16,7 @@ final class NativeMachine implements AutoCloseable {
     static final int CODE = 4096;
 
     private static final int HOST_RSP = 160;
+    private static final int LEAVE = 14;
 
     final ExecutableMemory code;
     final Mapping registers = Mapping.anonymous(4096);
@@ -102,6 +103,14 @@ final class NativeMachine implements AutoCloseable {
     void run(int offset) {
         text.set(ValueLayout.JAVA_LONG_UNALIGNED, target, address(offset));
         ExecutableMemory.call(code.address(), registers.segment().address());
+    }
+
+    /** The same up to an offset; the code there is as it was afterwards. */
+    void runTo(int offset, int end) {
+        byte[] kept = text.asSlice(end, LEAVE).toArray(ValueLayout.JAVA_BYTE);
+        putLeave(end);
+        run(offset);
+        MemorySegment.copy(kept, 0, text, ValueLayout.JAVA_BYTE, end, LEAVE);
     }
 
     @Override

@@ -2,7 +2,9 @@ package jcrosvm.hypervisor.soft.oracle;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Random;
 import jcrosvm.base.io.Mapping;
 import jcrosvm.hypervisor.soft.cpu.GuestException;
@@ -21,6 +23,7 @@ final class Oracle implements AutoCloseable {
     private static final int FLAGS = Rflags.ARITHMETIC | Rflags.DF | Rflags.ID;
     private static final int FX_SIZE = 512;
     private static final int MAX_FAULTS = 10_000;
+    private static final int MAX_COMPARED = 4;
 
     private final long seed;
     private final Random random;
@@ -34,8 +37,12 @@ final class Oracle implements AutoCloseable {
     private final Mapping before = Mapping.anonymous(PAGE);
     private final Sequence[] sequences = new Sequence[BATCH];
     private final int[] offsets = new int[BATCH];
+    /** Offset and flags of faults of the present sequence. */
+    private final List<long[]> shown = new ArrayList<>();
+
     long run;
     long faults;
+    long compared;
 
     Oracle(long seed, GuestMachine.Processor processor) {
         this.seed = seed;
@@ -156,6 +163,7 @@ final class Oracle implements AutoCloseable {
         guest.cpu.rflags(start.get(LONG, StateLayout.RFLAGS));
         long entry = host.address(NativeMachine.CODE + offsets[i]);
         long end = entry + sequences[i].length();
+        shown.clear();
         guest.cpu.rip(entry);
         guest.data.copyFrom(image.segment());
         for (int page = 0; page < SingleInstruction.WINDOW / PAGE; page++) {
@@ -176,13 +184,39 @@ final class Oracle implements AutoCloseable {
                 if (e.vector() == GuestException.UD && guest.cpu.rip() == end) {
                     break;
                 }
+                shown.add(new long[] {guest.cpu.rip() - entry, guest.cpu.rflags()});
                 String wrong = pageFault(e);
                 if (wrong != null || n > MAX_FAULTS) {
                     return "%s at %+d".formatted(wrong, guest.cpu.rip() - entry);
                 }
             }
         }
-        return compare(sequences[i].undefined);
+        String difference = compare(sequences[i].undefined);
+        return difference != null || sequences[i].loops ? difference : shownFlags(i);
+    }
+
+    /**
+     * Flags at faults against those that the host has there, when it does not execute what faults. A fault leaves flags
+     * alone, whatever the instruction would do to them.
+     */
+    private @Nullable String shownFlags(int i) {
+        for (int n = 0; n < Math.min(shown.size(), MAX_COMPARED); n++) {
+            int offset = (int) shown.get(n)[0];
+            int defined = sequences[i].definedAt(offset);
+            if (defined == 0) {
+                continue;
+            }
+            compared++;
+            MemorySegment.copy(before.segment(), 0, host.registers.segment(), 0, PAGE);
+            host.window.segment().copyFrom(image.segment());
+            host.runTo(NativeMachine.CODE + offsets[i], NativeMachine.CODE + offsets[i] + offset);
+            long theirs = host.registers.segment().get(LONG, StateLayout.RFLAGS);
+            if (((theirs ^ shown.get(n)[1]) & defined) != 0) {
+                return "flags at the fault at %+d are %x, not %x"
+                        .formatted(offset, shown.get(n)[1] & defined, theirs & defined);
+            }
+        }
+        return null;
     }
 
     /** Lets the guest go on after an injected fault. */
@@ -243,7 +277,7 @@ final class Oracle implements AutoCloseable {
 
     /** Share of the table's user-mode rows that were run. */
     String coverage() {
-        return "%d sequences, %d faults, %s".formatted(run, faults, generator.pool());
+        return "%d sequences, %d faults, flags of %d compared, %s".formatted(run, faults, compared, generator.pool());
     }
 
     @Override

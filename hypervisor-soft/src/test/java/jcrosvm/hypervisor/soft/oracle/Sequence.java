@@ -6,16 +6,21 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
 import java.util.StringJoiner;
+import jcrosvm.hypervisor.soft.cpu.Rflags;
 
 /** Code that is put together instruction by instruction, and which flags mean nothing behind it. */
 final class Sequence {
     private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     private final List<String> names = new ArrayList<>();
     private final List<Integer> ends = new ArrayList<>();
+    /** Flags that mean nothing before each piece. */
+    private final List<Integer> undefinedBefore = new ArrayList<>();
     /** Where it will run. */
     final long address;
 
     int undefined;
+    /** Some of it may run more than once. */
+    boolean loops;
 
     Sequence(long address) {
         this.address = address;
@@ -32,6 +37,7 @@ final class Sequence {
     void add(String what, byte[] code, int length) {
         bytes.write(code, 0, length);
         names.add(what);
+        undefinedBefore.add(undefined);
         ends.add(bytes.size());
     }
 
@@ -53,6 +59,8 @@ final class Sequence {
             ends.add(length() + end);
         }
         names.addAll(other.names);
+        undefinedBefore.addAll(other.undefinedBefore);
+        loops |= other.loops;
         bytes.writeBytes(other.bytes());
     }
 
@@ -66,6 +74,18 @@ final class Sequence {
             s.append(hex((int) (value >> 8 * i)));
         }
         return s.toString();
+    }
+
+    /** Flags that mean something where a piece begins; none elsewhere and at one that sets them again and again. */
+    int definedAt(int offset) {
+        for (int i = 0, from = 0; i < names.size(); from = ends.get(i++)) {
+            if (from == offset) {
+                boolean compares =
+                        names.get(i).startsWith("cmps") || names.get(i).startsWith("scas");
+                return compares ? 0 : Rflags.ARITHMETIC & ~undefinedBefore.get(i);
+            }
+        }
+        return 0;
     }
 
     /** mov register, value. */

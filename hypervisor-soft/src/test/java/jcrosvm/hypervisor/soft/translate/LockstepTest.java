@@ -111,11 +111,10 @@ class LockstepTest {
         StringBuilder result = new StringBuilder();
         try {
             engine.run();
-            result.append("flags %x ".formatted(cpu.rflags() & ~Rflags.AF));
-        } catch (GuestException e) { // flags that nobody looks at any more may be out of date
-            result.append(e.getMessage())
-                    .append(" at %x flags %x ".formatted(cpu.cr2, cpu.rflags() & ~Rflags.ARITHMETIC));
+        } catch (GuestException e) {
+            result.append(e.getMessage()).append(" at %x ".formatted(cpu.cr2));
         }
+        result.append("flags %x ".formatted(cpu.rflags() & ~Rflags.AF));
         result.append("halted %s rip %x\n".formatted(cpu.halted, cpu.rip() - machine.linear(CODE)));
         for (int i = 0; i < 16; i++) {
             result.append("%x ".formatted(cpu.gpr(i)));
