@@ -36,8 +36,9 @@ final class KvmMemory {
     }
 
     private void addAll(GuestMemory memory) {
+        int slot = 0;
         for (MemoryRegion region : memory.regions()) {
-            add(region.slot(), region.address(), memory.slice(region.address(), region.size()), false);
+            add(slot++, region.address(), memory.slice(region.address(), region.size()), false);
         }
     }
 

@@ -44,8 +44,9 @@ final class SoftHypervisor implements Hypervisor {
         }
         SoftVm vm = new SoftVm(memory);
         try {
+            int slot = 0;
             for (MemoryRegion region : memory.regions()) {
-                vm.addMemory(region.slot(), region.address(), memory.slice(region.address(), region.size()), false);
+                vm.addMemory(slot++, region.address(), memory.slice(region.address(), region.size()), false);
             }
             return vm;
         } catch (RuntimeException e) {

@@ -46,7 +46,7 @@ final class SoftVm implements Vm {
         this.memory = memory;
         alarm = new TimerFdAlarm(thread, this::timersDue);
         timers = new Timers(time, alarm);
-        memory.trackWrites(slots); // what devices write may be translated code
+        memory.addWriteListener(slots); // what devices write may be translated code
     }
 
     private void timersDue() {
@@ -152,7 +152,7 @@ final class SoftVm implements Vm {
     public void close() {
         thread.close();
         alarm.close();
-        memory.trackWrites(null);
+        memory.removeWriteListener(slots);
         if (code != null) {
             code.close();
         }

@@ -3,15 +3,15 @@ package jcrosvm.hypervisor.soft.mmu;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Comparator;
-import jcrosvm.memory.DirtyTracker;
+import jcrosvm.memory.WriteListener;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The memory slots of a VM and what watches over them. Thread-safe; processors look without locks.
  *
- * <p>As a {@link DirtyTracker} it hears of the writes of devices: give it to {@code GuestMemory.trackWrites}.
+ * <p>As a {@link WriteListener} it hears of the writes of devices.
  */
-public final class PhysicalMemory implements DirtyTracker {
+public final class PhysicalMemory implements WriteListener {
     /** Width of a physical address (MAXPHYADDR, CPUID 80000008H); bits above are reserved in page tables. */
     public static final int ADDRESS_BITS = 40;
 
