@@ -1,6 +1,7 @@
 package jcrosvm.devices.balloon;
 
 import java.util.Arrays;
+import jcrosvm.base.LimitedLog;
 import jcrosvm.base.OsException;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.memory.MemoryRegion;
@@ -10,11 +11,10 @@ final class PageRelease {
     static final int PAGE_SHIFT = 12;
     private static final long PAGE = 1L << PAGE_SHIFT;
     private static final int BATCH = 1024;
-    private static final System.Logger LOG = System.getLogger("balloon");
+    private static final LimitedLog LOG = new LimitedLog("balloon");
 
     private final long[] pages = new long[BATCH];
     private int count;
-    private boolean complained;
 
     /** Adds a page by its number, whatever it is. */
     void add(GuestMemory memory, int frame) {
@@ -52,7 +52,9 @@ final class PageRelease {
             }
         }
         if (inRam < to - from) {
-            complain("the guest puts pages into the balloon that it does not have, such as at 0x%x".formatted(from));
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "the guest puts pages into the balloon that it does not have, such as at 0x%x".formatted(from));
         }
     }
 
@@ -60,14 +62,9 @@ final class PageRelease {
         try {
             region.discard(address, length);
         } catch (OsException e) {
-            complain("cannot give memory back to the host: " + e.getMessage());
+            LOG.log(System.Logger.Level.WARNING, "cannot give memory back to the host: " + e.getMessage());
         }
         // They read as zero now: code that was translated from them must go.
         memory.written(address, length);
-    }
-
-    private void complain(String problem) {
-        LOG.log(complained ? System.Logger.Level.DEBUG : System.Logger.Level.WARNING, problem);
-        complained = true;
     }
 }
