@@ -2,7 +2,7 @@ package jcrosvm.devices.balloon;
 
 import java.util.Arrays;
 import jcrosvm.base.LimitedLog;
-import jcrosvm.base.OsException;
+import jcrosvm.base.VmmException;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.memory.MemoryRegion;
 
@@ -47,7 +47,7 @@ final class PageRelease {
             long start = Math.max(from, region.address());
             long end = Math.min(to, region.end());
             if (start < end) {
-                discard(memory, region, start, end - start);
+                discard(memory, start, end - start);
                 inRam += end - start;
             }
         }
@@ -58,13 +58,11 @@ final class PageRelease {
         }
     }
 
-    private void discard(GuestMemory memory, MemoryRegion region, long address, long length) {
+    private void discard(GuestMemory memory, long address, long length) {
         try {
-            region.discard(address, length);
-        } catch (OsException e) {
+            memory.discard(address, length);
+        } catch (VmmException e) {
             LOG.log(System.Logger.Level.WARNING, "cannot give memory back to the host: " + e.getMessage());
         }
-        // They read as zero now: code that was translated from them must go.
-        memory.written(address, length);
     }
 }
