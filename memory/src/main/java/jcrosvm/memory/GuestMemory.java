@@ -268,6 +268,16 @@ public final class GuestMemory extends RegionTable {
     }
 
     /**
+     * Gives pages back to the host: they read as zero from then on, in all processes that map the file.
+     *
+     * @throws jcrosvm.base.OsException when the file system cannot free a part of a file
+     */
+    public void discard(long address, long length) {
+        free(address, length);
+        written(address, length);
+    }
+
+    /**
      * Reads a file straight into guest memory.
      *
      * @param position of the first byte in the file

@@ -1,7 +1,5 @@
 package jcrosvm.memory;
 
-import java.util.Objects;
-import jcrosvm.base.OsException;
 import jcrosvm.base.io.Fd;
 
 /**
@@ -24,17 +22,8 @@ public record MemoryRegion(long address, long size, Fd fd, long offset) {
         return address + size;
     }
 
-    /**
-     * Gives the pages of a range back to the host; the range reads as zero from then on, for all that map the file. Write
-     * listeners are not told.
-     *
-     * @param at guest physical address within the region, page-aligned
-     * @param length bytes within the region, page-aligned
-     * @throws OsException when the file system cannot free a part of a file
-     */
-    public void discard(long at, long length) {
-        Objects.checkFromIndexSize(at - address, length, size);
-        fd.allocate(Fd.FALLOC_FL_PUNCH_HOLE | Fd.FALLOC_FL_KEEP_SIZE, offset + (at - address), length);
+    boolean contains(long at, long length) {
+        return at >= address && length >= 0 && length <= size && at - address <= size - length;
     }
 
     @Override

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import jcrosvm.base.VmmException;
+import jcrosvm.base.io.Fd;
 import org.jspecify.annotations.Nullable;
 
 /** The regions of a guest, which come and go while other threads look addresses up without a lock. */
@@ -95,6 +96,18 @@ abstract sealed class RegionTable implements AutoCloseable permits GuestMemory {
             throw new GuestMemoryException(address, length);
         }
         return node;
+    }
+
+    /** Frees pages in a region's file; the lock keeps its descriptor open. */
+    final synchronized void free(long address, long length) {
+        for (MemoryRegion region : regions) {
+            if (!closed && region.contains(address, length)) {
+                long at = region.offset() + address - region.address();
+                region.fd().allocate(Fd.FALLOC_FL_PUNCH_HOLE | Fd.FALLOC_FL_KEEP_SIZE, at, length);
+                return;
+            }
+        }
+        throw new GuestMemoryException(address, length);
     }
 
     /** Gives all memory back, and closes the descriptors; accesses find zeros from now on. Twice is harmless. */

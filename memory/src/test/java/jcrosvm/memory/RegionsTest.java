@@ -227,16 +227,20 @@ class RegionsTest {
         try (SharedMemory file = SharedMemory.create("x", 4 * PAGE);
                 GuestMemory memory = GuestMemory.of(List.of(region(8 * PAGE, 3 * PAGE, file, PAGE)))) {
             memory.fill(8 * PAGE, 3 * PAGE, (byte) 7);
-            MemoryRegion region = memory.regions().getFirst();
-            region.discard(9 * PAGE, PAGE);
+            List<String> told = new ArrayList<>();
+            memory.addWriteListener((address, length) -> told.add(address + "+" + length));
+            memory.discard(9 * PAGE, PAGE);
+            assertThat(told).containsExactly(9 * PAGE + "+" + PAGE);
             MemorySegment all = Mapping.shared(file.fd(), 0, 4 * PAGE).segment();
             byte[] firsts = new byte[4];
             for (int i = 0; i < 4; i++) {
                 firsts[i] = all.get(ValueLayout.JAVA_BYTE, i * PAGE);
             }
             assertThat(firsts).containsExactly(0, 7, 0, 7);
-            assertThatThrownBy(() -> region.discard(11 * PAGE, PAGE)).isInstanceOf(IndexOutOfBoundsException.class);
-            assertThatThrownBy(() -> region.discard(7 * PAGE, PAGE)).isInstanceOf(IndexOutOfBoundsException.class);
+            assertThatThrownBy(() -> memory.discard(11 * PAGE, PAGE)).isInstanceOf(GuestMemoryException.class);
+            assertThatThrownBy(() -> memory.discard(7 * PAGE, PAGE)).isInstanceOf(GuestMemoryException.class);
+            memory.close();
+            assertThatThrownBy(() -> memory.discard(9 * PAGE, PAGE)).isInstanceOf(GuestMemoryException.class);
         }
     }
 

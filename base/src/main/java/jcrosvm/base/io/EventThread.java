@@ -1,12 +1,17 @@
 package jcrosvm.base.io;
 
+import jcrosvm.base.LimitedLog;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One thread that waits for descriptors to become readable. It exists from the first of them on: most need none.
- * Thread-safe. What an action throws ends the thread, and so the VM: without its event a device would hang for ever.
+ * Thread-safe.
+ *
+ * <p>A {@link RuntimeException} of an action is logged, and that event is lost; the descriptor is watched on, as all
+ * others are. An {@link Error} ends the thread, and so the VM.
  */
 public final class EventThread implements AutoCloseable {
+    private static final LimitedLog LOG = LimitedLog.of(EventThread.class);
     private static final long STACK = 512 << 10;
 
     private final ThreadScope scope = ThreadScope.current();
@@ -20,7 +25,7 @@ public final class EventThread implements AutoCloseable {
         this.name = name;
     }
 
-    /** @param ready runs on the thread, and must make the descriptor unreadable */
+    /** @param ready runs on the thread, and must make the descriptor unreadable before it does what may throw */
     public synchronized void add(Fd fd, Runnable ready) {
         if (closed) {
             throw new IllegalStateException(name + " has ended");
@@ -30,7 +35,15 @@ public final class EventThread implements AutoCloseable {
             started = start();
             poller = started;
         }
-        started.add(fd, Poller.READABLE, events -> ready.run());
+        started.add(fd, Poller.READABLE, events -> run(ready));
+    }
+
+    private void run(Runnable ready) {
+        try {
+            ready.run();
+        } catch (RuntimeException e) {
+            LOG.log(System.Logger.Level.ERROR, "an event of thread '" + name + "' is lost: " + e, e);
+        }
     }
 
     /** The same for an event, which is drained before the action runs. */

@@ -1,7 +1,8 @@
 package jcrosvm.devices.balloon;
 
 import java.util.Arrays;
-import jcrosvm.base.OsException;
+import jcrosvm.base.LimitedLog;
+import jcrosvm.base.VmmException;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.memory.MemoryRegion;
 
@@ -10,11 +11,10 @@ final class PageRelease {
     static final int PAGE_SHIFT = 12;
     private static final long PAGE = 1L << PAGE_SHIFT;
     private static final int BATCH = 1024;
-    private static final System.Logger LOG = System.getLogger("balloon");
+    private static final LimitedLog LOG = new LimitedLog("balloon");
 
     private final long[] pages = new long[BATCH];
     private int count;
-    private boolean complained;
 
     /** Adds a page by its number, whatever it is. */
     void add(GuestMemory memory, int frame) {
@@ -47,27 +47,22 @@ final class PageRelease {
             long start = Math.max(from, region.address());
             long end = Math.min(to, region.end());
             if (start < end) {
-                discard(memory, region, start, end - start);
+                discard(memory, start, end - start);
                 inRam += end - start;
             }
         }
         if (inRam < to - from) {
-            complain("the guest puts pages into the balloon that it does not have, such as at 0x%x".formatted(from));
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "the guest puts pages into the balloon that it does not have, such as at 0x%x".formatted(from));
         }
     }
 
-    private void discard(GuestMemory memory, MemoryRegion region, long address, long length) {
+    private void discard(GuestMemory memory, long address, long length) {
         try {
-            region.discard(address, length);
-        } catch (OsException e) {
-            complain("cannot give memory back to the host: " + e.getMessage());
+            memory.discard(address, length);
+        } catch (VmmException e) {
+            LOG.log(System.Logger.Level.WARNING, "cannot give memory back to the host: " + e.getMessage());
         }
-        // They read as zero now: code that was translated from them must go.
-        memory.written(address, length);
-    }
-
-    private void complain(String problem) {
-        LOG.log(complained ? System.Logger.Level.DEBUG : System.Logger.Level.WARNING, problem);
-        complained = true;
     }
 }

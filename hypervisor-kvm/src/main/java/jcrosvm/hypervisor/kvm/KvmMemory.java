@@ -6,8 +6,8 @@ import java.lang.foreign.ValueLayout;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.io.Fd;
@@ -15,7 +15,6 @@ import jcrosvm.base.io.ThreadScope;
 import jcrosvm.hypervisor.MemorySlot;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.memory.MemoryRegion;
-import org.jspecify.annotations.Nullable;
 
 /** The memory slots of a VM (KVM_SET_USER_MEMORY_REGION). */
 final class KvmMemory {
@@ -25,7 +24,7 @@ final class KvmMemory {
     private final SlotNumbers numbers; // guarded by this, as all slots are
     private final Set<Slot> slots = new HashSet<>(); // keeps their memory reachable
     private boolean ended;
-    private volatile @Nullable FutureTask<List<MemorySlot>> ram;
+    private volatile CompletableFuture<List<MemorySlot>> ram = CompletableFuture.completedFuture(List.of());
 
     /** @param most slots that KVM allows */
     KvmMemory(Fd vm, int most) {
@@ -39,37 +38,20 @@ final class KvmMemory {
      */
     void addMeanwhile(GuestMemory memory) {
         List<MemoryRegion> regions = memory.regions(); // of now: the caller may add others before the thread runs
-        FutureTask<List<MemorySlot>> task = new FutureTask<>(() -> regions.stream()
-                .map(region -> add(region.address(), memory.slice(region.address(), region.size()), false))
-                .toList());
-        ThreadScope.current().start("kvm-memory", task);
-        ram = task;
+        ThreadScope scope = ThreadScope.current();
+        ram = CompletableFuture.supplyAsync(
+                () -> regions.stream()
+                        .map(region -> add(region.address(), memory.slice(region.address(), region.size()), false))
+                        .toList(),
+                task -> scope.start("kvm-memory", task));
     }
 
     /** The slots of the RAM: waits until they are there, and throws if they could not be added. */
     List<MemorySlot> ram() {
-        FutureTask<List<MemorySlot>> task = ram;
-        if (task == null) {
-            return List.of();
-        }
-        boolean interrupted = false;
         try {
-            while (true) {
-                try {
-                    return task.get();
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
-            }
-        } catch (ExecutionException e) {
-            if (e.getCause() instanceof RuntimeException cause) {
-                throw cause;
-            }
-            throw new AssertionError(e.getCause());
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
+            return ram.join();
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
         }
     }
 

@@ -10,6 +10,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongUnaryOperator;
 import jcrosvm.base.LimitedLog;
 import jcrosvm.base.io.ThreadScope;
+import jcrosvm.base.io.Threads;
 
 /**
  * The thread that waits for the host's sockets. What it runs, it runs with the network's lock, which the device's worker
@@ -171,18 +172,14 @@ final class HostLoop implements AutoCloseable {
     public void close() {
         isClosed = true;
         selector.wakeup();
+        Threads.join(thread);
         try {
-            if (thread.isAlive()) {
-                thread.join();
-            }
             for (SelectionKey key : selector.keys()) {
                 key.channel().close();
             }
             selector.close();
         } catch (IOException e) {
             LOG.log(System.Logger.Level.DEBUG, "close", e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
         }
     }
 }
