@@ -3,6 +3,7 @@ package jcrosvm.bus.pci;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -301,6 +302,14 @@ class PciStateTest {
                 .check(machine.pci)
                 .check(machine.config)
                 .check(vectors.msix)
-                .assertComplete();
+                .assertComplete()
+                .assertEveryClass(
+                        Path.of("target/classes"),
+                        Map.of(
+                                "Bus", "what is on it follows from the machine and its BARs",
+                                "Table", "of a bus",
+                                "Cursor", "of the allocation of BARs, before the guest runs",
+                                "SharedIrqLine", "high while a device's end is, which its state tells",
+                                "Source", "of a shared line"));
     }
 }

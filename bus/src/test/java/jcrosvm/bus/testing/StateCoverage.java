@@ -2,9 +2,12 @@ package jcrosvm.bus.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.lang.reflect.Array;
 import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
@@ -16,6 +19,7 @@ import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
 import jcrosvm.base.Stateful;
 
 /**
@@ -41,15 +45,50 @@ public final class StateCoverage {
         return this;
     }
 
-    /** Classes that were looked at. */
-    public Set<Class<?>> seen() {
-        return seen;
-    }
-
     /** @throws AssertionError for fields that no state has, and for exceptions that are none */
-    public void assertComplete() {
+    public StateCoverage assertComplete() {
         assertThat(uncovered).as("fields that change without the state").isEmpty();
         assertThat(exceptions.keySet()).as("exceptions that are fields").isSubsetOf(used);
+        return this;
+    }
+
+    /**
+     * Whether every class of a module that has something to change was looked at.
+     *
+     * @param others reasons by simple name why others need not be
+     */
+    public void assertEveryClass(Path classes, Map<String, String> others) {
+        Set<String> missing = new TreeSet<>();
+        Set<String> known = new TreeSet<>();
+        seen.forEach(type -> known.add(type.getName()));
+        try (Stream<Path> files = Files.walk(classes)) {
+            for (Path file : files.filter(f -> f.toString().endsWith(".class")).toList()) {
+                String name = classes.relativize(file).toString();
+                Class<?> type = name.endsWith("-info.class")
+                        ? Object.class
+                        : Class.forName(
+                                name.replace(".class", "").replace('/', '.'),
+                                false,
+                                getClass().getClassLoader());
+                if (canChange(type) && !known.contains(type.getName())) {
+                    missing.add(type.getSimpleName());
+                }
+            }
+        } catch (IOException | ClassNotFoundException e) {
+            throw new AssertionError(e);
+        }
+        assertThat(missing).as("classes with fields that change").isEqualTo(new TreeSet<>(others.keySet()));
+    }
+
+    private static boolean canChange(Class<?> type) {
+        for (Field field : type.getDeclaredFields()) {
+            boolean isFinal =
+                    Modifier.isFinal(field.getModifiers()) && !field.getType().isArray();
+            if (!Modifier.isStatic(field.getModifiers()) && !field.isSynthetic() && !isFinal) {
+                return !type.isRecord();
+            }
+        }
+        return false;
     }
 
     private void visit(Stateful<?> part, Object object) {
@@ -100,8 +139,8 @@ public final class StateCoverage {
         return switch (value) {
             case null -> List.of();
             case Boolean bool -> List.of(!bool);
-            case Integer number -> List.of(number ^ 1, number ^ 0x80);
-            case Long number -> List.of(number ^ 1, number ^ 0x80);
+            case Integer number -> List.of(number ^ 1, number ^ 0x80, number < 0 ? 0 : -1);
+            case Long number -> List.of(number ^ 1, number ^ 0x80, number < 0 ? 0L : -1L);
             default -> Collections.singletonList(null);
         };
     }
@@ -115,7 +154,7 @@ public final class StateCoverage {
         String changed;
         try {
             changed = Saved.text(part);
-        } catch (IllegalArgumentException | NullPointerException | IndexOutOfBoundsException e) {
+        } catch (RuntimeException e) {
             changed = "refused";
         } finally {
             undo.run();
