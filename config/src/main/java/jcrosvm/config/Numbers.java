@@ -39,19 +39,20 @@ public final class Numbers {
         if (at == text.length()) {
             throw notANumber(text, position);
         }
-        long n = 0;
+        long limit = negative ? Long.MIN_VALUE : -Long.MAX_VALUE;
+        long n = 0; // counted down: there is one negative number more than positive ones
         for (; at < text.length(); at++) {
             char c = text.charAt(at);
             int digit = c < 128 ? Character.digit(c, radix) : -1;
             if (digit < 0) {
                 throw notANumber(text, position);
             }
-            if (n > (Long.MAX_VALUE - digit) / radix) {
+            if (n < (limit + digit) / radix) {
                 throw outOfRange(text, position, min, max);
             }
-            n = n * radix + digit;
+            n = n * radix - digit;
         }
-        n = negative ? -n : n;
+        n = negative ? n : -n;
         if (n < min || n > max) {
             throw outOfRange(text, position, min, max);
         }

@@ -8,6 +8,7 @@ import java.lang.reflect.RecordComponent;
 import java.lang.reflect.Type;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** A record type as the binder sees it: keys, types, defaults, constructor. Made once for each type that is used. */
@@ -20,10 +21,16 @@ final class RecordShape {
             Type type,
             boolean required,
             boolean flat,
-            long min,
+            boolean limited,
+            long least,
             long max) {
+        /** @param saved whether integers may be negative where no limits are given */
+        long min(boolean saved) {
+            return saved && !limited ? Long.MIN_VALUE : least;
+        }
+
         boolean isNamed(String name) {
-            return !flat && (key.equals(name) || aliases.contains(name));
+            return key.equals(name) || aliases.contains(name);
         }
     }
 
@@ -53,6 +60,7 @@ final class RecordShape {
                     c.getGenericType(),
                     c.isAnnotationPresent(Required.class),
                     c.isAnnotationPresent(Flat.class),
+                    range != null,
                     range == null ? 0 : range.min(),
                     range == null ? Long.MAX_VALUE : range.max()));
         }
@@ -77,16 +85,34 @@ final class RecordShape {
         return SHAPES.get(type);
     }
 
+    boolean hasDefaults() {
+        return defaults != null;
+    }
+
     /** The value of each component that is not written, null where there is none. */
     @Nullable
     Object[] defaults() {
         @Nullable Object[] values = new Object[components.size()];
         try {
-            @Nullable Object defaultRecord = defaults == null ? null : defaults.invoke(null);
+            if (defaults != null && defaults.invoke(null) instanceof Record record) {
+                return values(record);
+            }
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+        }
+        for (int i = 0; i < values.length; i++) {
+            values[i] = zero(components.get(i).raw());
+        }
+        return values;
+    }
+
+    /** The value of each component of a record of this type. */
+    @Nullable
+    Object[] values(Record record) {
+        @Nullable Object[] values = new Object[accessors.length];
+        try {
             for (int i = 0; i < values.length; i++) {
-                values[i] = defaultRecord == null
-                        ? zero(components.get(i).raw())
-                        : accessors[i].getAccessor().invoke(defaultRecord);
+                values[i] = accessors[i].getAccessor().invoke(record);
             }
             return values;
         } catch (ReflectiveOperationException e) {
@@ -107,6 +133,12 @@ final class RecordShape {
         if (type == List.class) {
             return List.of();
         }
+        if (type == Map.class) {
+            return Map.of();
+        }
+        if (type == byte[].class) {
+            return new byte[0];
+        }
         return null;
     }
 
@@ -124,8 +156,14 @@ final class RecordShape {
         }
     }
 
-    /** The component with this name, or -1. */
+    /** The component with this name that is not flat, or -1. */
     int indexOf(String name) {
+        int index = indexOfAny(name);
+        return index >= 0 && components.get(index).flat() ? -1 : index;
+    }
+
+    /** The component with this name, or -1. */
+    int indexOfAny(String name) {
         for (int i = 0; i < components.size(); i++) {
             if (components.get(i).isNamed(name)) {
                 return i;

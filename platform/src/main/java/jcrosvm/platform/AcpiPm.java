@@ -1,6 +1,7 @@
 package jcrosvm.platform;
 
 import jcrosvm.base.LimitedLog;
+import jcrosvm.base.Stateful;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.BusDevice;
 import jcrosvm.bus.IrqLine;
@@ -9,7 +10,7 @@ import jcrosvm.bus.IrqLine;
  * The ACPI fixed hardware (ACPI 6.5, chapter 4.8): PM1 event and control registers and 256 general purpose events, all
  * of which share the SCI. There is no SMI command port, so the hardware is in ACPI mode from the start. Thread-safe.
  */
-public final class AcpiPm implements BusDevice {
+public final class AcpiPm implements BusDevice, Stateful<AcpiPmState> {
     /** Ports that the block takes. */
     public static final int SIZE = 70;
 
@@ -39,7 +40,7 @@ public final class AcpiPm implements BusDevice {
     // The events that can be enabled; the timer's and the global lock's never happen here.
     private static final int EVENTS = 1 | GBL_STS | PWRBTN_STS | SLPBTN_STS | RTC_STS;
 
-    private static final int SCI_EN = 1;
+    static final int SCI_EN = 1;
     private static final int BM_RLD = 1 << 1;
     private static final int SLP_TYP = 7 << 10;
     private static final int SLP_TYP_SHIFT = 10;
@@ -84,6 +85,17 @@ public final class AcpiPm implements BusDevice {
     /** The machine has come back from sleep. */
     public void woken() {
         raise(WAK_STS);
+    }
+
+    @Override
+    public synchronized AcpiPmState state() {
+        return new AcpiPmState(registers);
+    }
+
+    @Override
+    public synchronized void restore(AcpiPmState state) {
+        System.arraycopy(state.registers(), 0, registers, 0, SIZE);
+        update();
     }
 
     private synchronized void raise(int status) {

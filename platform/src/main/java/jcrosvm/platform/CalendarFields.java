@@ -46,10 +46,28 @@ record CalendarFields(boolean binary, boolean hours24) {
         return IntStream.range(0, 60).anyMatch(m -> matches(alarm, encode(m)));
     }
 
-    /** The time that these numbers name, or {@code otherwise} when there is no such time. */
-    static LocalDateTime time(int year, int month, int day, int hour, int minute, int second, LocalDateTime otherwise) {
+    /** Writes a time to the registers. */
+    void show(LocalDateTime time, byte[] memory) {
+        memory[Cmos.SECONDS] = (byte) encode(time.getSecond());
+        memory[Cmos.MINUTES] = (byte) encode(time.getMinute());
+        memory[Cmos.HOURS] = (byte) encodeHour(time.getHour());
+        memory[Cmos.DAY_OF_WEEK] = (byte) encode(time.getDayOfWeek().getValue() % 7 + 1);
+        memory[Cmos.DAY_OF_MONTH] = (byte) encode(time.getDayOfMonth());
+        memory[Cmos.MONTH] = (byte) encode(time.getMonthValue());
+        memory[Cmos.YEAR] = (byte) encode(Math.floorMod(time.getYear(), 100));
+        memory[Cmos.CENTURY] = (byte) encode(Math.floorMod(time.getYear() / 100, 100));
+    }
+
+    /** The time that the registers show, or {@code otherwise} when there is no such time. */
+    LocalDateTime read(byte[] memory, LocalDateTime otherwise) {
         try {
-            return LocalDateTime.of(year, month, day, hour, minute, second);
+            return LocalDateTime.of(
+                    decode(memory[Cmos.CENTURY] & 0xff) * 100 + decode(memory[Cmos.YEAR] & 0xff),
+                    decode(memory[Cmos.MONTH] & 0xff),
+                    decode(memory[Cmos.DAY_OF_MONTH] & 0xff),
+                    decodeHour(memory[Cmos.HOURS] & 0xff),
+                    decode(memory[Cmos.MINUTES] & 0xff),
+                    decode(memory[Cmos.SECONDS] & 0xff));
         } catch (DateTimeException e) {
             return otherwise;
         }

@@ -3,6 +3,7 @@ package jcrosvm.platform;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
 import java.time.temporal.ChronoUnit;
+import jcrosvm.base.Stateful;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.BusDevice;
 import jcrosvm.bus.DeviceClock;
@@ -16,7 +17,7 @@ import jcrosvm.bus.Suspendable;
  * <p>The clock is the host's, plus what the guest has set it off by. Nothing runs while no interrupt is enabled:
  * update and periodic flags are worked out when they are read.
  */
-public final class Cmos implements BusDevice, Suspendable {
+public final class Cmos implements BusDevice, Suspendable, Stateful<CmosState> {
     /** FADT fields: the registers of the alarm's day and month, and of the century. */
     public static final int DAY_ALARM = 0x7d;
 
@@ -24,25 +25,24 @@ public final class Cmos implements BusDevice, Suspendable {
     public static final int CENTURY = 0x32;
 
     private static final int INDEX_PORT = 0x70;
-    private static final int SIZE = 128;
+    static final int SIZE = 128;
 
-    private static final int SECONDS = 0;
-    private static final int SECONDS_ALARM = 1;
-    private static final int MINUTES = 2;
-    private static final int MINUTES_ALARM = 3;
-    private static final int HOURS = 4;
-    private static final int HOURS_ALARM = 5;
-    private static final int DAY_OF_WEEK = 6;
-    private static final int DAY_OF_MONTH = 7;
-    private static final int MONTH = 8;
-    private static final int YEAR = 9;
+    static final int SECONDS = 0;
+    static final int SECONDS_ALARM = 1;
+    static final int MINUTES = 2;
+    static final int MINUTES_ALARM = 3;
+    static final int HOURS = 4;
+    static final int HOURS_ALARM = 5;
+    static final int DAY_OF_WEEK = 6;
+    static final int DAY_OF_MONTH = 7;
+    static final int MONTH = 8;
+    static final int YEAR = 9;
     private static final int REG_A = 0x0a;
     private static final int REG_B = 0x0b;
     private static final int REG_C = 0x0c;
     private static final int REG_D = 0x0d;
 
     private static final int UIP = 0x80;
-    private static final int RATE = 0x0f;
     private static final int SET = 0x80;
     private static final int PIE = 0x40;
     private static final int AIE = 0x20;
@@ -53,6 +53,7 @@ public final class Cmos implements BusDevice, Suspendable {
     private static final int PF = 0x40;
     private static final int AF = 0x20;
     private static final int UF = 0x10;
+    static final int FLAGS = PF | AF | UF;
     private static final int VRT = 0x80;
 
     private static final long SECOND = 1_000_000_000L;
@@ -87,20 +88,7 @@ public final class Cmos implements BusDevice, Suspendable {
         memory[REG_A] = 0x26;
         memory[REG_B] = HOURS_24;
         lastSecond = second();
-        word(0x15, 640);
-        int extended = Math.clamp((ramBelow4GiB >> 10) - 1024, 0, 0xffff);
-        word(0x17, extended);
-        word(0x30, extended);
-        word(0x34, Math.clamp((ramBelow4GiB >> 16) - 256, 0, 0xffff));
-        int high = (int) Math.min(ramAbove4GiB >> 16, 0xffffff);
-        word(0x5b, high & 0xffff);
-        memory[0x5d] = (byte) (high >> 16);
-        memory[0x5f] = (byte) (vcpus - 1);
-    }
-
-    private void word(int at, int value) {
-        memory[at] = (byte) value;
-        memory[at + 1] = (byte) (value >> 8);
+        CmosMemory.describe(memory, ramBelow4GiB, ramAbove4GiB, vcpus);
     }
 
     public void attach(Bus ports) {
@@ -212,16 +200,6 @@ public final class Cmos implements BusDevice, Suspendable {
         return new CalendarFields(isSet(BINARY), isSet(HOURS_24));
     }
 
-    private RtcAlarm alarmTime() {
-        return new RtcAlarm(
-                fields(),
-                memory[MONTH_ALARM] & 0xff,
-                memory[DAY_ALARM] & 0xff,
-                memory[HOURS_ALARM] & 0xff,
-                memory[MINUTES_ALARM] & 0xff,
-                memory[SECONDS_ALARM] & 0xff);
-    }
-
     // Seconds since 1970 as the guest's clock shows them.
     private long second() {
         return Math.floorDiv(clock.wallMillis(), 1000) + offsetSeconds;
@@ -237,47 +215,18 @@ public final class Cmos implements BusDevice, Suspendable {
     }
 
     private void showTime() {
-        LocalDateTime now = time(second());
-        CalendarFields f = fields();
-        memory[SECONDS] = (byte) f.encode(now.getSecond());
-        memory[MINUTES] = (byte) f.encode(now.getMinute());
-        memory[HOURS] = (byte) f.encodeHour(now.getHour());
-        memory[DAY_OF_WEEK] = (byte) f.encode(now.getDayOfWeek().getValue() % 7 + 1);
-        memory[DAY_OF_MONTH] = (byte) f.encode(now.getDayOfMonth());
-        memory[MONTH] = (byte) f.encode(now.getMonthValue());
-        memory[YEAR] = (byte) f.encode(Math.floorMod(now.getYear(), 100));
-        memory[CENTURY] = (byte) f.encode(Math.floorMod(now.getYear() / 100, 100));
+        fields().show(time(second()), memory);
     }
 
     private void adoptTime() {
-        CalendarFields f = fields();
         LocalDateTime now = time(second());
-        int year = f.decode(memory[CENTURY] & 0xff) * 100 + f.decode(memory[YEAR] & 0xff);
-        LocalDateTime chosen = CalendarFields.time(
-                year,
-                f.decode(memory[MONTH] & 0xff),
-                f.decode(memory[DAY_OF_MONTH] & 0xff),
-                f.decodeHour(memory[HOURS] & 0xff),
-                f.decode(memory[MINUTES] & 0xff),
-                f.decode(memory[SECONDS] & 0xff),
-                now);
-        offsetSeconds += ChronoUnit.SECONDS.between(now, chosen);
+        offsetSeconds += ChronoUnit.SECONDS.between(now, fields().read(memory, now));
         lastSecond = second();
         alarmSecond = Long.MAX_VALUE; // that of the old time; schedule() finds the new one
     }
 
-    /** Nanoseconds of the periodic interrupt, 0 for none. */
-    private long period() {
-        int rate = memory[REG_A] & RATE;
-        if (rate == 0) {
-            return 0;
-        }
-        int shift = rate <= 2 ? rate + 6 : rate - 1; // the two fastest of a 32 kHz clock repeat slower ones
-        return (SECOND << shift) / 32768;
-    }
-
     private long periodNumber() {
-        long period = period();
+        long period = PeriodicRate.nanos(memory[REG_A]);
         return period == 0 ? 0 : clock.nanos() / period;
     }
 
@@ -301,14 +250,14 @@ public final class Cmos implements BusDevice, Suspendable {
 
     private int takeFlags() {
         collectFlags();
-        int value = flags | ((flags & memory[REG_B] & (PF | AF | UF)) != 0 ? IRQF : 0);
+        int value = flags | ((flags & memory[REG_B] & FLAGS) != 0 ? IRQF : 0);
         flags = 0;
         schedule();
         return value;
     }
 
     private void updateLine() {
-        irq.set((flags & memory[REG_B] & (PF | AF | UF)) != 0);
+        irq.set((flags & memory[REG_B] & FLAGS) != 0);
     }
 
     private void expired() {
@@ -339,20 +288,42 @@ public final class Cmos implements BusDevice, Suspendable {
             }
             if (isSet(AIE)) {
                 long second = lastSecond; // as the flags saw it: one that begins now must not be skipped
-                alarmSecond = alarmTime().after(second);
+                alarmSecond = RtcAlarm.of(fields(), memory).after(second);
                 if (alarmSecond != Long.MAX_VALUE) {
                     long seconds = Math.min(alarmSecond - second - 1, LONGEST_WAIT / SECOND);
                     wait = Math.min(wait, untilNext + seconds * SECOND);
                 }
             }
         }
-        if (isSet(PIE) && (flags & PF) == 0 && period() != 0) {
-            wait = Math.min(wait, period() - now % period());
+        long period = PeriodicRate.nanos(memory[REG_A]);
+        if (isSet(PIE) && (flags & PF) == 0 && period != 0) {
+            wait = Math.min(wait, period - now % period);
         }
         if (wait == Long.MAX_VALUE) {
             timer.cancel();
         } else {
             timer.arm(now + wait);
+        }
+    }
+
+    @Override
+    public synchronized CmosState state() {
+        return new CmosState(memory, index, offsetSeconds, flags, lastSecond, lastPeriod, alarmSecond);
+    }
+
+    /** What became due since the state was saved comes with the next access, or when the machine is resumed. */
+    @Override
+    public synchronized void restore(CmosState state) {
+        System.arraycopy(state.memory(), 0, memory, 0, SIZE);
+        index = state.index();
+        offsetSeconds = state.offsetSeconds();
+        flags = state.flags();
+        lastSecond = state.lastSecond();
+        lastPeriod = state.lastPeriod();
+        alarmSecond = state.alarmSecond();
+        updateLine();
+        if (!suspended) {
+            timer.arm(clock.nanos());
         }
     }
 

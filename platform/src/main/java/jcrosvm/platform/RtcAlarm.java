@@ -12,6 +12,17 @@ record RtcAlarm(CalendarFields fields, int month, int day, int hours, int minute
     // The next 29 February may be so far away.
     private static final int YEARS_AHEAD = 8;
 
+    /** That of the registers in {@code memory}. */
+    static RtcAlarm of(CalendarFields fields, byte[] memory) {
+        return new RtcAlarm(
+                fields,
+                memory[Cmos.MONTH_ALARM] & 0xff,
+                memory[Cmos.DAY_ALARM] & 0xff,
+                memory[Cmos.HOURS_ALARM] & 0xff,
+                memory[Cmos.MINUTES_ALARM] & 0xff,
+                memory[Cmos.SECONDS_ALARM] & 0xff);
+    }
+
     /** The first second after {@code from} that the registers name, both counted from 1970. */
     long after(long from) {
         // A time of day that never comes would have the search look at every second of years.

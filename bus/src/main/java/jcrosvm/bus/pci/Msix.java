@@ -3,6 +3,8 @@ package jcrosvm.bus.pci;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
+import jcrosvm.base.Stateful;
+import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Poller;
 import jcrosvm.bus.MessageInterrupt;
@@ -12,12 +14,12 @@ import org.jspecify.annotations.Nullable;
  * The MSI-X capability of a function with its table and pending bits (PCI Local Bus 3.0, 6.8.2). Thread-safe; takes no
  * lock but its own, and calls only the interrupts under it.
  */
-public final class Msix {
+public final class Msix implements Stateful<MsixState> {
     private static final int CAPABILITY = 0x11;
     private static final int ENABLE = 1 << 15;
     private static final int MASK_ALL = 1 << 14;
-    private static final int ENTRY = 16;
-    private static final int MASKED = 1;
+    static final int ENTRY = 16;
+    static final int MASKED = 1;
 
     private static final class Vector {
         final MessageInterrupt message;
@@ -71,6 +73,11 @@ public final class Msix {
         }
     }
 
+    /** A little-endian word. */
+    static int word(byte[] from, int at) {
+        return from[at] & 0xff | (from[at + 1] & 0xff) << 8 | (from[at + 2] & 0xff) << 16 | from[at + 3] << 24;
+    }
+
     /** Whether the driver uses MSI-X, not INTx. */
     public boolean enabled() {
         return enabled;
@@ -89,13 +96,50 @@ public final class Msix {
     /** To be called after the guest wrote to configuration space. */
     public void afterConfigWrite(int offset, int size) {
         if (offset < capability + 4 && offset + size > capability + 2) {
-            synchronized (this) {
-                int control = config.get16(capability + 2);
-                enabled = (control & ENABLE) != 0;
-                maskedAll = (control & MASK_ALL) != 0;
-                vectors.forEach(this::update);
+            readControl();
+        }
+    }
+
+    private synchronized void readControl() {
+        int control = config.get16(capability + 2);
+        enabled = (control & ENABLE) != 0;
+        maskedAll = (control & MASK_ALL) != 0;
+        vectors.forEach(this::update);
+    }
+
+    @Override
+    public synchronized MsixState state() {
+        byte[] table = new byte[tableSize()];
+        List<Integer> pending = new ArrayList<>();
+        for (int i = 0; i < vectors.size(); i++) {
+            Vector v = vectors.get(i);
+            put(table, i * ENTRY, (int) v.address, 4);
+            put(table, i * ENTRY + 4, (int) (v.address >>> 32), 4);
+            put(table, i * ENTRY + 8, v.data, 4);
+            put(table, i * ENTRY + 12, v.control, 4);
+            if (v.pending || isSignalled(v)) {
+                pending.add(i);
             }
         }
+        return new MsixState(table, pending);
+    }
+
+    /** To be called when the configuration space has been restored, which has the control word. */
+    @Override
+    public synchronized void restore(MsixState state) {
+        byte[] table = state.table();
+        if (table.length != tableSize()) {
+            throw new VmmException("the saved function has %d MSI-X vectors, this one has %d"
+                    .formatted(table.length / ENTRY, vectors.size()));
+        }
+        for (int i = 0; i < vectors.size(); i++) {
+            Vector v = vectors.get(i);
+            v.address = word(table, i * ENTRY) & 0xffffffffL | (long) word(table, i * ENTRY + 4) << 32;
+            v.data = word(table, i * ENTRY + 8);
+            v.control = word(table, i * ENTRY + 12);
+            v.pending = state.pending().contains(i);
+        }
+        readControl();
     }
 
     /** A guest's read of the table, of 4 or 8 aligned bytes. */
@@ -136,12 +180,16 @@ public final class Msix {
         long bits = 0;
         for (int i = 0; i < 8 * size && 8 * offset + i < vectors.size(); i++) {
             Vector v = vectors.get(8 * offset + i);
-            EventFd event = v.event;
-            boolean pending =
-                    v.pending || event != null && !v.connected && Poller.await(event.fd(), Poller.READABLE, 0) != 0;
+            boolean pending = v.pending || !v.connected && isSignalled(v);
             bits |= pending ? 1L << i : 0;
         }
         return bits;
+    }
+
+    /** Whether its event was signalled and has not been seen to. */
+    private static boolean isSignalled(Vector v) {
+        EventFd event = v.event;
+        return event != null && Poller.await(event.fd(), Poller.READABLE, 0) != 0;
     }
 
     private boolean isOpen(Vector v) {

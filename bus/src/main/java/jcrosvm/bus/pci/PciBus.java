@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.function.IntFunction;
+import jcrosvm.base.Stateful;
 import jcrosvm.base.VmmException;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.IrqLine;
@@ -16,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * <p>BARs are on the memory and port buses while their function decodes them, wherever the guest puts them. One that
  * would overlap another device waits, unreachable, until that place is free.
  */
-public final class PciBus {
+public final class PciBus implements Stateful<PciBusState> {
     private static final int BUSES = 256;
     private static final int PINS = 4;
     private static final PciConfigSpace.Identity HOST_BRIDGE =
@@ -178,6 +179,32 @@ public final class PciBus {
     /** A function and its address. */
     public record Place(PciAddress address, PciFunction function) {}
 
+    @Override
+    public synchronized PciBusState state() {
+        return new PciBusState(present().stream().map(PciSlot::state).toList());
+    }
+
+    /** Functions are told of their BARs, but not of their other registers: those have a state of their own. */
+    @Override
+    public synchronized void restore(PciBusState state) {
+        List<PciSlot> present = present();
+        List<PciFunctionState> saved = state.functions();
+        if (present.size() != saved.size()) {
+            throw new VmmException(
+                    "the saved machine has %d PCI functions, this one has %d".formatted(saved.size(), present.size()));
+        }
+        for (int i = 0; i < saved.size(); i++) {
+            present.get(i).requireSame(saved.get(i));
+        }
+        for (int i = 0; i < saved.size(); i++) {
+            present.get(i).restore(saved.get(i), memory, ports);
+        }
+        for (int i = 0; i < saved.size(); i++) {
+            present.get(i).restoreBars(saved.get(i), memory, ports);
+        }
+        present.forEach(slot -> slot.mapWanted(memory, ports));
+    }
+
     /** The pins in use on bus 0, those of bridges included, for _PRT and the MP table. */
     public synchronized List<PciIntxRoute> intxRoutes() {
         // Functions of a device can share a pin. No set of records: what hashes them is linked at run time, slowly.
@@ -258,7 +285,7 @@ public final class PciBus {
         int end = offset + size;
         boolean command = offset < PciConfigSpace.STATUS && end > PciConfigSpace.COMMAND;
         if (command && slot.pin != null) {
-            slot.pin.disable((slot.config.get16(PciConfigSpace.COMMAND) & PciConfigSpace.COMMAND_INTX_DISABLE) != 0);
+            slot.pin.disable(slot.isIntxDisabled());
         }
         if (slot.function instanceof PciBridge bridge) {
             if (PciBridge.isForwarding(offset, size)) {

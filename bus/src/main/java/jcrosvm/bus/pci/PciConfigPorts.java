@@ -1,5 +1,6 @@
 package jcrosvm.bus.pci;
 
+import jcrosvm.base.Stateful;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.BusDevice;
 
@@ -7,15 +8,15 @@ import jcrosvm.bus.BusDevice;
  * Configuration mechanism #1 (PCI Local Bus 3.0, 3.2.2.3.2): the address at port 0xCF8, which takes whole double words
  * only, the data at 0xCFC to 0xCFF, and in between the reset control register 0xCF9.
  */
-public final class PciConfigPorts implements BusDevice {
+public final class PciConfigPorts implements BusDevice, Stateful<PciConfigPortsState> {
     private static final int BASE = 0xcf8;
     private static final int SIZE = 8;
     private static final int RESET_CONTROL = 1;
     private static final int RESET_CPU = 1 << 2;
-    private static final int RESET_CONTROL_KEPT = 0x0a;
+    static final int RESET_CONTROL_KEPT = 0x0a;
     private static final int DATA = 4;
     private static final int ENABLE = 1 << 31;
-    private static final int ADDRESS_BITS = 0x80fffffc;
+    static final int ADDRESS_BITS = 0x80fffffc;
 
     private final PciBus pci;
     private final Runnable reset;
@@ -40,6 +41,17 @@ public final class PciConfigPorts implements BusDevice {
     @Override
     public String name() {
         return "pci-config";
+    }
+
+    @Override
+    public PciConfigPortsState state() {
+        return new PciConfigPortsState(Integer.toUnsignedLong(address), resetControl);
+    }
+
+    @Override
+    public void restore(PciConfigPortsState state) {
+        address = (int) state.address();
+        resetControl = state.resetControl();
     }
 
     @Override

@@ -108,6 +108,28 @@ public final class PciConfigSpace {
         }
     }
 
+    /** All registers but the one bit that only tells the level of a pin. */
+    synchronized byte[] saved() {
+        byte[] copy = registers.clone();
+        copy[STATUS] &= (byte) ~STATUS_INTERRUPT;
+        return copy;
+    }
+
+    /** Where a saved configuration space has other bits that a guest cannot change, or -1. */
+    synchronized int difference(byte[] saved) {
+        for (int at = 0; at < Math.min(saved.length, registers.length); at++) {
+            int constant = ~(writable[at] | clearable[at] | (at == STATUS ? STATUS_INTERRUPT : 0));
+            if (((saved[at] ^ registers[at]) & constant & 0xff) != 0) {
+                return at;
+            }
+        }
+        return saved.length == registers.length ? -1 : Math.min(saved.length, registers.length);
+    }
+
+    synchronized void restore(byte[] saved) {
+        System.arraycopy(saved, 0, registers, 0, registers.length);
+    }
+
     public synchronized int get8(int offset) {
         return registers[offset] & 0xff;
     }

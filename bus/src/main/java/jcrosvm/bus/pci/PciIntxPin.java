@@ -25,6 +25,13 @@ final class PciIntxPin implements IrqLine {
         }
     }
 
+    /** As it was when the machine was saved. */
+    synchronized void restore(boolean level, boolean disabled) {
+        this.level = level;
+        this.disabled = disabled;
+        line.set(level && !disabled);
+    }
+
     synchronized boolean level() {
         return level;
     }

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
+import jcrosvm.base.Stateful;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.BusDevice;
 import jcrosvm.hypervisor.IrqRoute;
@@ -13,7 +14,7 @@ import jcrosvm.hypervisor.Msi;
  * The I/O APIC (Intel 82093AA, with the EOI register of version 0x20): 24 inputs, each of which sends a message to the
  * local APICs. Thread-safe.
  */
-public final class IoApic implements BusDevice {
+public final class IoApic implements BusDevice, Stateful<IoApicState> {
     public static final long BASE = 0xfec0_0000L;
     public static final int PINS = 24;
 
@@ -25,7 +26,7 @@ public final class IoApic implements BusDevice {
     private static final int VERSION = 1;
     private static final int ARBITRATION = 2;
     private static final int ENTRIES = 0x10;
-    private static final int ID_BITS = 0x0f00_0000;
+    static final int ID_BITS = 0x0f00_0000;
     private static final int VERSION_VALUE = 0x20 | ((PINS - 1) << 16);
 
     private final Consumer<Msi> messages;
@@ -59,6 +60,24 @@ public final class IoApic implements BusDevice {
     @Override
     public String name() {
         return "ioapic";
+    }
+
+    @Override
+    public synchronized IoApicState state() {
+        return new IoApicState(Arrays.stream(entries).boxed().toList(), lines, select, id);
+    }
+
+    /** Sends nothing: an interrupt that was sent is the local APICs' since. */
+    @Override
+    public synchronized void restore(IoApicState state) {
+        for (int pin = 0; pin < PINS; pin++) {
+            entries[pin] = state.entries().get(pin);
+            prepared[pin] = RedirectionEntry.message(entries[pin]);
+        }
+        lines = state.lines();
+        select = state.select();
+        id = state.id();
+        publish();
     }
 
     /** @param pin 0 to 23 */

@@ -1,5 +1,6 @@
 package jcrosvm.platform.irqchip;
 
+import jcrosvm.base.Stateful;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.BusDevice;
 
@@ -7,11 +8,11 @@ import jcrosvm.bus.BusDevice;
  * The PC's pair of 8259A interrupt controllers, ports 0x20, 0xA0 and the edge/level registers at 0x4D0. Thread-safe.
  * The output is asked for before each entry of vCPU 0, so it is kept ready in a field.
  */
-public final class Pic {
+public final class Pic implements Stateful<PicState> {
     private static final int CASCADE = 2;
     // The timer, the keyboard, the cascade, the clock and the numeric error are always edge-triggered.
-    private static final int MASTER_ELCR = 0xf8;
-    private static final int SLAVE_ELCR = 0xde;
+    static final int MASTER_ELCR = 0xf8;
+    static final int SLAVE_ELCR = 0xde;
 
     private final Runnable onOutput;
     private final Pic8259 master = new Pic8259(MASTER_ELCR, CASCADE);
@@ -27,6 +28,18 @@ public final class Pic {
         ports.insert(new Registers("pic-master", master), 0x20, 2);
         ports.insert(new Registers("pic-slave", slave), 0xa0, 2);
         ports.insert(new TriggerModes(), 0x4d0, 2);
+    }
+
+    @Override
+    public synchronized PicState state() {
+        return new PicState(master.state(), slave.state());
+    }
+
+    @Override
+    public synchronized void restore(PicState state) {
+        master.restore(state.master());
+        slave.restore(state.slave());
+        update();
     }
 
     /** @param irq 0 to 15; 2 is the cascade and ignored */

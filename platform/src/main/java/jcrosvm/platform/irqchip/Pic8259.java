@@ -44,6 +44,45 @@ final class Pic8259 {
         elcr(0);
     }
 
+    Pic8259State state() {
+        return new Pic8259State(
+                lines,
+                irr,
+                isr,
+                imr,
+                elcr,
+                top,
+                vectorBase,
+                initStep,
+                needsIcw4,
+                single,
+                autoEoi,
+                rotateOnAutoEoi,
+                specialMask,
+                specialFullyNested,
+                readIsr,
+                poll);
+    }
+
+    void restore(Pic8259State state) {
+        lines = state.lines();
+        elcr(state.elcr());
+        irr = state.irr();
+        isr = state.isr();
+        imr = state.imr();
+        top = state.top();
+        vectorBase = state.vectorBase();
+        initStep = state.initStep();
+        needsIcw4 = state.needsIcw4();
+        single = state.single();
+        autoEoi = state.autoEoi();
+        rotateOnAutoEoi = state.rotateOnAutoEoi();
+        specialMask = state.specialMask();
+        specialFullyNested = state.specialFullyNested();
+        readIsr = state.readIsr();
+        poll = state.poll();
+    }
+
     void line(int input, boolean level) {
         int bit = 1 << input;
         if (level) {

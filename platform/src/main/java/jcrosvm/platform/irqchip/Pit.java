@@ -1,5 +1,8 @@
 package jcrosvm.platform.irqchip;
 
+import java.util.Arrays;
+import java.util.Optional;
+import jcrosvm.base.Stateful;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.BusDevice;
 import jcrosvm.bus.DeviceClock;
@@ -13,9 +16,11 @@ import jcrosvm.bus.Suspendable;
  * <p>Each interrupt is due at a multiple of the period since the counter was loaded, so none drifts. Those that the
  * host comes too late for are left out.
  */
-public final class Pit implements BusDevice, Suspendable {
+public final class Pit implements BusDevice, Suspendable, Stateful<PitState> {
     /** Input frequency in Hz. */
     public static final long FREQUENCY = 1_193_182;
+
+    static final int CHANNELS = 3;
 
     private static final int BASE = 0x40;
     private static final int CONTROL = 3;
@@ -54,6 +59,28 @@ public final class Pit implements BusDevice, Suspendable {
     @Override
     public String name() {
         return "pit";
+    }
+
+    @Override
+    public synchronized PitState state() {
+        return new PitState(
+                Arrays.stream(channels).map(PitChannel::state).toList(),
+                due == PitChannel.NEVER ? Optional.empty() : Optional.of(due),
+                speaker);
+    }
+
+    @Override
+    public synchronized void restore(PitState state) {
+        for (int i = 0; i < CHANNELS; i++) {
+            channels[i].restore(state.channels().get(i));
+        }
+        speaker = state.speaker();
+        due = state.due().orElse(PitChannel.NEVER);
+        if (due == PitChannel.NEVER || suspended) {
+            timer.cancel();
+        } else {
+            timer.arm(nanos(due));
+        }
     }
 
     /** Whole ticks in this time. */

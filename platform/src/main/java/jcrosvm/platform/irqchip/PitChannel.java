@@ -1,5 +1,7 @@
 package jcrosvm.platform.irqchip;
 
+import java.util.Optional;
+
 /**
  * One counter of the Intel 8254. It does not count: where it stands follows from the ticks since it was loaded. Times
  * are ticks of the 1.193182 MHz input. Guarded by {@link Pit}.
@@ -30,6 +32,41 @@ final class PitChannel {
 
     PitChannel(boolean gate) {
         this.gate = gate;
+    }
+
+    PitChannelState state() {
+        return new PitChannelState(
+                mode,
+                access,
+                bcd,
+                reload,
+                loaded,
+                triggered,
+                start,
+                gate,
+                pausedAt < 0 ? Optional.empty() : Optional.of(pausedAt),
+                lowByte,
+                writeHigh,
+                readHigh,
+                latched < 0 ? Optional.empty() : Optional.of(latched),
+                latchedStatus < 0 ? Optional.empty() : Optional.of(latchedStatus));
+    }
+
+    void restore(PitChannelState state) {
+        mode = state.mode();
+        access = state.access();
+        bcd = state.bcd();
+        reload = state.reload();
+        loaded = state.loaded();
+        triggered = state.triggered();
+        start = state.start();
+        gate = state.gate();
+        pausedAt = state.pausedAt().orElse(-1L);
+        lowByte = state.lowByte();
+        writeHigh = state.writeHigh();
+        readHigh = state.readHigh();
+        latched = state.latched().orElse(-1);
+        latchedStatus = state.latchedStatus().orElse(-1);
     }
 
     /** A control word for this counter, latch commands excluded. */

@@ -2,6 +2,7 @@ package jcrosvm.platform.irqchip;
 
 import java.util.List;
 import java.util.function.Consumer;
+import jcrosvm.base.Stateful;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.DeviceClock;
 import jcrosvm.bus.IrqLine;
@@ -15,7 +16,7 @@ import jcrosvm.hypervisor.Msi;
  * <p>GSI n is input n of the IOAPIC and, below 16, of the PIC too; the timer is GSI 0. The last methods have the
  * meaning of those of {@link jcrosvm.hypervisor.VcpuExitHandler} with the same names.
  */
-public final class UserspaceIrqChip implements Suspendable {
+public final class UserspaceIrqChip implements Suspendable, Stateful<UserspaceIrqChipState> {
     private static final int PIC_INPUTS = 16;
 
     private final Pic pic;
@@ -52,6 +53,18 @@ public final class UserspaceIrqChip implements Suspendable {
             }
             ioApic.line(gsi, level);
         };
+    }
+
+    @Override
+    public UserspaceIrqChipState state() {
+        return new UserspaceIrqChipState(pic.state(), ioApic.state(), pit.state());
+    }
+
+    @Override
+    public void restore(UserspaceIrqChipState state) {
+        pic.restore(state.pic());
+        ioApic.restore(state.ioApic());
+        pit.restore(state.pit());
     }
 
     public void endOfInterrupt(int vector) {

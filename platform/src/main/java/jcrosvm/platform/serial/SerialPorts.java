@@ -2,6 +2,7 @@ package jcrosvm.platform.serial;
 
 import java.util.ArrayList;
 import java.util.List;
+import jcrosvm.base.Stateful;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.bus.Bus;
@@ -17,7 +18,7 @@ import jcrosvm.serial.SerialOutput;
  * COM1 to COM4 and the debug consoles, with their outputs and inputs. They outlive a reset of the machine: attaching
  * them to the next one's bus resets the registers only.
  */
-public final class SerialPorts implements Suspendable, AutoCloseable {
+public final class SerialPorts implements Suspendable, Stateful<SerialPortsState>, AutoCloseable {
     private final SerialSetup setup;
     private final List<Uart16550> uarts = new ArrayList<>();
     private final List<DebugConsole> debugcons = new ArrayList<>();
@@ -107,6 +108,23 @@ public final class SerialPorts implements Suspendable, AutoCloseable {
     @Override
     public void resume() {
         inputs.forEach(SerialInput::resume);
+    }
+
+    @Override
+    public SerialPortsState state() {
+        return new SerialPortsState(uarts.stream().map(Uart16550::state).toList());
+    }
+
+    /** What the host's ends have not read or written yet is not part of the machine. */
+    @Override
+    public void restore(SerialPortsState state) {
+        if (state.uarts().size() != uarts.size()) {
+            throw new VmmException("the saved machine has %d serial ports, this one has %d"
+                    .formatted(state.uarts().size(), uarts.size()));
+        }
+        for (int i = 0; i < uarts.size(); i++) {
+            uarts.get(i).restore(state.uarts().get(i));
+        }
     }
 
     /** Writes out what is buffered, then closes. */

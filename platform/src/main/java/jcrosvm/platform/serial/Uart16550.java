@@ -1,5 +1,6 @@
 package jcrosvm.platform.serial;
 
+import jcrosvm.base.Stateful;
 import jcrosvm.bus.BusDevice;
 import jcrosvm.bus.IrqLine;
 import jcrosvm.serial.SerialOutput;
@@ -9,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * A 16550A UART (National Semiconductor PC16550D). Bytes leave at once, so the transmitter is empty whenever the host
  * keeps up; the line's speed is that of the host. Thread-safe.
  */
-final class Uart16550 implements BusDevice {
+final class Uart16550 implements BusDevice, Stateful<Uart16550State> {
     static final int PORTS = 8;
     /** Received bytes that wait for the guest at most. */
     static final int QUEUE = 64;
@@ -44,23 +45,10 @@ final class Uart16550 implements BusDevice {
     private static final int LCR_BREAK = 0x40;
     private static final int LCR_DLAB = 0x80;
 
-    private static final int MCR_DTR = 0x01;
-    private static final int MCR_RTS = 0x02;
-    private static final int MCR_OUT1 = 0x04;
-    private static final int MCR_OUT2 = 0x08;
-    private static final int MCR_LOOP = 0x10;
-
     private static final int LSR_DATA = 0x01;
-    private static final int LSR_OVERRUN = 0x02;
-    private static final int LSR_BREAK = 0x10;
+    static final int LSR_OVERRUN = 0x02;
+    static final int LSR_BREAK = 0x10;
     private static final int LSR_EMPTY = 0x60;
-
-    private static final int MSR_CTS = 0x10;
-    private static final int MSR_DSR = 0x20;
-    private static final int MSR_RI = 0x40;
-    private static final int MSR_DCD = 0x80;
-    private static final int MSR_DELTA_RI = 0x04;
-    private static final int MSR_CONNECTED = MSR_CTS | MSR_DSR | MSR_DCD;
 
     private static final int DEFAULT_DIVISOR = 12; // 9600 baud
 
@@ -69,9 +57,7 @@ final class Uart16550 implements BusDevice {
     private final @Nullable SerialOutput output;
 
     // All guarded by this.
-    private final byte[] queue = new byte[QUEUE];
-    private int head;
-    private int count;
+    private final ByteQueue received = new ByteQueue(QUEUE);
     private int ier;
     private int fcr;
     private int lcr;
@@ -95,17 +81,49 @@ final class Uart16550 implements BusDevice {
 
     /** The state after power-on. */
     synchronized void reset() {
-        head = 0;
-        count = 0;
+        received.clear();
         ier = 0;
         fcr = 0;
         lcr = 3;
         mcr = 0;
         errors = 0;
-        msr = MSR_CONNECTED;
+        msr = ModemLines.MSR_CONNECTED;
         scratch = 0;
         divisor = DEFAULT_DIVISOR;
         transmitterEvent = false;
+        update();
+        notifyAll();
+    }
+
+    @Override
+    public synchronized Uart16550State state() {
+        return new Uart16550State(
+                received.content(),
+                ier,
+                fcr,
+                lcr,
+                mcr,
+                errors,
+                msr,
+                scratch,
+                divisor,
+                transmitterEvent,
+                transmitterBusy());
+    }
+
+    @Override
+    public synchronized void restore(Uart16550State state) {
+        received.content(state.received());
+        ier = state.ier();
+        fcr = state.fcr();
+        lcr = state.lcr();
+        mcr = state.mcr();
+        errors = state.errors();
+        msr = state.msr();
+        scratch = state.scratch();
+        divisor = state.divisor();
+        // The output that was full stayed behind: if this one has room, its event will not come any more.
+        transmitterEvent = state.transmitterEvent() || state.transmitterBusy() && !transmitterBusy();
         update();
         notifyAll();
     }
@@ -122,24 +140,20 @@ final class Uart16550 implements BusDevice {
      */
     synchronized boolean receive(byte value, long waitMillis) throws InterruptedException {
         long deadline = System.nanoTime() + waitMillis * 1_000_000;
-        while (count == QUEUE || isLoop()) {
+        while (received.isFull() || isLoop()) {
             long left = deadline - System.nanoTime();
             if (left <= 0) {
                 return false;
             }
             wait(left / 1_000_000 + 1);
         }
-        enqueue(value);
+        received.add(value);
         update();
         return true;
     }
 
-    private void enqueue(byte value) {
-        queue[(head + count++) % QUEUE] = value;
-    }
-
     private boolean isLoop() {
-        return (mcr & MCR_LOOP) != 0;
+        return (mcr & ModemLines.MCR_LOOP) != 0;
     }
 
     private synchronized void transmitterEmptied() {
@@ -177,14 +191,12 @@ final class Uart16550 implements BusDevice {
     }
 
     private int take() {
-        if (count == 0) {
+        if (received.count() == 0) {
             return 0;
         }
-        int value = queue[head] & 0xff;
-        head = (head + 1) % QUEUE;
-        count--;
+        int value = received.take();
         update();
-        if (count <= QUEUE / 2) {
+        if (received.count() <= QUEUE / 2) {
             notifyAll();
         }
         return value;
@@ -203,9 +215,9 @@ final class Uart16550 implements BusDevice {
         if ((ier & IER_LINE) != 0 && errors != 0) {
             return IIR_LINE;
         }
-        if ((ier & IER_RECEIVED) != 0 && count > 0) {
+        if ((ier & IER_RECEIVED) != 0 && received.count() > 0) {
             // The pause after which a FIFO reports fewer bytes than its trigger is over at once here.
-            return count >= trigger() ? IIR_RECEIVED : IIR_TIMEOUT;
+            return received.count() >= trigger() ? IIR_RECEIVED : IIR_TIMEOUT;
         }
         if ((ier & IER_TRANSMITTER) != 0 && transmitterEvent) {
             return IIR_TRANSMITTER;
@@ -221,7 +233,7 @@ final class Uart16550 implements BusDevice {
     }
 
     private int lineStatus() {
-        int value = errors | (count > 0 ? LSR_DATA : 0) | (transmitterBusy() ? 0 : LSR_EMPTY);
+        int value = errors | (received.count() > 0 ? LSR_DATA : 0) | (transmitterBusy() ? 0 : LSR_EMPTY);
         errors = 0;
         update();
         return value;
@@ -288,10 +300,10 @@ final class Uart16550 implements BusDevice {
     }
 
     private void loop(byte value) {
-        if (count == QUEUE) {
+        if (received.isFull()) {
             errors |= LSR_OVERRUN;
         } else {
-            enqueue(value);
+            received.add(value);
         }
     }
 
@@ -307,8 +319,7 @@ final class Uart16550 implements BusDevice {
     private void writeFcr(int value) {
         boolean toggled = ((value ^ fcr) & FCR_ENABLE) != 0;
         if (toggled || (value & FCR_CLEAR_RECEIVER) != 0) {
-            head = 0;
-            count = 0;
+            received.clear();
             notifyAll();
         }
         fcr = (value & FCR_ENABLE) != 0 ? value & ~(FCR_CLEAR_RECEIVER | FCR_CLEAR_TRANSMITTER) & 0xff : 0;
@@ -316,21 +327,9 @@ final class Uart16550 implements BusDevice {
     }
 
     private void writeMcr(int value) {
-        boolean leftLoop = (mcr & ~value & MCR_LOOP) != 0;
+        boolean leftLoop = (mcr & ~value & ModemLines.MCR_LOOP) != 0;
         mcr = value;
-        int lines = MSR_CONNECTED;
-        if (isLoop()) {
-            lines = ((value & MCR_RTS) != 0 ? MSR_CTS : 0)
-                    | ((value & MCR_DTR) != 0 ? MSR_DSR : 0)
-                    | ((value & MCR_OUT1) != 0 ? MSR_RI : 0)
-                    | ((value & MCR_OUT2) != 0 ? MSR_DCD : 0);
-        }
-        int changed = (msr ^ lines) & 0xf0;
-        int delta = changed >> 4;
-        if ((lines & MSR_RI) != 0) {
-            delta &= ~MSR_DELTA_RI; // only the end of a ring is reported
-        }
-        msr = lines | (msr & 0xf) | delta;
+        msr = ModemLines.status(value, msr);
         update();
         if (leftLoop) {
             notifyAll();
@@ -339,6 +338,6 @@ final class Uart16550 implements BusDevice {
 
     // On a PC the OUT2 pin gates the interrupt; in loopback the pin itself is inactive.
     private void update() {
-        irq.set(pending() != IIR_NONE && (mcr & (MCR_OUT2 | MCR_LOOP)) == MCR_OUT2);
+        irq.set(pending() != IIR_NONE && (mcr & (ModemLines.MCR_OUT2 | ModemLines.MCR_LOOP)) == ModemLines.MCR_OUT2);
     }
 }
