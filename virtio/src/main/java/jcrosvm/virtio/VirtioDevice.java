@@ -9,6 +9,9 @@ import org.jspecify.annotations.Nullable;
 public interface VirtioDevice extends AutoCloseable {
     DeviceTraits traits();
 
+    /** Tells the device its host: before anything else, and again when another host takes the device over. */
+    default void attach(DeviceHost host) {}
+
     /** The features of this session: those of the traits and the common ones, as far as the driver took them. */
     void negotiated(long features);
 
@@ -37,13 +40,20 @@ public interface VirtioDevice extends AutoCloseable {
     /** Forgets the session: queues are stopped, nothing is negotiated. What the host gave it (files, taps) stays. */
     void reset();
 
-    /** What a device of the same configuration needs to go on elsewhere, beside the queues' states. Queues are stopped. */
-    default byte[] saveState() {
-        return new byte[0];
-    }
+    /**
+     * What a device of the same configuration needs to go on elsewhere, beside the queues' states. Queues are stopped.
+     *
+     * @throws UnsupportedOperationException when the traits say that it cannot be saved
+     */
+    byte[] saveState();
 
-    /** Takes over what {@link #saveState} gave, after {@link #negotiated} and before any queue starts. */
-    default void restoreState(byte[] state) {}
+    /**
+     * Takes over what {@link #saveState} gave, after {@link #negotiated} and before any queue starts.
+     *
+     * @throws jcrosvm.base.VmmException when it is not of such a device: nothing has changed then
+     * @throws UnsupportedOperationException when the traits say that it cannot be saved
+     */
+    void restoreState(byte[] state);
 
     /** Gives back all host resources. Queues are stopped. */
     @Override

@@ -11,9 +11,9 @@ import jcrosvm.config.Numbers;
 import jcrosvm.config.Option;
 import jcrosvm.config.Value;
 import jcrosvm.virtio.ControlVerb;
-import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.VirtioDevice;
+import jcrosvm.virtio.VmFacts;
 
 /** The balloon of every VM, its options and what can be asked of it. */
 public final class BalloonModule implements DeviceModule<BalloonConfig> {
@@ -57,7 +57,7 @@ public final class BalloonModule implements DeviceModule<BalloonConfig> {
     }
 
     @Override
-    public VirtioDevice create(BalloonConfig config, int index, DeviceHost host) {
+    public VirtioDevice create(BalloonConfig config, int index, VmFacts host) {
         long initial = config.initMemMib() << 20;
         if (initial > host.memorySize()) {
             throw new VmmException("--init-mem: " + config.initMemMib() + " MiB are more than the guest's memory of "

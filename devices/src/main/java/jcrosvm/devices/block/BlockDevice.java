@@ -14,8 +14,8 @@ import jcrosvm.base.io.IoUring;
 import jcrosvm.disk.DiskFile;
 import jcrosvm.disk.PlainFile;
 import jcrosvm.disk.RefusedWriteException;
+import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceTraits;
-import jcrosvm.virtio.Interrupt;
 import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.QueueState;
 import jcrosvm.virtio.QueueWorker;
@@ -49,7 +49,7 @@ final class BlockDevice implements VirtioDevice {
 
     private volatile long sectors;
     private volatile boolean writeThrough;
-    private volatile @Nullable Interrupt interrupt;
+    private volatile DeviceHost host = DeviceHost.NONE;
     private long negotiated;
 
     /**
@@ -121,9 +121,14 @@ final class BlockDevice implements VirtioDevice {
     }
 
     @Override
+    public void attach(DeviceHost newHost) {
+        host = newHost;
+    }
+
+    @Override
     public void negotiated(long features) {
         negotiated = features;
-        // Who does not know flushes must not need them (5.2.5).
+        // Without VIRTIO_BLK_F_FLUSH the device is write-through (5.2.5).
         writeback((features & BlockSpec.VIRTIO_BLK_F_FLUSH) != 0);
     }
 
@@ -152,7 +157,6 @@ final class BlockDevice implements VirtioDevice {
 
     @Override
     public void startQueue(int index, QueueResources resources) {
-        interrupt = resources.interrupt();
         int slot = multipleWorkers ? index : 0;
         QueueWorker worker = workers[slot];
         if (worker == null) {
@@ -176,7 +180,6 @@ final class BlockDevice implements VirtioDevice {
 
     @Override
     public void reset() {
-        interrupt = null;
         negotiated(0);
     }
 
@@ -214,10 +217,7 @@ final class BlockDevice implements VirtioDevice {
         disk.resize(length);
         sectors = length >> BlockSpec.SECTOR_SHIFT;
         config.capacity(sectors);
-        Interrupt driver = interrupt;
-        if (driver != null) {
-            driver.signalConfig();
-        }
+        host.configChanged();
     }
 
     /** The file at whose {@link BlockRequest#offset} the kernel can carry out a valid request; null if it cannot. */

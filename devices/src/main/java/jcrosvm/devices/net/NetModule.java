@@ -15,9 +15,9 @@ import jcrosvm.config.RecordBinder;
 import jcrosvm.config.Value;
 import jcrosvm.devices.net.user.UserNetwork;
 import jcrosvm.virtio.ControlVerb;
-import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.VirtioDevice;
+import jcrosvm.virtio.VmFacts;
 
 /** Network devices. */
 public final class NetModule implements DeviceModule<NetConfig> {
@@ -49,7 +49,7 @@ public final class NetModule implements DeviceModule<NetConfig> {
     }
 
     @Override
-    public VirtioDevice create(NetConfig config, int index, DeviceHost host) {
+    public VirtioDevice create(NetConfig config, int index, VmFacts host) {
         int pairs = pairs(config, index, host);
         MacAddress mac = mac(config, index);
         if (config.user()) {
@@ -120,7 +120,7 @@ public final class NetModule implements DeviceModule<NetConfig> {
         return (config.isMergeable() ? VIRTIO_NET_F_MRG_RXBUF : 0) | (config.packedQueue() ? VIRTIO_F_RING_PACKED : 0);
     }
 
-    private static int pairs(NetConfig config, int index, DeviceHost host) {
+    private static int pairs(NetConfig config, int index, VmFacts host) {
         if (config.vqPairs() > host.vcpus()) {
             LOG.log(
                     System.Logger.Level.WARNING,

@@ -24,8 +24,8 @@ import jcrosvm.testkit.MockQueue;
 import jcrosvm.testkit.MockQueue.Buffer;
 import jcrosvm.testkit.MockQueue.Completion;
 import jcrosvm.virtio.ControlVerb;
-import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.VirtioDevice;
+import jcrosvm.virtio.VmFacts;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -519,7 +519,7 @@ class NetDeviceTest {
 
     @Test
     void networkOfOurOwnAnswers() {
-        DeviceHost host = new DeviceHost() {
+        VmFacts host = new VmFacts() {
             @Override
             public int vcpus() {
                 return 1;

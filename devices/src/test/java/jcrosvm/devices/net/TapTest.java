@@ -22,8 +22,8 @@ import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
 import jcrosvm.testkit.MockQueue.Buffer;
 import jcrosvm.testkit.MockQueue.Completion;
-import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.VirtioDevice;
+import jcrosvm.virtio.VmFacts;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -37,7 +37,7 @@ class TapTest {
 
     private static VirtioDevice create(NetConfig config) {
         config.validate();
-        return new NetModule().create(config, 0, new DeviceHost() {
+        return new NetModule().create(config, 0, new VmFacts() {
             @Override
             public int vcpus() {
                 return 4;

@@ -4,9 +4,8 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
-import jcrosvm.base.io.EventFd;
 import jcrosvm.memory.GuestMemory;
-import jcrosvm.virtio.Interrupt;
+import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.VirtioDevice;
 
 /** A driver of one device, without a guest: sets its queues up in memory of its own. */
@@ -34,6 +33,7 @@ public final class MockDriver implements AutoCloseable {
         allocator = new Allocator(
                 memory.regions().getFirst().address() + 0x1000,
                 memory.regions().getFirst().end());
+        device.attach(new Host());
         device.negotiated(features);
     }
 
@@ -76,14 +76,6 @@ public final class MockDriver implements AutoCloseable {
         return queue;
     }
 
-    private MockQueue queue(int index) {
-        MockQueue queue = queues.get(index);
-        if (queue == null) {
-            throw new IllegalStateException("queue " + index + " was never started");
-        }
-        return queue;
-    }
-
     /** Configuration space from its beginning. */
     public byte[] config() {
         byte[] bytes = new byte[device.traits().configLength()];
@@ -91,7 +83,7 @@ public final class MockDriver implements AutoCloseable {
         return bytes;
     }
 
-    /** Counts what {@code Interrupt.signalConfig} was called. */
+    /** Counts what {@code DeviceHost.configChanged} was called. */
     public Semaphore configChanges() {
         return configChanges;
     }
@@ -101,29 +93,21 @@ public final class MockDriver implements AutoCloseable {
         return failed.get();
     }
 
-    Interrupt interrupt() {
-        return new Interrupt() {
-            @Override
-            public void signalUsed(int queue) {
-                queue(queue).interrupt();
-            }
+    private final class Host implements DeviceHost {
+        @Override
+        public void configChanged() {
+            configChanges.release();
+        }
 
-            @Override
-            public void signalConfig() {
-                configChanges.release();
-            }
+        @Override
+        public void failed() {
+            fail();
+        }
+    }
 
-            @Override
-            public void signalFailed() {
-                failed.set(true);
-                queues.values().forEach(queue -> queue.callEvent().signal());
-            }
-
-            @Override
-            public EventFd callEvent(int queue) {
-                return queue(queue).callEvent();
-            }
-        };
+    void fail() {
+        failed.set(true);
+        queues.values().forEach(queue -> queue.callEvent().signal());
     }
 
     /** Stops all queues and resets the device, as a driver that begins anew; what was in flight is lost. */
