@@ -1,9 +1,13 @@
 package jcrosvm.virtio;
 
+import java.util.concurrent.CompletionStage;
+import jcrosvm.base.Errno;
+import jcrosvm.base.OsException;
+import jcrosvm.config.Value;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A virtio device. Its host (a transport, or a vhost-user server) calls every method but {@link #close} from one thread
+ * A virtio device. Its host (a transport, or a vhost-user server) calls every method but {@link #command} and {@link #close} from one thread
  * at a time, in the order that the package describes. No call waits for the guest.
  */
 public interface VirtioDevice extends AutoCloseable {
@@ -54,6 +58,19 @@ public interface VirtioDevice extends AutoCloseable {
      * @throws UnsupportedOperationException when the traits say that it cannot be saved
      */
     void restoreState(byte[] state);
+
+    /**
+     * Carries out a request of the control socket. From any thread.
+     *
+     * @param verb name of the request: {@code DiskCommand}
+     * @param body what stands under the name
+     * @return the reply as JSON, now or later: {@code "\"Ok\""} where there is nothing to say
+     * @throws OsException whose errno is the reply; ENOTSUP for a request that the device does not know
+     * @throws jcrosvm.config.ConfigException when the body is malformed
+     */
+    default CompletionStage<String> command(String verb, Value body) {
+        throw new OsException("a device of type " + traits().type() + " knows no " + verb, Errno.ENOTSUP);
+    }
 
     /** Gives back all host resources. Queues are stopped. */
     @Override

@@ -98,7 +98,7 @@ final class Devices implements AutoCloseable {
                             .filter(p -> p.name.equals(module.name()))
                             .map(Placed::device)
                             .toList();
-                    return known.action().perform(body, devices);
+                    return known.perform(body, devices);
                 }
             }
         }

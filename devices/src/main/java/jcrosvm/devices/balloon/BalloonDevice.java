@@ -11,6 +11,7 @@ import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Poller;
 import jcrosvm.base.io.TimerFd;
+import jcrosvm.config.Value;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.virtio.DescriptorChain;
 import jcrosvm.virtio.DescriptorException;
@@ -292,6 +293,13 @@ final class BalloonDevice implements VirtioDevice {
         }
         ByteBuffer from = ByteBuffer.wrap(state).order(ByteOrder.LITTLE_ENDIAN);
         size.restore(from.getInt(), from.getInt());
+    }
+
+    @Override
+    public CompletionStage<String> command(String verb, Value body) {
+        return verb.equals(BalloonCommand.VERB.name())
+                ? BalloonCommand.perform(body, this)
+                : VirtioDevice.super.command(verb, body);
     }
 
     @Override

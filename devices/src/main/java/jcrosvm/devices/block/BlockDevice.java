@@ -4,6 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
 import jcrosvm.base.Errno;
 import jcrosvm.base.LimitedLog;
@@ -11,6 +12,7 @@ import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.IoUring;
+import jcrosvm.config.Value;
 import jcrosvm.disk.DiskFile;
 import jcrosvm.disk.PlainFile;
 import jcrosvm.disk.RefusedWriteException;
@@ -393,6 +395,13 @@ final class BlockDevice implements VirtioDevice {
                 System.Logger.Level.WARNING,
                 name + ": " + what + " failed, the guest gets an I/O error: " + error.getMessage());
         return BlockSpec.VIRTIO_BLK_S_IOERR;
+    }
+
+    @Override
+    public CompletionStage<String> command(String verb, Value body) {
+        return verb.equals(DiskCommand.VERB.name())
+                ? DiskCommand.perform(body, this)
+                : VirtioDevice.super.command(verb, body);
     }
 
     @Override

@@ -6,7 +6,9 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CompletionStage;
 import jcrosvm.base.VmmException;
+import jcrosvm.config.Value;
 import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceTraits;
 import jcrosvm.virtio.QueueResources;
@@ -150,9 +152,11 @@ final class NetDevice implements VirtioDevice, ControlQueue.Settings {
         return true;
     }
 
-    /** Plugs the cable in or out; the driver is told. */
-    void plug(boolean in) {
-        link.plug(in);
+    @Override
+    public CompletionStage<String> command(String verb, Value body) {
+        return verb.equals(NetCommand.VERB.name())
+                ? NetCommand.perform(body, link)
+                : VirtioDevice.super.command(verb, body);
     }
 
     @Override

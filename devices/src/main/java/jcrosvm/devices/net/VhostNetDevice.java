@@ -3,9 +3,13 @@ package jcrosvm.devices.net;
 import static jcrosvm.devices.net.NetSpec.*;
 
 import java.util.List;
+import java.util.concurrent.CompletionStage;
+import jcrosvm.base.Errno;
+import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Poller;
+import jcrosvm.config.Value;
 import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceTraits;
 import jcrosvm.virtio.QueueResources;
@@ -124,6 +128,14 @@ final class VhostNetDevice implements VirtioDevice {
     @Override
     public void restoreState(byte[] state) {
         throw new UnsupportedOperationException(UNSAVABLE);
+    }
+
+    @Override
+    public CompletionStage<String> command(String verb, Value body) {
+        if (verb.equals(NetCommand.VERB.name())) {
+            throw new OsException("vhost-net has no link status", Errno.ENOTSUP);
+        }
+        return VirtioDevice.super.command(verb, body);
     }
 
     @Override

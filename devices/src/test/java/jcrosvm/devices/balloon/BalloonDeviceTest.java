@@ -55,7 +55,6 @@ class BalloonDeviceTest {
         return new BalloonModule()
                 .verbs()
                 .getFirst()
-                .action()
                 .perform(JsonReader.parse(json), List.of(device))
                 .toCompletableFuture();
     }

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Random;
 import jcrosvm.base.Errno;
 import jcrosvm.base.VmmException;
+import jcrosvm.config.JsonReader;
 import jcrosvm.disk.Backing;
 import jcrosvm.disk.DiskFile;
 import jcrosvm.disk.DiskImages;
@@ -337,20 +338,25 @@ class BlockDeviceTest {
         }
     }
 
+    private static void resize(BlockDevice device, long size) {
+        String body = "{\"disk_index\":0,\"command\":{\"Resize\":{\"new_size\":" + size + "}}}";
+        device.command("DiskCommand", JsonReader.parse(body));
+    }
+
     @Test
     void growsAndShrinksWhileRunning() {
         BlockDevice device = new BlockDevice("block0", config(), disk, 1);
         try (MockDriver driver = new MockDriver(device, WRITABLE)) {
             MockQueue queue = driver.start(0, 8);
             assertThat(write(queue, 2048, new byte[512])).isEqualTo(1);
-            device.resize(2 * MIB);
+            resize(device, 2 * MIB);
             assertThat(driver.configChanges().availablePermits()).isEqualTo(1);
             assertThat(ByteBuffer.wrap(driver.config())
                             .order(ByteOrder.LITTLE_ENDIAN)
                             .getLong(0))
                     .isEqualTo(4096);
             assertThat(write(queue, 2048, new byte[512])).isZero();
-            device.resize(512);
+            resize(device, 512);
             assertThat(write(queue, 1, new byte[512])).isEqualTo(1);
             assertThat(write(queue, 0, new byte[512])).isZero();
         }

@@ -494,12 +494,12 @@ class NetDeviceTest {
             MockQueue tx = driver.start(1, 16);
             rx.submit(rx.writable(2000));
             rx.kick();
-            device.plug(false);
+            plug(device, false);
             assertThat(driver.configChanges().tryAcquire(20, TimeUnit.SECONDS)).isTrue();
             assertThat(driver.config()[CONFIG_STATUS]).isZero();
             tx.perform(tx.readable(packet(random, 100)));
             assertThat(wire.isEmpty()).isTrue();
-            device.plug(true);
+            plug(device, true);
             assertThat(driver.configChanges().tryAcquire(20, TimeUnit.SECONDS)).isTrue();
             assertThat(driver.config()[CONFIG_STATUS]).isEqualTo((byte) 1);
             byte[] bytes = packet(random, 100);
@@ -511,7 +511,7 @@ class NetDeviceTest {
             assertThat(driver.configChanges().tryAcquire(20, TimeUnit.SECONDS)).isTrue();
             assertThat(driver.config()[CONFIG_STATUS]).isZero();
             tx.perform(tx.readable(bytes));
-            device.plug(true);
+            plug(device, true);
             assertThat(driver.config()[CONFIG_STATUS]).as("cut for ever").isZero();
             assertThat(driver.failed()).isFalse();
         }
@@ -546,22 +546,25 @@ class NetDeviceTest {
         }
     }
 
+    private static void plug(NetDevice device, boolean in) {
+        device.command("NetCommand", JsonReader.parse("{\"Link\":{\"index\":0,\"up\":" + in + "}}"));
+    }
+
     @Test
     void linkIsACommand() throws Exception {
         ControlVerb verb = new NetModule().verbs().getFirst();
         assertThat(verb.name()).isEqualTo("NetCommand");
         NetDevice device = device(new Wire(0));
         try (MockDriver driver = new MockDriver(device, RINGS)) {
-            assertThat(verb.action()
-                            .perform(JsonReader.parse("{\"Link\":{\"index\":0,\"up\":false}}"), List.of(device))
+            assertThat(verb.perform(JsonReader.parse("{\"Link\":{\"index\":0,\"up\":false}}"), List.of(device))
                             .toCompletableFuture()
                             .join())
                     .isEqualTo("\"Ok\"");
             assertThat(driver.config()[CONFIG_STATUS]).isZero();
-            assertThatThrownBy(() -> verb.action()
-                            .perform(JsonReader.parse("{\"Link\":{\"index\":1,\"up\":false}}"), List.of(device)))
+            assertThatThrownBy(() ->
+                            verb.perform(JsonReader.parse("{\"Link\":{\"index\":1,\"up\":false}}"), List.of(device)))
                     .isInstanceOf(OsException.class);
-            assertThatThrownBy(() -> verb.action().perform(JsonReader.parse("{\"Link\":{}}"), List.of(device)))
+            assertThatThrownBy(() -> verb.perform(JsonReader.parse("{\"Link\":{}}"), List.of(device)))
                     .isInstanceOf(ConfigException.class);
         }
     }
