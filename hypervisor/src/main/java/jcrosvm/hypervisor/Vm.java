@@ -1,6 +1,7 @@
 package jcrosvm.hypervisor;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import jcrosvm.base.io.EventFd;
 
 /** A virtual machine: memory slots, vCPUs, events, clock. Thread-safe except where said. */
@@ -8,24 +9,19 @@ public interface Vm extends AutoCloseable {
     /** The vCPU with this APIC id. Created once each, before any runs; {@link Vcpu#run} belongs to one thread. */
     Vcpu createVcpu(int id);
 
+    /** The slots of the regions that guest memory had when the VM was created, in their order. */
+    List<MemorySlot> ram();
+
     /**
      * Maps host memory into the guest.
      *
-     * @param slot unused number
      * @param address guest physical, page-aligned
-     * @param host page-aligned mapping that stays reachable while the slot exists
+     * @param host page-aligned mapping of whole pages, which the VM keeps reachable while the slot exists
      * @param readOnly guest writes exit as MMIO
+     * @throws IllegalArgumentException when the range is not of whole pages or overlaps another slot
+     * @throws jcrosvm.base.VmmException when the hypervisor has no more slots; the message says how many it has
      */
-    void addMemory(int slot, long address, MemorySegment host, boolean readOnly);
-
-    /** Unmaps a slot; accesses exit as MMIO from then on. */
-    void removeMemory(int slot);
-
-    /** Starts or stops logging the pages of a slot that vCPUs write. */
-    void logDirty(int slot, boolean on);
-
-    /** Pages written since the last call, one bit each from the slot's first page on, and clears the log. */
-    long[] dirtyLog(int slot);
+    MemorySlot addMemory(long address, MemorySegment host, boolean readOnly);
 
     /** Signals {@code event} instead of exiting when a vCPU writes to {@code address}. */
     void registerIoEvent(IoEventAddress address, EventFd event);

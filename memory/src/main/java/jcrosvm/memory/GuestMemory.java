@@ -3,25 +3,28 @@ package jcrosvm.memory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.IoVec;
 import jcrosvm.base.io.Mapping;
 import jcrosvm.base.io.SharedMemory;
-import org.jspecify.annotations.Nullable;
 
 /**
- * All RAM of one guest.
+ * All memory of one guest that devices can reach: its RAM, in regions that can be added and removed while other threads
+ * read and write.
  *
- * <p>Addresses are guest physical. Multi-byte values are little-endian and need not be aligned, except for the acquire
- * and release accessors. Every access outside RAM is a {@link GuestMemoryException}. Methods may be called from any
- * thread; nothing here orders plain accesses of different threads.
+ * <p>Addresses are guest physical, lengths are in bytes. Multi-byte values are little-endian and need not be aligned,
+ * except for the acquire and release accessors. Every access that is not within one region is a
+ * {@link GuestMemoryException}. Methods may be called from any thread and take no lock, but for those that change the
+ * regions or listeners; nothing here orders plain accesses of different threads.
  *
- * <p>{@link #close()} gives the pages back to the host at once. The address range itself goes when no slice of it is
- * reachable any more, so a late access reads zeros instead of ending the process.
+ * <p>{@link #remove} and {@link #close} end the access to pages at once: the addresses of this process that showed them
+ * show zeroed pages of nobody, so a late access finds zeros and a late write is lost, instead of ending the process.
+ * These addresses go when no slice of them is reachable any more.
  */
-public final class GuestMemory implements AutoCloseable {
+public final class GuestMemory extends RegionTable {
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
@@ -29,10 +32,8 @@ public final class GuestMemory implements AutoCloseable {
     private static final VarHandle ALIGNED_INT = ValueLayout.JAVA_INT.varHandle();
     private static final VarHandle ALIGNED_LONG = ValueLayout.JAVA_LONG.varHandle();
 
-    private final Mapping reservation;
-    private final MemorySegment all;
-    private final MemoryRegion[] regions;
-    private volatile @Nullable DirtyTracker tracker;
+    /** Never changed, only replaced, under the lock of this. */
+    private volatile WriteListener[] listeners = {};
 
     /** A range of guest addresses to be RAM; both page-aligned. */
     public record Range(long address, long size) {}
@@ -42,12 +43,19 @@ public final class GuestMemory implements AutoCloseable {
         public static final Options DEFAULT = new Options(false, false);
     }
 
+    private GuestMemory(Options options) {
+        super(options);
+    }
+
     /**
-     * Creates zeroed RAM.
+     * Creates zeroed RAM: a memfd of its own for each range, whose size is sealed.
      *
      * @param ranges ascending, not overlapping
+     * @throws IllegalArgumentException when they are not, or not of whole pages
+     * @throws VmmException when the host does not have the memory
      */
     public GuestMemory(List<Range> ranges, Options options) {
+        this(options);
         long end = 0;
         for (Range range : ranges) {
             boolean aligned = (range.address | range.size) % Mapping.PAGE == 0;
@@ -56,27 +64,24 @@ public final class GuestMemory implements AutoCloseable {
             }
             end = range.address + range.size;
         }
-        reservation = Mapping.reserve(end);
-        all = reservation.segment();
-        List<MemoryRegion> made = new ArrayList<>();
         try {
             for (Range range : ranges) {
-                SharedMemory backing = SharedMemory.create("jcrosvm-ram", range.size);
-                made.add(new MemoryRegion(range.address, range.size, backing, made.size()));
-                reservation.mapShared(range.address, range.size, backing.fd(), 0, true);
-                if (options.hugePages) {
-                    reservation.adviseHugePages(range.address, range.size);
-                }
-                reservation.excludeFromDump(range.address, range.size);
-                if (options.locked) {
-                    reservation.lock(range.address, range.size);
-                }
+                make(range);
             }
         } catch (RuntimeException e) {
-            made.forEach(region -> region.backing().close());
+            close();
             throw e;
         }
-        regions = made.toArray(MemoryRegion[]::new);
+    }
+
+    private void make(Range range) {
+        Fd fd = SharedMemory.create("jcrosvm-ram", range.size).fd();
+        try {
+            add(new MemoryRegion(range.address, range.size, fd, 0));
+        } catch (RuntimeException e) {
+            fd.close();
+            throw e;
+        }
     }
 
     /** One region from address 0: enough for tests and tiny guests. */
@@ -84,181 +89,196 @@ public final class GuestMemory implements AutoCloseable {
         return new GuestMemory(List.of(new Range(0, size)), Options.DEFAULT);
     }
 
-    public List<MemoryRegion> regions() {
-        return List.of(regions);
-    }
-
-    /** Bytes of RAM. */
-    public long size() {
-        long size = 0;
-        for (MemoryRegion region : regions) {
-            size += region.size();
+    /**
+     * The memory of a guest that another process made. It owns the descriptors from now on, also when it fails.
+     *
+     * @throws VmmException as {@link #add}
+     */
+    public static GuestMemory of(List<MemoryRegion> regions) {
+        GuestMemory memory = new GuestMemory(Options.DEFAULT);
+        try {
+            regions.forEach(memory::add);
+        } catch (RuntimeException e) {
+            regions.forEach(region -> region.fd().close());
+            memory.close();
+            throw e;
         }
-        return size;
-    }
-
-    /** Whether the whole range is RAM within one region. */
-    public boolean contains(long address, long length) {
-        for (MemoryRegion region : regions) {
-            if (region.contains(address, length)) {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    private void check(long address, long length) {
-        for (MemoryRegion region : regions) {
-            if (region.contains(address, length)) {
-                return;
-            }
-        }
-        throw new GuestMemoryException(address, length);
-    }
-
-    /** The host's view of a range inside one region. The guest can change it at any time. */
-    public MemorySegment slice(long address, long length) {
-        check(address, length);
-        return all.asSlice(address, length);
+        return memory;
     }
 
     /**
-     * Where a range inside one region lies in this process, for the kernel: it is good for as long as this object is
-     * reachable.
+     * The host's view of a range. The guest can change it at any time. Writes to it are the caller's to report by
+     * {@link #written}.
      */
+    public MemorySegment slice(long address, long length) {
+        RegionNode in = find(address, length);
+        return in.segment.asSlice(address - in.address, length);
+    }
+
+    /** Where a range lies in this process, for the kernel: until its region is removed, while this object is reachable. */
     public long hostAddress(long address, long length) {
         return slice(address, length).address();
     }
 
-    /** Appends a range inside one region to a list for the operating system. Writes to it are the caller's to report. */
+    /**
+     * Appends a range to a list for the operating system. Writes to it are the caller's to report.
+     *
+     * @throws IllegalStateException when the list is full
+     */
     public void addTo(IoVec vec, long address, long length) {
-        check(address, length);
-        vec.add(all, address, length);
+        RegionNode in = find(address, length);
+        vec.add(in.segment, address - in.address, length);
     }
 
+    /** Reads a byte. */
     public byte getByte(long address) {
-        check(address, 1);
-        return all.get(ValueLayout.JAVA_BYTE, address);
+        RegionNode in = find(address, 1);
+        return in.segment.get(ValueLayout.JAVA_BYTE, address - in.address);
     }
 
+    /** Reads 2 bytes. */
     public short getShort(long address) {
-        check(address, 2);
-        return all.get(SHORT, address);
+        RegionNode in = find(address, 2);
+        return in.segment.get(SHORT, address - in.address);
     }
 
+    /** Reads 4 bytes. */
     public int getInt(long address) {
-        check(address, 4);
-        return all.get(INT, address);
+        RegionNode in = find(address, 4);
+        return in.segment.get(INT, address - in.address);
     }
 
+    /** Reads 8 bytes. */
     public long getLong(long address) {
-        check(address, 8);
-        return all.get(LONG, address);
+        RegionNode in = find(address, 8);
+        return in.segment.get(LONG, address - in.address);
     }
 
+    /** Writes a byte. */
     public void putByte(long address, byte value) {
-        check(address, 1);
-        all.set(ValueLayout.JAVA_BYTE, address, value);
+        RegionNode in = find(address, 1);
+        in.segment.set(ValueLayout.JAVA_BYTE, address - in.address, value);
         written(address, 1);
     }
 
+    /** Writes 2 bytes. */
     public void putShort(long address, short value) {
-        check(address, 2);
-        all.set(SHORT, address, value);
+        RegionNode in = find(address, 2);
+        in.segment.set(SHORT, address - in.address, value);
         written(address, 2);
     }
 
+    /** Writes 4 bytes. */
     public void putInt(long address, int value) {
-        check(address, 4);
-        all.set(INT, address, value);
+        RegionNode in = find(address, 4);
+        in.segment.set(INT, address - in.address, value);
         written(address, 4);
     }
 
+    /** Writes 8 bytes. */
     public void putLong(long address, long value) {
-        check(address, 8);
-        all.set(LONG, address, value);
+        RegionNode in = find(address, 8);
+        in.segment.set(LONG, address - in.address, value);
         written(address, 8);
     }
 
-    /** Reads a value written by another thread or vCPU; what was written before it is visible after. Aligned. */
+    /**
+     * Reads 2 bytes that another thread or a vCPU wrote; what it wrote before is visible after.
+     *
+     * @throws IllegalArgumentException when the address is not aligned; so for all of these
+     */
     public short loadAcquireShort(long address) {
-        check(address, 2);
-        return (short) ALIGNED_SHORT.getAcquire(all, address);
+        RegionNode in = find(address, 2);
+        return (short) ALIGNED_SHORT.getAcquire(in.segment, address - in.address);
     }
 
+    /** Reads 4 bytes as {@link #loadAcquireShort} does. */
     public int loadAcquireInt(long address) {
-        check(address, 4);
-        return (int) ALIGNED_INT.getAcquire(all, address);
+        RegionNode in = find(address, 4);
+        return (int) ALIGNED_INT.getAcquire(in.segment, address - in.address);
     }
 
+    /** Reads 8 bytes as {@link #loadAcquireShort} does. */
     public long loadAcquireLong(long address) {
-        check(address, 8);
-        return (long) ALIGNED_LONG.getAcquire(all, address);
+        RegionNode in = find(address, 8);
+        return (long) ALIGNED_LONG.getAcquire(in.segment, address - in.address);
     }
 
-    /** Publishes a value: what this thread wrote before is visible to whoever acquires it. Aligned. */
+    /**
+     * Writes 2 bytes; what this thread wrote before is visible to a thread or vCPU that acquires them.
+     *
+     * @throws IllegalArgumentException when the address is not aligned; so for all of these
+     */
     public void storeReleaseShort(long address, short value) {
-        check(address, 2);
-        ALIGNED_SHORT.setRelease(all, address, value);
+        RegionNode in = find(address, 2);
+        ALIGNED_SHORT.setRelease(in.segment, address - in.address, value);
         written(address, 2);
     }
 
+    /** Writes 4 bytes as {@link #storeReleaseShort} does. */
     public void storeReleaseInt(long address, int value) {
-        check(address, 4);
-        ALIGNED_INT.setRelease(all, address, value);
+        RegionNode in = find(address, 4);
+        ALIGNED_INT.setRelease(in.segment, address - in.address, value);
         written(address, 4);
     }
 
+    /** Writes 8 bytes as {@link #storeReleaseShort} does. */
     public void storeReleaseLong(long address, long value) {
-        check(address, 8);
-        ALIGNED_LONG.setRelease(all, address, value);
+        RegionNode in = find(address, 8);
+        ALIGNED_LONG.setRelease(in.segment, address - in.address, value);
         written(address, 8);
     }
 
     /** Copies guest memory into {@code into[offset..offset+length)}. */
     public void read(long address, byte[] into, int offset, int length) {
-        check(address, length);
-        MemorySegment.copy(all, ValueLayout.JAVA_BYTE, address, into, offset, length);
+        RegionNode in = find(address, length);
+        MemorySegment.copy(in.segment, ValueLayout.JAVA_BYTE, address - in.address, into, offset, length);
     }
 
+    /** A copy of a range. */
     public byte[] read(long address, int length) {
         byte[] bytes = new byte[length];
         read(address, bytes, 0, length);
         return bytes;
     }
 
+    /** Copies {@code from[offset..offset+length)} into guest memory. */
     public void write(long address, byte[] from, int offset, int length) {
-        check(address, length);
-        MemorySegment.copy(from, offset, all, ValueLayout.JAVA_BYTE, address, length);
+        RegionNode in = find(address, length);
+        MemorySegment.copy(from, offset, in.segment, ValueLayout.JAVA_BYTE, address - in.address, length);
         written(address, length);
     }
 
+    /** Copies all of an array into guest memory. */
     public void write(long address, byte[] from) {
         write(address, from, 0, from.length);
     }
 
+    /** Copies all of a segment into guest memory. */
     public void write(long address, MemorySegment from) {
-        check(address, from.byteSize());
-        MemorySegment.copy(from, 0, all, address, from.byteSize());
+        RegionNode in = find(address, from.byteSize());
+        MemorySegment.copy(from, 0, in.segment, address - in.address, from.byteSize());
         written(address, from.byteSize());
     }
 
+    /** Sets all bytes of a range to one value. */
     public void fill(long address, long length, byte value) {
-        check(address, length);
-        all.asSlice(address, length).fill(value);
+        slice(address, length).fill(value);
         written(address, length);
     }
 
     /**
-     * Reads a file straight into guest RAM.
+     * Reads a file straight into guest memory.
      *
+     * @param position of the first byte in the file
      * @return bytes read; less than {@code length} at the end of the file
+     * @throws jcrosvm.base.OsException when the file cannot be read
      */
     public long readFrom(Fd file, long position, long address, long length) {
-        check(address, length);
+        MemorySegment into = slice(address, length);
         long done = 0;
         while (done < length) {
-            long n = file.pread(all.asSlice(address + done, length - done), position + done);
+            long n = file.pread(into.asSlice(done), position + done);
             if (n == 0) {
                 break;
             }
@@ -268,34 +288,44 @@ public final class GuestMemory implements AutoCloseable {
         return done;
     }
 
-    /** Writes guest RAM straight to a file. */
+    /**
+     * Writes guest memory straight to a file.
+     *
+     * @param position of the first byte in the file
+     * @throws jcrosvm.base.OsException when the file cannot be written
+     */
     public void writeTo(Fd file, long position, long address, long length) {
-        check(address, length);
+        MemorySegment from = slice(address, length);
         for (long done = 0; done < length; ) {
-            done += file.pwrite(all.asSlice(address + done, length - done), position + done);
+            done += file.pwrite(from.asSlice(done), position + done);
         }
     }
 
-    /** Reports this process's writes from now on; null stops it. */
-    public void trackWrites(@Nullable DirtyTracker newTracker) {
-        tracker = newTracker;
+    /**
+     * Tells one more listener of all writes from now on.
+     *
+     * @throws IllegalArgumentException when it is told already
+     */
+    public synchronized void addWriteListener(WriteListener listener) {
+        if (List.of(listeners).contains(listener)) {
+            throw new IllegalArgumentException("added twice: " + listener);
+        }
+        WriteListener[] next = Arrays.copyOf(listeners, listeners.length + 1);
+        next[listeners.length] = listener;
+        listeners = next;
     }
 
-    /** Reports a write that was not made through this object: by the operating system, for us. */
+    /** Tells a listener of no more writes; it may be in a call of another thread's still. Harmless if it is not told. */
+    public synchronized void removeWriteListener(WriteListener listener) {
+        listeners = Arrays.stream(listeners)
+                .filter(other -> !other.equals(listener))
+                .toArray(WriteListener[]::new);
+    }
+
+    /** Reports a write that was not made through this object, but through a slice or by the operating system for us. */
     public void written(long address, long length) {
-        DirtyTracker to = tracker;
-        if (to != null) {
-            to.written(address, length);
-        }
-    }
-
-    @Override
-    public void close() {
-        for (MemoryRegion region : regions) {
-            if (region.backing().fd().isOpen()) {
-                region.backing().discard(0, region.size());
-                region.backing().close();
-            }
+        for (WriteListener listener : listeners) {
+            listener.written(address, length);
         }
     }
 }

@@ -129,23 +129,24 @@ class GuestMemoryTest {
         try (GuestMemory memory = withHole()) {
             MemoryRegion region = memory.regions().get(1);
             memory.putInt(HIGH_BASE + 4096, 99);
-            Mapping peer = Mapping.shared(region.backing().fd(), 0, region.size());
+            Mapping peer = Mapping.shared(region.fd(), 0, region.size());
             assertThat(peer.segment().get(java.lang.foreign.ValueLayout.JAVA_INT, 4096))
                     .isEqualTo(99);
         }
     }
 
     @Test
-    void trackerHearsOfEveryWrite() {
+    void listenerHearsOfEveryWrite() {
         try (GuestMemory memory = withHole()) {
             List<String> writes = new ArrayList<>();
-            memory.trackWrites((address, length) -> writes.add(address + "+" + length));
+            WriteListener listener = (address, length) -> writes.add(address + "+" + length);
+            memory.addWriteListener(listener);
             memory.putByte(1, (byte) 1);
             memory.storeReleaseInt(4, 1);
             memory.write(10, new byte[3]);
             memory.fill(20, 5, (byte) 9);
             memory.write(40, MemorySegment.ofArray(new byte[2]));
-            memory.trackWrites(null);
+            memory.removeWriteListener(listener);
             memory.putLong(64, 1);
             assertThat(writes).containsExactly("1+1", "4+4", "10+3", "20+5", "40+2");
         }

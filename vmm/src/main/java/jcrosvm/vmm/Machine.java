@@ -262,7 +262,7 @@ final class Machine implements AutoCloseable {
         Mapping mapping = Mapping.anonymous(rom.content().length);
         mapping.segment().copyFrom(java.lang.foreign.MemorySegment.ofArray(rom.content()));
         boolean readOnly = hypervisor.supports(Hypervisor.Capability.READONLY_MEMORY);
-        vm.addMemory(memory.regions().size(), rom.address(), mapping.segment(), readOnly);
+        vm.addMemory(rom.address(), mapping.segment(), readOnly);
     }
 
     private void prepare(

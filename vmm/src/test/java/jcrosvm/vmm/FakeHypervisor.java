@@ -18,6 +18,7 @@ import jcrosvm.hypervisor.IoEventAddress;
 import jcrosvm.hypervisor.IrqChip;
 import jcrosvm.hypervisor.IrqChipMode;
 import jcrosvm.hypervisor.IrqRoute;
+import jcrosvm.hypervisor.MemorySlot;
 import jcrosvm.hypervisor.Msi;
 import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.hypervisor.VcpuExit;
@@ -139,24 +140,40 @@ final class FakeHypervisor implements Hypervisor {
         }
 
         @Override
-        public void addMemory(int slot, long address, MemorySegment host, boolean readOnly) {
+        public List<MemorySlot> ram() {
+            use("ram");
+            return memory.regions().stream()
+                    .<MemorySlot>map(region -> new FakeSlot(region.size()))
+                    .toList();
+        }
+
+        @Override
+        public MemorySlot addMemory(long address, MemorySegment host, boolean readOnly) {
             use("addMemory");
+            return new FakeSlot(host.byteSize());
         }
 
-        @Override
-        public void removeMemory(int slot) {
-            use("removeMemory");
-        }
+        /** A slot that no vCPU ever writes to. */
+        private final class FakeSlot implements MemorySlot {
+            private final long size;
 
-        @Override
-        public void logDirty(int slot, boolean on) {
-            use("logDirty");
-        }
+            FakeSlot(long size) {
+                this.size = size;
+            }
 
-        @Override
-        public long[] dirtyLog(int slot) {
-            use("dirtyLog");
-            return new long[0];
+            @Override
+            public void logDirty(boolean on) {
+                use("logDirty");
+            }
+
+            @Override
+            public long[] dirty() {
+                use("dirty");
+                return new long[(int) (size / 4096 + 63 >>> 6)];
+            }
+
+            @Override
+            public void close() {}
         }
 
         @Override

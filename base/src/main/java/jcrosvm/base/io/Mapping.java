@@ -87,6 +87,17 @@ public final class Mapping {
         map("mmap", part.address(), size, 0, flags, -1, 0);
     }
 
+    /**
+     * Replaces {@code [at, at+size)} by zeroed private pages, at once for all threads: when this returns, no access of
+     * this process reaches the old pages, and a late one finds zeros. Transfers that the kernel has begun may end in the
+     * old pages.
+     */
+    public void replaceByZeros(long at, long size) {
+        MemorySegment part = segment.asSlice(at, size);
+        int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+        map("mmap", part.address(), size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    }
+
     public MemorySegment segment() {
         return segment;
     }

@@ -58,7 +58,7 @@ final class PageRelease {
 
     private void discard(GuestMemory memory, MemoryRegion region, long address, long length) {
         try {
-            region.backing().discard(address - region.address(), length);
+            region.discard(address, length);
         } catch (OsException e) {
             complain("cannot give memory back to the host: " + e.getMessage());
         }

@@ -12,6 +12,7 @@ import java.util.concurrent.CompletableFuture;
 import jcrosvm.base.OsException;
 import jcrosvm.config.ConfigException;
 import jcrosvm.config.JsonReader;
+import jcrosvm.memory.WriteListener;
 import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
 import jcrosvm.virtio.VirtioFeatures;
@@ -78,14 +79,15 @@ class BalloonDeviceTest {
         driver.memory().fill(base, 16 * PAGE, (byte) 7);
         long first = base / PAGE;
         long[] told = new long[2];
-        driver.memory().trackWrites((address, length) -> {
+        WriteListener listener = (address, length) -> {
             if (address >= base && address < base + 16 * PAGE) {
                 told[0]++;
                 told[1] += length;
             }
-        });
+        };
+        driver.memory().addWriteListener(listener);
         inflate.perform(inflate.readable(frames(first + 3, first + 1, first + 2, first + 9, first + 2)));
-        driver.memory().trackWrites(null);
+        driver.memory().removeWriteListener(listener);
         for (int i = 0; i < 16; i++) {
             boolean isGone = i >= 1 && i <= 3 || i == 9;
             assertThat(driver.memory().getByte(base + i * PAGE + 5)).isEqualTo((byte) (isGone ? 0 : 7));

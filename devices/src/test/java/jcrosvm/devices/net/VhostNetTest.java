@@ -81,7 +81,8 @@ class VhostNetTest {
             kernel.calls.clear();
             vhost.memory(memory);
             long base = memory.slice(0, 1).address();
-            String all = "4008af03 2 0 100000 %x 0 400000 100000 %x 0".formatted(base, base + (4 << 20));
+            long high = memory.slice(4 << 20, 1).address();
+            String all = "4008af03 2 0 100000 %x 0 400000 100000 %x 0".formatted(base, high);
             assertThat(kernel.calls).containsExactly(all);
             kernel.calls.clear();
             vhost.ring(1, new QueueLayout(64, 0x1000, 0x2000, 0x3000), memory, 9, kick, call, error);

@@ -54,7 +54,7 @@ final class InterpretationProbe {
     static long instructionsPerSecond(KvmHypervisor kvm) {
         try (GuestMemory memory = GuestMemory.ofSize(Mapping.PAGE);
                 KvmVm vm = new KvmVm(kvm, kvm.createVmFd(), null)) {
-            vm.addMemory(0, 0, memory.slice(0, Mapping.PAGE), false);
+            vm.addMemory(0, memory.slice(0, Mapping.PAGE), false);
             try (KvmVcpu vcpu = vm.createVcpu(0)) {
                 vcpu.specialRegisters(atZero(vcpu.specialRegisters()));
                 long empty = Long.MAX_VALUE;

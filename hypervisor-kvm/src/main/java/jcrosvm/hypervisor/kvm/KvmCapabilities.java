@@ -80,6 +80,12 @@ final class KvmCapabilities {
                 > 0;
     }
 
+    /** Most memory slots of one VM; a KVM that does not say has 32 (api.rst, 4.35). */
+    int memorySlots() {
+        int slots = value(Cap.KVM_CAP_NR_MEMSLOTS);
+        return slots == 0 ? 32 : slots;
+    }
+
     /** Most vCPUs of one VM. */
     int maxVcpus() {
         return Math.max(value(Cap.KVM_CAP_MAX_VCPUS), value(Cap.KVM_CAP_NR_VCPUS));

@@ -44,6 +44,11 @@ final class KvmHypervisor implements Hypervisor {
         return capabilities.maxVcpus();
     }
 
+    /** Most memory slots of one VM. */
+    int memorySlots() {
+        return capabilities.memorySlots();
+    }
+
     int runPageSize() {
         return fd.ioctl("KVM_GET_VCPU_MMAP_SIZE", KvmSpec.KVM_GET_VCPU_MMAP_SIZE, 0);
     }

@@ -92,6 +92,7 @@ final class KvmSpec {
         KVM_CAP_SET_TSS_ADDR(4),
         KVM_CAP_EXT_CPUID(7),
         KVM_CAP_NR_VCPUS(9),
+        KVM_CAP_NR_MEMSLOTS(10),
         KVM_CAP_IRQ_ROUTING(25),
         KVM_CAP_IRQFD(32),
         KVM_CAP_PIT2(33),

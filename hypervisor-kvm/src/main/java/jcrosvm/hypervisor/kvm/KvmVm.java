@@ -15,6 +15,7 @@ import jcrosvm.base.io.ThreadScope;
 import jcrosvm.hypervisor.IoEventAddress;
 import jcrosvm.hypervisor.IrqChip;
 import jcrosvm.hypervisor.IrqChipMode;
+import jcrosvm.hypervisor.MemorySlot;
 import jcrosvm.hypervisor.Vm;
 import jcrosvm.memory.GuestMemory;
 import org.jspecify.annotations.Nullable;
@@ -36,7 +37,7 @@ final class KvmVm implements Vm {
     KvmVm(KvmHypervisor kvm, Fd fd, @Nullable IrqChipMode mode) {
         this.kvm = kvm;
         this.fd = fd;
-        memory = new KvmMemory(fd);
+        memory = new KvmMemory(fd, kvm.memorySlots());
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment address = arena.allocateFrom(ValueLayout.JAVA_LONG, IDENTITY_MAP_ADDRESS);
             fd.ioctl("KVM_SET_IDENTITY_MAP_ADDR", KvmSpec.KVM_SET_IDENTITY_MAP_ADDR, address);
@@ -57,7 +58,7 @@ final class KvmVm implements Vm {
                     : new OsException("cannot create vCPU " + id, -r);
         }
         boolean isSplit = irqChip != null && irqChip.mode() == IrqChipMode.SPLIT;
-        KvmVcpu vcpu = new KvmVcpu(id, Fd.adopt(r), kvm, isSplit, memory::await);
+        KvmVcpu vcpu = new KvmVcpu(id, Fd.adopt(r), kvm, isSplit, memory::ram);
         vcpus.add(vcpu);
         return vcpu;
     }
@@ -68,23 +69,13 @@ final class KvmVm implements Vm {
     }
 
     @Override
-    public void addMemory(int slot, long address, MemorySegment host, boolean readOnly) {
-        memory.add(slot, address, host, readOnly);
+    public List<MemorySlot> ram() {
+        return memory.ram();
     }
 
     @Override
-    public void removeMemory(int slot) {
-        memory.remove(slot);
-    }
-
-    @Override
-    public void logDirty(int slot, boolean on) {
-        memory.logDirty(slot, on);
-    }
-
-    @Override
-    public long[] dirtyLog(int slot) {
-        return memory.dirtyLog(slot);
+    public MemorySlot addMemory(long address, MemorySegment host, boolean readOnly) {
+        return memory.add(address, host, readOnly);
     }
 
     @Override
@@ -155,10 +146,11 @@ final class KvmVm implements Vm {
             return;
         }
         try {
-            memory.await(); // its thread uses the descriptor, and memory that the caller is about to give back
+            memory.ram(); // its thread uses the descriptor, and memory that the caller is about to give back
         } catch (RuntimeException e) {
             // told to whoever wanted to run; now it only matters that the thread has ended
         } finally {
+            memory.end();
             // The kernel takes milliseconds, mostly waiting, to take a VM apart: no caller needs to wait for that too.
             ThreadScope.current().start("kvm-close", fd::close);
         }

@@ -19,6 +19,7 @@ import jcrosvm.hypervisor.HypervisorProvider.Availability;
 import jcrosvm.hypervisor.IoEventAddress;
 import jcrosvm.hypervisor.IrqChipMode;
 import jcrosvm.hypervisor.IrqRoute;
+import jcrosvm.hypervisor.MemorySlot;
 import jcrosvm.hypervisor.Msi;
 import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.VcpuExitHandler;
@@ -40,6 +41,7 @@ class KvmTest {
 
     private KvmHypervisor kvm;
     private GuestMemory memory;
+    private MemorySlot slot;
     private final Recorder recorder = new Recorder();
 
     /** Keeps what the guest did outside memory. */
@@ -98,7 +100,7 @@ class KvmTest {
 
     private KvmVm bare() {
         KvmVm vm = new KvmVm(kvm, kvm.createVmFd(), null);
-        vm.addMemory(0, 0, memory.slice(0, SIZE), false);
+        slot = vm.addMemory(0, memory.slice(0, SIZE), false);
         return vm;
     }
 
@@ -143,7 +145,7 @@ class KvmTest {
         rom.segment().set(java.lang.foreign.ValueLayout.JAVA_BYTE, 0, (byte) 0x5A);
         // mov cx,ffffh; mov ds,cx; mov al,[10h]; mov [10h],al; hlt
         try (KvmVm vm = vm(null, 0xB9, 0xFF, 0xFF, 0x8E, 0xD9, 0xA0, 0x10, 0, 0xA2, 0x10, 0, 0xF4)) {
-            vm.addMemory(1, SIZE, rom.segment(), true);
+            vm.addMemory(SIZE, rom.segment(), true);
             try (KvmVcpu vcpu = vcpu(vm, 0)) {
                 assertThat(vcpu.run(recorder)).isEqualTo(VcpuExit.HALT);
                 assertThat(recorder.log).containsExactly("store 100000/1=5a");
@@ -156,11 +158,11 @@ class KvmTest {
         // mov byte [3000h],1; hlt
         try (KvmVm vm = vm(null, 0xC6, 0x06, 0x00, 0x30, 1, 0xF4);
                 KvmVcpu vcpu = vcpu(vm, 0)) {
-            vm.logDirty(0, true);
+            slot.logDirty(true);
             assertThat(vcpu.run(recorder)).isEqualTo(VcpuExit.HALT);
             // KVM may count pages that it merely mapped writable, such as the code's.
-            assertThat(vm.dirtyLog(0)[0] & 1L << 3).isNotZero();
-            assertThat(vm.dirtyLog(0)[0]).isZero();
+            assertThat(slot.dirty()[0] & 1L << 3).isNotZero();
+            assertThat(slot.dirty()[0]).isZero();
         }
     }
 

@@ -6,7 +6,6 @@ import jcrosvm.hypervisor.IrqChipMode;
 import jcrosvm.hypervisor.Vm;
 import jcrosvm.hypervisor.x86.CpuidTable;
 import jcrosvm.memory.GuestMemory;
-import jcrosvm.memory.MemoryRegion;
 
 /** Makes VMs of software processors. */
 final class SoftHypervisor implements Hypervisor {
@@ -44,9 +43,7 @@ final class SoftHypervisor implements Hypervisor {
         }
         SoftVm vm = new SoftVm(memory);
         try {
-            for (MemoryRegion region : memory.regions()) {
-                vm.addMemory(region.slot(), region.address(), memory.slice(region.address(), region.size()), false);
-            }
+            vm.mapRam();
             return vm;
         } catch (RuntimeException e) {
             vm.close();

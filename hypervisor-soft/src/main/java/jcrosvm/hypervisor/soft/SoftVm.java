@@ -8,6 +8,7 @@ import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.EventThread;
 import jcrosvm.hypervisor.IoEventAddress;
 import jcrosvm.hypervisor.IrqChip;
+import jcrosvm.hypervisor.MemorySlot;
 import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.hypervisor.Vm;
 import jcrosvm.hypervisor.soft.apic.ApicBus;
@@ -30,6 +31,7 @@ final class SoftVm implements Vm {
 
     private final GuestMemory memory;
     private final PhysicalMemory slots = new PhysicalMemory();
+    private volatile List<MemorySlot> ram = List.of();
     private final @Nullable CodeCache code = Boolean.getBoolean(INTERPRET) ? null : new CodeCache(slots);
     private final DecodeBudget decoded = new DecodeBudget();
     private final IoEvents ioEvents = new IoEvents();
@@ -46,7 +48,14 @@ final class SoftVm implements Vm {
         this.memory = memory;
         alarm = new TimerFdAlarm(thread, this::timersDue);
         timers = new Timers(time, alarm);
-        memory.trackWrites(slots); // what devices write may be translated code
+        memory.addWriteListener(slots); // what devices write may be translated code
+    }
+
+    /** Maps all regions of guest memory; once, before the VM is used. */
+    void mapRam() {
+        ram = memory.regions().stream()
+                .map(region -> slots.add(region.address(), memory.slice(region.address(), region.size()), false))
+                .toList();
     }
 
     private void timersDue() {
@@ -97,23 +106,13 @@ final class SoftVm implements Vm {
     }
 
     @Override
-    public void addMemory(int slot, long address, MemorySegment host, boolean readOnly) {
-        slots.add(slot, address, host, readOnly);
+    public List<MemorySlot> ram() {
+        return ram;
     }
 
     @Override
-    public void removeMemory(int slot) {
-        slots.remove(slot);
-    }
-
-    @Override
-    public void logDirty(int slot, boolean on) {
-        slots.logDirty(slot, on);
-    }
-
-    @Override
-    public long[] dirtyLog(int slot) {
-        return slots.dirtyLog(slot);
+    public MemorySlot addMemory(long address, MemorySegment host, boolean readOnly) {
+        return slots.add(address, host, readOnly);
     }
 
     @Override
@@ -152,7 +151,7 @@ final class SoftVm implements Vm {
     public void close() {
         thread.close();
         alarm.close();
-        memory.trackWrites(null);
+        memory.removeWriteListener(slots);
         if (code != null) {
             code.close();
         }

@@ -15,12 +15,14 @@ import java.util.concurrent.atomic.AtomicInteger;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Mapping;
+import jcrosvm.base.io.SharedMemory;
 import jcrosvm.hypervisor.Hypervisor;
 import jcrosvm.hypervisor.HypervisorProvider;
 import jcrosvm.hypervisor.HypervisorProvider.Availability;
 import jcrosvm.hypervisor.IoEventAddress;
 import jcrosvm.hypervisor.IrqChipMode;
 import jcrosvm.hypervisor.IrqRoute;
+import jcrosvm.hypervisor.MemorySlot;
 import jcrosvm.hypervisor.Msi;
 import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.hypervisor.VcpuExit;
@@ -32,6 +34,8 @@ import jcrosvm.hypervisor.x86.Msr;
 import jcrosvm.hypervisor.x86.Registers;
 import jcrosvm.hypervisor.x86.VcpuState;
 import jcrosvm.memory.GuestMemory;
+import jcrosvm.memory.GuestMemoryException;
+import jcrosvm.memory.MemoryRegion;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -168,10 +172,10 @@ class HypervisorContractTest {
         assumeTrue(hypervisor.supports(Hypervisor.Capability.READONLY_MEMORY), "no read-only slots");
         Mapping rom = Mapping.anonymous(4096);
         rom.segment().set(ValueLayout.JAVA_BYTE, 0, (byte) 0x5A);
-        vm.addMemory(1, SIZE, rom.segment(), true);
+        MemorySlot slot = vm.addMemory(SIZE, rom.segment(), true);
         run();
         assertThat(recorder.log).containsExactly("store 100000/1=5a");
-        vm.removeMemory(1);
+        slot.close();
         vcpu.registers(Registers.entry(CODE, 0x8000, 0));
         run();
         assertThat(recorder.log).containsExactly("store 100000/1=5a", "load 100000/1", "store 100000/1=88");
@@ -183,13 +187,71 @@ class HypervisorContractTest {
         // mov byte [3000],1
         open(name, code(0xC6, 6, 0, 0x30, 1), OUT_END);
         run();
-        vm.logDirty(0, true);
-        assertThat(vm.dirtyLog(0)[0] & 1L << 3).isZero();
+        MemorySlot slot = vm.ram().getFirst();
+        assertThat(slot.dirty()).hasSize(4).containsOnly(0);
+        slot.logDirty(true);
+        assertThat(slot.dirty()[0] & 1L << 3).isZero();
         vcpu.registers(Registers.entry(CODE, 0x8000, 0));
         run();
-        assertThat(vm.dirtyLog(0)[0] & 1L << 3).isNotZero();
-        assertThat(vm.dirtyLog(0)[0]).isZero();
-        vm.logDirty(0, false);
+        assertThat(slot.dirty()[0] & 1L << 3).isNotZero();
+        assertThat(slot.dirty()[0]).isZero();
+        slot.logDirty(false);
+        assertThat(slot.dirty()).hasSize(4).containsOnly(0);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"kvm", "soft"})
+    void slotsComeAndGoAndAreOfWholePages(String name) {
+        // mov cx,ffff; mov ds,cx; mov al,[10]; out 80,al
+        open(name, code(0xB9, 0xFF, 0xFF, 0x8E, 0xD9, 0xA0, 0x10, 0, 0xE6, 0x80), OUT_END);
+        Mapping host = Mapping.anonymous(8192);
+        host.segment().fill((byte) 0x5A);
+        assertThat(vm.ram()).hasSize(1);
+        assertThatThrownBy(() -> vm.addMemory(SIZE - 4096, host.segment(), false))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("0xff000+0x2000")
+                .hasMessageContaining("overlaps");
+        assertThatThrownBy(() -> vm.addMemory(SIZE + 1, host.segment(), false))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("whole pages");
+        assertThatThrownBy(() -> vm.addMemory(SIZE, host.segment().asSlice(0, 4097), false))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("whole pages");
+        for (int i = 0; i < 20; i++) {
+            MemorySlot slot = vm.addMemory(SIZE, host.segment(), false);
+            slot.close();
+            slot.close();
+            assertThatThrownBy(slot::dirty).isInstanceOf(IllegalStateException.class);
+            assertThatThrownBy(() -> slot.logDirty(true)).isInstanceOf(IllegalStateException.class);
+        }
+        MemorySlot slot = vm.addMemory(SIZE, host.segment(), false);
+        run();
+        assertThat(recorder.log).containsExactly("out 80/1=5a");
+        vcpu.close();
+        vm.close();
+        slot.close();
+    }
+
+    /** As memory that another process made, and as memory that is plugged in. */
+    @ParameterizedTest
+    @ValueSource(strings = {"kvm", "soft"})
+    void regionsThatAreAddedLaterCanBeMapped(String name) {
+        // mov cx,ffff; mov ds,cx; mov al,[10]; mov [11],al
+        open(name, code(0xB9, 0xFF, 0xFF, 0x8E, 0xD9, 0xA0, 0x10, 0, 0xA2, 0x11, 0), OUT_END);
+        SharedMemory file = SharedMemory.create("more", 8192);
+        MemoryRegion region = new MemoryRegion(SIZE, 4096, file.fd(), 4096);
+        memory.add(region);
+        memory.putByte(SIZE, (byte) 0x77);
+        MemorySlot slot = vm.addMemory(SIZE, memory.slice(SIZE, 4096), false);
+        run();
+        assertThat(recorder.log).isEmpty();
+        assertThat(memory.getByte(SIZE + 1)).isEqualTo((byte) 0x77);
+        slot.close();
+        memory.remove(region);
+        assertThatThrownBy(() -> memory.getByte(SIZE)).isInstanceOf(GuestMemoryException.class);
+        vcpu.registers(Registers.entry(CODE, 0x8000, 0));
+        run();
+        assertThat(recorder.log).containsExactly("load 100000/1", "store 100001/1=88");
     }
 
     @ParameterizedTest

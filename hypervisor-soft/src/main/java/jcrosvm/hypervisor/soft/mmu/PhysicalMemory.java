@@ -3,17 +3,21 @@ package jcrosvm.hypervisor.soft.mmu;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Comparator;
-import jcrosvm.memory.DirtyTracker;
+import jcrosvm.base.VmmException;
+import jcrosvm.hypervisor.MemorySlot;
+import jcrosvm.memory.WriteListener;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The memory slots of a VM and what watches over them. Thread-safe; processors look without locks.
  *
- * <p>As a {@link DirtyTracker} it hears of the writes of devices: give it to {@code GuestMemory.trackWrites}.
+ * <p>As a {@link WriteListener} it hears of the writes of devices.
  */
-public final class PhysicalMemory implements DirtyTracker {
+public final class PhysicalMemory implements WriteListener {
     /** Width of a physical address (MAXPHYADDR, CPUID 80000008H); bits above are reserved in page tables. */
     public static final int ADDRESS_BITS = 40;
+
+    static final int MAX_SLOTS = 1024;
 
     private static final long PAGE = 4096;
 
@@ -35,63 +39,73 @@ public final class PhysicalMemory implements DirtyTracker {
     /**
      * Maps host memory into the guest.
      *
-     * @param slot unused number
      * @param address guest physical, page-aligned
      * @param host page-aligned native memory, of whole pages
      * @param readOnly writes go to {@link Outside#mmioWrite}
      */
-    public synchronized void add(int slot, long address, MemorySegment host, boolean readOnly) {
-        Slot added = new Slot(slot, address, host, readOnly);
+    public synchronized MemorySlot add(long address, MemorySegment host, boolean readOnly) {
+        Slot added = new Slot(address, host, readOnly);
         boolean aligned = ((address | added.size | added.hostAddress) & PAGE - 1) == 0;
         if (!aligned || !host.isNative() || added.size == 0) {
-            throw new IllegalArgumentException("memory slot %d is not of whole pages: 0x%x+0x%x at 0x%x"
-                    .formatted(slot, address, added.size, added.hostAddress));
+            throw new IllegalArgumentException("memory slot %s is not of whole pages".formatted(added));
         }
         if (address < 0 || address + added.size > 1L << ADDRESS_BITS) {
-            throw new IllegalArgumentException("memory slot %d is beyond %d physical address bits: 0x%x+0x%x"
-                    .formatted(slot, ADDRESS_BITS, address, added.size));
+            throw new IllegalArgumentException(
+                    "memory slot %s is beyond %d physical address bits".formatted(added, ADDRESS_BITS));
         }
         Slot[] old = slots;
+        if (old.length == MAX_SLOTS) {
+            throw new VmmException("the software processor has " + MAX_SLOTS + " memory slots, and all are in use");
+        }
         for (Slot other : old) {
-            if (other.number == slot) {
-                throw new IllegalArgumentException("memory slot " + slot + " is in use");
-            }
             if (address < other.address + other.size && other.address < address + added.size) {
-                throw new IllegalArgumentException("memory slot %d at 0x%x+0x%x overlaps slot %d"
-                        .formatted(slot, address, added.size, other.number));
+                throw new IllegalArgumentException("memory slot %s overlaps slot %s".formatted(added, other));
             }
         }
         Slot[] next = Arrays.copyOf(old, old.length + 1);
         next[old.length] = added;
         Arrays.sort(next, Comparator.comparingLong(s -> s.address));
         slots = next;
+        return new Handle(added);
     }
 
-    /** Takes a slot away: when this returns, no processor reaches its memory any more. */
-    public synchronized void remove(int slot) {
-        Slot gone = slot(slot);
-        coherence.exclusive(() -> {
-            codePages.forget(gone);
-            slots = Arrays.stream(slots).filter(s -> s != gone).toArray(Slot[]::new);
-            coherence.flushAll();
-        });
+    /** What the VM knows of a slot. */
+    private final class Handle implements MemorySlot {
+        private final Slot slot;
+
+        Handle(Slot slot) {
+            this.slot = slot;
+        }
+
+        @Override
+        public void logDirty(boolean on) {
+            synchronized (PhysicalMemory.this) {
+                require(slot);
+                coherence.exclusive(() -> {
+                    slot.logDirty(on);
+                    coherence.flushAll();
+                });
+            }
+        }
+
+        @Override
+        public long[] dirty() {
+            synchronized (PhysicalMemory.this) {
+                require(slot);
+                return takeDirty(slot);
+            }
+        }
+
+        @Override
+        public void close() {
+            remove(slot);
+        }
     }
 
-    /** Starts or stops logging the pages that are written. */
-    public synchronized void logDirty(int slot, boolean on) {
-        Slot logged = slot(slot);
-        coherence.exclusive(() -> {
-            logged.logDirty(on);
-            coherence.flushAll();
-        });
-    }
-
-    /** Pages written since the last call, one bit each from the slot's first page on, and clears the log. */
-    public synchronized long[] dirtyLog(int slot) {
-        Slot logged = slot(slot);
+    private long[] takeDirty(Slot slot) {
         long[][] answer = new long[1][];
         coherence.exclusive(() -> {
-            answer[0] = logged.takeDirty();
+            answer[0] = slot.takeDirty();
             for (long word : answer[0]) {
                 if (word != 0) {
                     coherence.flushAll();
@@ -102,13 +116,25 @@ public final class PhysicalMemory implements DirtyTracker {
         return answer[0];
     }
 
-    private Slot slot(int number) {
-        for (Slot s : slots) {
-            if (s.number == number) {
-                return s;
-            }
+    private synchronized void remove(Slot gone) {
+        if (has(gone)) {
+            coherence.exclusive(() -> {
+                codePages.forget(gone);
+                slots = Arrays.stream(slots).filter(s -> s != gone).toArray(Slot[]::new);
+                coherence.flushAll();
+            });
         }
-        throw new IllegalArgumentException("no memory slot " + number);
+    }
+
+    private void require(Slot slot) {
+        if (!has(slot)) {
+            throw new IllegalStateException("memory slot " + slot + " is closed");
+        }
+    }
+
+    @SuppressWarnings("ReferenceEquality")
+    private boolean has(Slot slot) {
+        return find(slot.address) == slot;
     }
 
     /** The slots at this time: the same array as long as nothing changed. */

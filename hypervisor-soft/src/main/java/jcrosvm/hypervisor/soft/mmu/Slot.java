@@ -25,7 +25,6 @@ final class Slot {
     private static final VarHandle ALIGNED_LONG = ValueLayout.JAVA_LONG.varHandle();
     private static final VarHandle ELEMENT = MethodHandles.arrayElementVarHandle(long[].class);
 
-    final int number;
     final long address;
     final long size;
     final boolean readOnly;
@@ -41,8 +40,7 @@ final class Slot {
      */
     private final MemorySegment code;
 
-    Slot(int number, long address, MemorySegment host, boolean readOnly) {
-        this.number = number;
+    Slot(long address, MemorySegment host, boolean readOnly) {
         this.address = address;
         this.size = host.byteSize();
         this.host = host;
@@ -50,6 +48,11 @@ final class Slot {
         hostAddress = host.address();
         code = Mapping.anonymous((size >>> PAGE_SHIFT) * Long.BYTES + Mapping.PAGE - 1 & -Mapping.PAGE)
                 .segment();
+    }
+
+    @Override
+    public String toString() {
+        return "0x%x+0x%x".formatted(address, size);
     }
 
     boolean contains(long physical) {

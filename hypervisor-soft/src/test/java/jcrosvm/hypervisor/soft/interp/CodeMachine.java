@@ -60,7 +60,7 @@ final class CodeMachine implements Outside {
     CodeMachine(Mode mode, long size) {
         this.mode = mode;
         ram = Mapping.anonymous(size);
-        memory.add(0, 0, ram.segment(), false);
+        memory.add(0, ram.segment(), false);
         cpu = new Cpu(0);
         mmu = new Mmu(cpu, memory, this);
         Msrs msrs = new Msrs() {

@@ -20,6 +20,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import jcrosvm.base.io.Mapping;
+import jcrosvm.hypervisor.MemorySlot;
 import jcrosvm.hypervisor.soft.cpu.Pending;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -40,9 +41,9 @@ final class CoherenceTest {
     }
 
     CoherenceTest() {
-        memory.add(0, 0, ram.segment(), false);
+        MemorySlot slot = memory.add(0, ram.segment(), false);
         for (int i = 0; i < PROCESSORS; i++) {
-            machines.add(new TestMachine(memory, ram, i));
+            machines.add(new TestMachine(memory, ram, slot, i));
         }
     }
 
@@ -338,9 +339,9 @@ final class CoherenceTest {
         }
         start(() -> {
             while (!stop) {
-                memory.add(7, 0x200000, extra.segment(), false);
+                MemorySlot slot = memory.add(0x200000, extra.segment(), false);
                 Thread.yield();
-                memory.remove(7);
+                slot.close();
                 extra.segment().fill((byte) 0);
                 for (int i = 0; i < 10; i++) {
                     if (extra.segment().mismatch(MemorySegment.ofArray(new byte[0x4000])) != -1) {
@@ -357,7 +358,8 @@ final class CoherenceTest {
     @Test
     void theDirtyLogMissesNoWrite() throws InterruptedException {
         // Each processor counts up in pages of its own; whenever a page changed between two looks, the log says so.
-        memory.logDirty(0, true);
+        MemorySlot slot = machines.getFirst().slot;
+        slot.logDirty(true);
         for (TestMachine machine : machines) {
             run(machine, (m, random) -> {
                 long at = 0x10000 * (m.cpu.id() + 1) + 0x1000 * random.nextInt(16);
@@ -368,9 +370,9 @@ final class CoherenceTest {
         start(() -> {
             long[] copy = new long[256];
             while (!stop) {
-                long[] log = memory.dirtyLog(0);
+                long[] log = slot.dirty();
                 memory.coherence().exclusive(() -> {
-                    long[] later = memory.dirtyLog(0);
+                    long[] later = slot.dirty();
                     for (int page = 0; page < 256; page++) {
                         long now = machines.get(0).physical(page * 4096L);
                         boolean dirty = ((log[page >> 6] | later[page >> 6]) >>> page & 1) != 0;

@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Mapping;
+import jcrosvm.hypervisor.MemorySlot;
 import jcrosvm.hypervisor.soft.cpu.Control;
 import jcrosvm.hypervisor.soft.cpu.GuestException;
 import org.junit.jupiter.api.Test;
@@ -105,7 +107,7 @@ final class MmuTest {
     void writesToReadOnlyMemoryGoToTheDevice() {
         Mapping rom = Mapping.anonymous(0x1000);
         rom.segment().fill((byte) 7);
-        machine.memory.add(1, 0x200000, rom.segment(), true);
+        machine.memory.add(0x200000, rom.segment(), true);
         assertThat(mmu.read(0x200000, 4)).isEqualTo(0x07070707);
         mmu.write(0x200000, 4, 1);
         assertThat(mmu.compareAndSet(0x200004, 4, 0x07070707, 2)).isTrue();
@@ -169,21 +171,21 @@ final class MmuTest {
 
     @Test
     void theDirtyLogHasEveryPageOnce() {
-        machine.memory.logDirty(0, true);
+        machine.slot.logDirty(true);
         mmu.write(0x5000, 4, 1);
         mmu.write(0x5004, 4, 1);
         mmu.read(0x6000, 4);
-        assertThat(machine.memory.dirtyLog(0)).startsWith(1L << 5, 0);
-        assertThat(machine.memory.dirtyLog(0)).startsWith(0, 0);
+        assertThat(machine.slot.dirty()).startsWith(1L << 5, 0);
+        assertThat(machine.slot.dirty()).startsWith(0, 0);
         mmu.write(0x5008, 4, 1);
         mmu.compareAndSet(0x7008, 4, 0, 1);
         mmu.compareAndSet(0x8ffe, 4, 0, 1);
         mmu.ram(0xa000, 10, true);
         machine.memory.written(0xbfff, 2);
-        assertThat(machine.memory.dirtyLog(0)).startsWith(0b1111110100000L, 0);
-        machine.memory.logDirty(0, false);
+        assertThat(machine.slot.dirty()).startsWith(0b1111110100000L, 0);
+        machine.slot.logDirty(false);
         mmu.write(0x5000, 4, 1);
-        assertThat(machine.memory.dirtyLog(0)).startsWith(0, 0);
+        assertThat(machine.slot.dirty()).startsWith(0, 0);
     }
 
     @Test
@@ -215,17 +217,31 @@ final class MmuTest {
     @Test
     void aSlotThatIsRemovedIsNotReachedAnyMore() {
         Mapping more = Mapping.anonymous(0x2000);
-        machine.memory.add(5, 0x400000, more.segment(), false);
+        MemorySlot slot = machine.memory.add(0x400000, more.segment(), false);
         mmu.write(0x400ffe, 4, 0x12345678);
         List<Long> changes = new ArrayList<>();
         machine.memory.codePages().mark(0x401000);
         machine.memory.codePages().listen((page, offset, length) -> changes.add(page));
-        machine.memory.remove(5);
+        slot.close();
         assertThat(changes).containsExactly(0x401000L);
         machine.answer = -1;
         assertThat(mmu.read(0x400ffe, 4)).isEqualTo(0xffffffffL);
-        machine.memory.add(6, 0x401000, more.segment().asSlice(0, 0x1000), false);
+        machine.memory.add(0x401000, more.segment().asSlice(0, 0x1000), false);
         assertThat(mmu.read(0x401ffe, 2)).isEqualTo(0x5678);
+    }
+
+    @Test
+    void slotsHaveALimit() {
+        Mapping page = Mapping.anonymous(0x1000);
+        List<MemorySlot> slots = new ArrayList<>();
+        for (int i = 1; i < PhysicalMemory.MAX_SLOTS; i++) {
+            slots.add(machine.memory.add(0x400000 + i * 0x2000L, page.segment(), false));
+        }
+        assertThatThrownBy(() -> machine.memory.add(0x400000, page.segment(), false))
+                .isInstanceOf(VmmException.class)
+                .hasMessage("the software processor has 1024 memory slots, and all are in use");
+        slots.getFirst().close();
+        machine.memory.add(0x400000, page.segment(), false);
     }
 
     @Test

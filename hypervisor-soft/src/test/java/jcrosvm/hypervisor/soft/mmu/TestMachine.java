@@ -4,6 +4,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import jcrosvm.base.io.Mapping;
+import jcrosvm.hypervisor.MemorySlot;
 import jcrosvm.hypervisor.soft.cpu.Cpu;
 
 /** A processor over a few pages of RAM at 0, with a device that notes what it is asked. */
@@ -12,15 +13,20 @@ final class TestMachine implements Outside {
     final PhysicalMemory memory;
     final Mmu mmu;
     final Mapping ram;
+    final MemorySlot slot;
     final List<String> device = new ArrayList<>();
     long answer;
 
     TestMachine(long ramSize) {
-        this(new PhysicalMemory(), Mapping.anonymous(ramSize), 0);
-        memory.add(0, 0, ram.segment(), false);
+        this(new PhysicalMemory(), Mapping.anonymous(ramSize));
     }
 
-    TestMachine(PhysicalMemory memory, Mapping ram, int id) {
+    private TestMachine(PhysicalMemory memory, Mapping ram) {
+        this(memory, ram, memory.add(0, ram.segment(), false), 0);
+    }
+
+    TestMachine(PhysicalMemory memory, Mapping ram, MemorySlot slot, int id) {
+        this.slot = slot;
         this.memory = memory;
         this.ram = ram;
         cpu = new Cpu(id);

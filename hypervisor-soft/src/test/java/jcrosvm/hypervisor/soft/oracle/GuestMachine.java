@@ -61,7 +61,7 @@ final class GuestMachine implements Outside, Msrs, Apic, AutoCloseable {
         code = ram.segment().asSlice(TABLES, codeSize);
         data = ram.segment().asSlice(TABLES + codeSize, dataSize);
         this.dataAddress = dataAddress;
-        memory.add(0, 0, ram.segment(), false);
+        memory.add(0, ram.segment(), false);
         for (int i = 0; i < codeSize; i += PAGE) {
             map(codeAddress + i, TABLES + i, ALL);
         }

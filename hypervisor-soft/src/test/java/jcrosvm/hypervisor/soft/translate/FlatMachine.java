@@ -51,7 +51,7 @@ final class FlatMachine implements Outside, AutoCloseable {
 
     FlatMachine() {
         this(Mapping.anonymous(SIZE), new PhysicalMemory(), 0);
-        memory.add(0, 0, segment, false);
+        memory.add(0, segment, false);
     }
 
     /** Another processor on the memory of a machine, with page tables of its own. */
