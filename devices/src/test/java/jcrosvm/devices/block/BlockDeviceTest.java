@@ -27,7 +27,11 @@ import jcrosvm.testkit.MockQueue.Completion;
 import jcrosvm.virtio.VirtioFeatures;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
+@ParameterizedClass
+@EnumSource(MockDriver.Host.class)
 class BlockDeviceTest {
     private static final int MIB = 1 << 20;
     private static final long WRITABLE = VirtioFeatures.RINGS
@@ -38,8 +42,14 @@ class BlockDeviceTest {
     private final MemoryDisk disk = new MemoryDisk(MIB);
     private final Random random = new Random(5);
 
-    private static MockDriver driver(BlockConfig config, DiskFile disk, long features) {
-        return new MockDriver(new BlockDevice("block0", config, disk, 4), features);
+    private final MockDriver.Host host;
+
+    BlockDeviceTest(MockDriver.Host host) {
+        this.host = host;
+    }
+
+    private MockDriver driver(BlockConfig config, DiskFile disk, long features) {
+        return new MockDriver(host, new BlockDevice("block0", config, disk, 4), features);
     }
 
     private static BlockConfig config() {
@@ -346,7 +356,7 @@ class BlockDeviceTest {
     @Test
     void growsAndShrinksWhileRunning() {
         BlockDevice device = new BlockDevice("block0", config(), disk, 1);
-        try (MockDriver driver = new MockDriver(device, WRITABLE)) {
+        try (MockDriver driver = new MockDriver(host, device, WRITABLE)) {
             MockQueue queue = driver.start(0, 8);
             assertThat(write(queue, 2048, new byte[512])).isEqualTo(1);
             resize(device, 2 * MIB);

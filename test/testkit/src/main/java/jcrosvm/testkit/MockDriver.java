@@ -12,6 +12,14 @@ import jcrosvm.virtio.VirtioDevice;
 public final class MockDriver implements AutoCloseable {
     private static final long MEMORY = 64 << 20;
 
+    /** Where the device is; its tests run in both. */
+    public enum Host {
+        /** In the driver's own process, called by it. */
+        LOCAL,
+        /** Behind what a vhost-user connection could carry. */
+        LOOPBACK
+    }
+
     private final VirtioDevice device;
     private final long features;
     private final GuestMemory memory;
@@ -22,19 +30,29 @@ public final class MockDriver implements AutoCloseable {
 
     /** @param features to negotiate, device's and common ones */
     public MockDriver(VirtioDevice device, long features) {
-        this(device, features, GuestMemory.ofSize(MEMORY));
+        this(Host.LOCAL, device, features);
+    }
+
+    /** @param features to negotiate, device's and common ones */
+    public MockDriver(Host host, VirtioDevice device, long features) {
+        this(host, device, features, GuestMemory.ofSize(MEMORY));
     }
 
     /** @param memory its first region is the driver's; closed with it */
     public MockDriver(VirtioDevice device, long features, GuestMemory memory) {
-        this.device = device;
+        this(Host.LOCAL, device, features, memory);
+    }
+
+    /** @param memory its first region is the driver's; closed with it */
+    public MockDriver(Host host, VirtioDevice device, long features, GuestMemory memory) {
+        this.device = host == Host.LOCAL ? device : new Loopback(device);
         this.features = features;
         this.memory = memory;
         allocator = new Allocator(
                 memory.regions().getFirst().address() + 0x1000,
                 memory.regions().getFirst().end());
-        device.attach(new Host());
-        device.negotiated(features);
+        this.device.attach(new Link());
+        this.device.negotiated(features);
     }
 
     public GuestMemory memory() {
@@ -45,6 +63,7 @@ public final class MockDriver implements AutoCloseable {
         return features;
     }
 
+    /** The device as its driver sees it: in its host. */
     public VirtioDevice device() {
         return device;
     }
@@ -93,7 +112,7 @@ public final class MockDriver implements AutoCloseable {
         return failed.get();
     }
 
-    private final class Host implements DeviceHost {
+    private final class Link implements DeviceHost {
         @Override
         public void configChanged() {
             configChanges.release();
