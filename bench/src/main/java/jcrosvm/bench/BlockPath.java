@@ -20,7 +20,6 @@ import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.QueueState;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VirtioFeatures;
-import jcrosvm.virtio.Virtqueue;
 
 /**
  * The block device without a guest: {@code BlockPath null SECONDS} on a disk that does nothing, or {@code BlockPath FILE
@@ -63,8 +62,7 @@ final class BlockPath {
         memory.putShort(AVAILABLE, (short) 1); // no interrupts: this driver polls
         device.negotiated(VirtioFeatures.VIRTIO_F_VERSION_1 | 1 << 9);
         QueueLayout layout = new QueueLayout(RING, TABLE, AVAILABLE, USED);
-        Virtqueue queue = Virtqueue.of(memory, 0, layout, 0, QueueState.SPLIT, interrupt());
-        device.startQueue(0, new QueueResources(layout, QueueState.SPLIT, 0, queue, kick, interrupt()));
+        device.startQueue(0, new QueueResources(0, layout, QueueState.SPLIT, 0, memory, kick, interrupt()));
     }
 
     private void descriptor(int at, long address, int length, int flags, boolean chained) {
@@ -78,18 +76,15 @@ final class BlockPath {
     private Interrupt interrupt() {
         return new Interrupt() {
             @Override
-            public void signalUsed(int queue) {}
+            public void signal() {}
 
             @Override
-            public void signalConfig() {}
-
-            @Override
-            public void signalFailed() {
+            public void failed() {
                 throw new IllegalStateException("the device failed");
             }
 
             @Override
-            public EventFd callEvent(int queue) {
+            public EventFd callEvent() {
                 return call;
             }
         };

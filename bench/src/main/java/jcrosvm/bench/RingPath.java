@@ -118,7 +118,7 @@ final class RingPath implements Interrupt {
             CompletableFuture<Long> thread = new CompletableFuture<>();
             worker.execute(() -> thread.complete(Thread.currentThread().threadId()));
             long id = thread.join();
-            worker.start(new QueueResources(driver.layout, start, features, queue, kick, this), this::process);
+            worker.start(new QueueResources(0, driver.layout, start, features, memory, kick, this), this::process);
             for (int round = 0; round < ROUNDS + 2; round++) {
                 long begin = System.nanoTime();
                 long end = begin + millis * 1_000_000L;
@@ -162,20 +162,17 @@ final class RingPath implements Interrupt {
 
     @Override
     @SuppressWarnings("NonAtomicVolatileUpdate") // the worker alone writes it
-    public void signalUsed(int index) {
+    public void signal() {
         interrupts++;
     }
 
     @Override
-    public void signalConfig() {}
-
-    @Override
-    public void signalFailed() {
+    public void failed() {
         throw new IllegalStateException("the ring is bad");
     }
 
     @Override
-    public EventFd callEvent(int index) {
+    public EventFd callEvent() {
         throw new IllegalStateException("nobody asked for events");
     }
 }

@@ -2,6 +2,7 @@ package jcrosvm.devices;
 
 import java.util.List;
 import java.util.stream.Stream;
+import jcrosvm.base.VmmException;
 import jcrosvm.devices.balloon.BalloonModule;
 import jcrosvm.devices.block.BlockModule;
 import jcrosvm.devices.console.ConsoleModule;
@@ -42,8 +43,16 @@ public final class DeviceModules {
      * @throws jcrosvm.base.VmmException naming the first value that cannot be
      */
     public static void validate(List<? extends DeviceConfig> all) {
+        all.forEach(DeviceModules::requireModule);
         all.forEach(DeviceConfig::validate);
         ALL.forEach(module -> validate(module, all));
+    }
+
+    private static void requireModule(DeviceConfig config) {
+        if (ALL.stream().noneMatch(module -> module.configType().isInstance(config))) {
+            throw new VmmException(
+                    "there is no device that a " + config.getClass().getName() + " describes");
+        }
     }
 
     private static <C extends DeviceConfig> void validate(DeviceModule<C> module, List<? extends DeviceConfig> all) {

@@ -5,21 +5,32 @@ import java.util.concurrent.CompletionStage;
 import jcrosvm.config.Value;
 
 /**
- * A request of the control socket that a kind of device answers.
+ * A request of the control socket that a kind of device answers. The device carries it out ({@link
+ * VirtioDevice#command}); here stands which device that is.
  *
  * @param name key of the request in JSON: {@code DiskCommand}
  */
-public record ControlVerb(String name, Action action) {
-    /** Carries a request out. */
+public record ControlVerb(String name, Choice choice) {
+    /** Picks the device that a request is for. */
     @FunctionalInterface
-    public interface Action {
+    public interface Choice {
         /**
          * @param body what stands under the name
-         * @param devices all of this kind, in order; none may be closed meanwhile
-         * @return the reply as JSON, now or later: {@code "\"Ok\""} where there is nothing to say
-         * @throws jcrosvm.base.OsException whose errno is the reply
+         * @param count how many devices of the kind there are
+         * @return the device's index
+         * @throws jcrosvm.base.OsException whose errno is the reply, when there is no such device
          * @throws jcrosvm.config.ConfigException when the body is malformed
          */
-        CompletionStage<String> perform(Value body, List<? extends VirtioDevice> devices);
+        int device(Value body, int count);
+    }
+
+    /**
+     * Has a request carried out.
+     *
+     * @param devices all of this kind, in order; none may be closed meanwhile
+     * @return as {@link VirtioDevice#command}, which also says what is thrown
+     */
+    public CompletionStage<String> perform(Value body, List<? extends VirtioDevice> devices) {
+        return devices.get(choice.device(body, devices.size())).command(name, body);
     }
 }

@@ -40,7 +40,7 @@ public interface DeviceModule<C extends DeviceConfig> {
      * @param index among all devices of this kind
      * @throws jcrosvm.base.VmmException with one line for the user
      */
-    VirtioDevice create(C config, int index, DeviceHost host);
+    VirtioDevice create(C config, int index, VmFacts host);
 
     /** What can be asked of running devices of this kind. */
     default List<ControlVerb> verbs() {

@@ -12,6 +12,7 @@ import java.util.List;
  * @param configLength bytes of configuration space
  * @param sharedMemory regions that the driver can map
  * @param localOnly whether it must be in the VM's own process
+ * @param unsavable why the device's state cannot be saved, as in "its ports are open streams"; empty when it can
  */
 public record DeviceTraits(
         int type,
@@ -19,7 +20,8 @@ public record DeviceTraits(
         List<Integer> queueSizes,
         int configLength,
         List<SharedMemoryRegion> sharedMemory,
-        boolean localOnly) {
+        boolean localOnly,
+        String unsavable) {
     public DeviceTraits {
         queueSizes = List.copyOf(queueSizes);
         sharedMemory = List.copyOf(sharedMemory);
@@ -30,9 +32,14 @@ public record DeviceTraits(
         }
     }
 
-    /** A device without shared memory that may live anywhere. */
+    /** A device without shared memory that may live anywhere, and can be saved. */
     public DeviceTraits(int type, long features, List<Integer> queueSizes, int configLength) {
-        this(type, features, queueSizes, configLength, List.of(), false);
+        this(type, features, queueSizes, configLength, List.of(), false, "");
+    }
+
+    /** The same for a device that cannot be saved. */
+    public DeviceTraits unsavable(String reason) {
+        return new DeviceTraits(type, features, queueSizes, configLength, sharedMemory, localOnly, reason);
     }
 
     /**

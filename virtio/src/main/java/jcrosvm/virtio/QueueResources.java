@@ -1,17 +1,34 @@
 package jcrosvm.virtio;
 
 import jcrosvm.base.io.EventFd;
+import jcrosvm.memory.GuestMemory;
 
 /**
  * What a device needs to work on a queue. All of it belongs to the host, which keeps it alive until the queue has
  * stopped.
  *
- * @param layout for devices that hand the ring on (vhost)
+ * @param index number of the queue in its device
+ * @param layout where the ring is
  * @param state to start from
  * @param features as negotiated
- * @param queue the ring; for devices that work on it themselves
+ * @param memory that the ring and all buffers are in
  * @param kick signalled by the driver when there is something available
  * @param interrupt how to reach the driver
  */
 public record QueueResources(
-        QueueLayout layout, QueueState state, long features, Virtqueue queue, EventFd kick, Interrupt interrupt) {}
+        int index,
+        QueueLayout layout,
+        QueueState state,
+        long features,
+        GuestMemory memory,
+        EventFd kick,
+        Interrupt interrupt) {
+    /**
+     * The ring, for a device that works on it itself.
+     *
+     * @throws DescriptorException when it is not in RAM, not aligned or of a bad size
+     */
+    public Virtqueue open() {
+        return Virtqueue.of(memory, index, layout, features, state, interrupt);
+    }
+}

@@ -27,6 +27,7 @@ public final class QueueWorker implements AutoCloseable {
 
     private static final class Work {
         final QueueResources resources;
+        final Virtqueue queue;
         final QueueHandler handler;
         final Runnable turn;
         boolean failed;
@@ -34,6 +35,7 @@ public final class QueueWorker implements AutoCloseable {
 
         Work(QueueResources resources, QueueHandler handler, QueueWorker worker) {
             this.resources = resources;
+            queue = resources.open();
             this.handler = handler;
             turn = () -> worker.turn(this);
         }
@@ -164,18 +166,19 @@ public final class QueueWorker implements AutoCloseable {
     /**
      * Begins to work on a queue.
      *
+     * @return its ring
      * @throws IllegalStateException when the queue was started already, or the worker is closed
      */
-    public void start(QueueResources resources, QueueHandler handler) {
-        call(() -> startHere(resources, handler), this::refuse);
+    public Virtqueue start(QueueResources resources, QueueHandler handler) {
+        return call(() -> startHere(resources, handler), this::refuse);
     }
 
-    private boolean refuse() {
+    private Virtqueue refuse() {
         throw new IllegalStateException(thread.getName() + " is closed");
     }
 
-    private boolean startHere(QueueResources resources, QueueHandler handler) {
-        int index = resources.queue().index();
+    private Virtqueue startHere(QueueResources resources, QueueHandler handler) {
+        int index = resources.index();
         if (closing) {
             return refuse();
         }
@@ -189,7 +192,7 @@ public final class QueueWorker implements AutoCloseable {
         });
         queues.put(index, work);
         process(work);
-        return true;
+        return work.queue;
     }
 
     private void process(Work work) {
@@ -197,7 +200,7 @@ public final class QueueWorker implements AutoCloseable {
             return;
         }
         try {
-            work.handler.process(work.resources.queue());
+            work.handler.process(work.queue);
         } catch (VirtualMachineError e) {
             throw e;
         } catch (RuntimeException | Error e) {
@@ -219,7 +222,7 @@ public final class QueueWorker implements AutoCloseable {
 
     private void turn(Work work) {
         work.isWaiting = false;
-        if (work.equals(queues.get(work.resources.queue().index()))) {
+        if (work.equals(queues.get(work.resources.index()))) {
             process(work);
         }
     }
@@ -244,8 +247,8 @@ public final class QueueWorker implements AutoCloseable {
      * handlers, on the worker's thread; once is enough, but more do no harm.
      */
     public void fail(QueueResources resources, RuntimeException error) {
-        Work work = queues.get(resources.queue().index());
-        if (work != null && work.resources.queue() == resources.queue()) {
+        Work work = queues.get(resources.index());
+        if (work != null && work.resources.equals(resources)) {
             fail(work, error);
         }
     }
@@ -255,8 +258,8 @@ public final class QueueWorker implements AutoCloseable {
             return;
         }
         work.failed = true;
-        String message = thread.getName() + " stops working on queue "
-                + work.resources.queue().index() + " until its driver resets it: ";
+        String message = thread.getName() + " stops working on queue " + work.resources.index()
+                + " until its driver resets it: ";
         if (error instanceof DescriptorException || error instanceof GuestMemoryException) {
             LOG.log(System.Logger.Level.WARNING, message + error.getMessage());
         } else {
@@ -264,7 +267,7 @@ public final class QueueWorker implements AutoCloseable {
         }
         poller.remove(work.resources.kick().fd());
         try {
-            work.resources.interrupt().signalFailed();
+            work.resources.interrupt().failed();
         } catch (RuntimeException e) {
             LOG.log(System.Logger.Level.ERROR, thread.getName() + " cannot reach its driver", e);
         }
@@ -286,15 +289,15 @@ public final class QueueWorker implements AutoCloseable {
         }
         poller.remove(work.resources.kick().fd());
         try {
-            work.handler.drain(work.resources.queue());
-            work.resources.queue().flush();
+            work.handler.drain(work.queue);
+            work.queue.flush();
         } catch (VirtualMachineError e) {
             throw e;
         } catch (RuntimeException | Error e) {
             fail(work, e);
         }
         queues.remove(queue);
-        return work.resources.queue().state();
+        return work.queue.state();
     }
 
     /** Ends the thread; its queues are stopped. On the worker's own thread it only begins to end. */

@@ -100,7 +100,7 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
     public abstract QueueState state();
 
     final void interruptDriver() {
-        interrupt.signalUsed(index);
+        interrupt.signal();
     }
 
     /** A part of the ring in RAM. */

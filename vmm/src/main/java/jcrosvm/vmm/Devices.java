@@ -1,18 +1,21 @@
 package jcrosvm.vmm;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletionStage;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
+import jcrosvm.base.VmmException;
 import jcrosvm.config.Value;
 import jcrosvm.devices.DeviceModules;
 import jcrosvm.virtio.ControlVerb;
 import jcrosvm.virtio.DeviceConfig;
-import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.KernelParameters;
 import jcrosvm.virtio.VirtioDevice;
+import jcrosvm.virtio.VmFacts;
 import jcrosvm.vmm.config.VmConfig;
 
 /** The virtio devices of a VM, which outlive its resets: their files, taps and connections stay open. */
@@ -30,7 +33,7 @@ final class Devices implements AutoCloseable {
 
     /** Opens what the devices need of the host. */
     Devices(VmConfig config) {
-        DeviceHost host = new DeviceHost() {
+        VmFacts host = new VmFacts() {
             @Override
             public int vcpus() {
                 return config.cpus().count();
@@ -51,7 +54,7 @@ final class Devices implements AutoCloseable {
         }
     }
 
-    private <C extends DeviceConfig> void create(DeviceModule<C> module, List<DeviceConfig> all, DeviceHost host) {
+    private <C extends DeviceConfig> void create(DeviceModule<C> module, List<DeviceConfig> all, VmFacts host) {
         List<C> configs = DeviceModules.of(module, all);
         KernelParameters parameters = module.kernelParameters(configs);
         early.addAll(parameters.early());
@@ -64,6 +67,22 @@ final class Devices implements AutoCloseable {
 
     List<Placed> all() {
         return placed;
+    }
+
+    /**
+     * Asks whether the devices' state can be saved.
+     *
+     * @throws VmmException naming the first device that cannot
+     */
+    void requireSavable() {
+        Map<String, Integer> seen = new HashMap<>();
+        for (Placed one : placed) {
+            int index = seen.merge(one.name, 1, Integer::sum) - 1;
+            String reason = one.device.traits().unsavable();
+            if (!reason.isEmpty()) {
+                throw new VmmException(one.name + index + " cannot be saved: " + reason);
+            }
+        }
     }
 
     KernelParameters kernelParameters() {
@@ -79,7 +98,7 @@ final class Devices implements AutoCloseable {
                             .filter(p -> p.name.equals(module.name()))
                             .map(Placed::device)
                             .toList();
-                    return known.action().perform(body, devices);
+                    return known.perform(body, devices);
                 }
             }
         }

@@ -8,13 +8,15 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
+import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Poller;
 import jcrosvm.base.io.TimerFd;
+import jcrosvm.config.Value;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.virtio.DescriptorChain;
 import jcrosvm.virtio.DescriptorException;
+import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceTraits;
-import jcrosvm.virtio.Interrupt;
 import jcrosvm.virtio.QueueHandler;
 import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.QueueState;
@@ -55,7 +57,8 @@ final class BalloonDevice implements VirtioDevice {
     private final TimerFd statsTimer = new TimerFd();
     private long features;
     private volatile @Nullable QueueWorker worker;
-    private volatile @Nullable Interrupt interrupt; // while the inflate queue works
+    private volatile DeviceHost host = DeviceHost.NONE;
+    private volatile boolean driven; // the inflate queue works
     private volatile @Nullable Virtqueue statsQueue;
 
     /**
@@ -82,6 +85,11 @@ final class BalloonDevice implements VirtioDevice {
     @Override
     public DeviceTraits traits() {
         return traits;
+    }
+
+    @Override
+    public void attach(DeviceHost newHost) {
+        host = newHost;
     }
 
     @Override
@@ -122,12 +130,12 @@ final class BalloonDevice implements VirtioDevice {
             worker = runner;
         }
         if (index == 0) {
-            interrupt = resources.interrupt();
+            driven = true;
         }
+        Virtqueue queue = runner.start(resources, handler(index));
         if (index == statsIndex()) {
-            statsQueue = resources.queue();
+            statsQueue = queue;
         }
-        runner.start(resources, handler(index));
     }
 
     private void watch(Poller poller) {
@@ -207,7 +215,7 @@ final class BalloonDevice implements VirtioDevice {
             return null;
         }
         if (index == 0) {
-            interrupt = null;
+            driven = false;
         }
         if (index == statsIndex()) {
             statsQueue = null;
@@ -222,15 +230,14 @@ final class BalloonDevice implements VirtioDevice {
      * @throws OsException ENOTCONN while there is no driver
      */
     CompletionStage<String> adjust(long bytes, boolean wait) {
-        Interrupt driver = interrupt;
-        if (driver == null) {
+        if (!driven) {
             throw new OsException("the guest has no balloon driver yet", Errno.ENOTCONN);
         }
         CompletableFuture<String> result = size.adjust(pages(bytes), wait);
         if (!result.isDone()) {
             adjustTimer.arm(ADJUST_SECONDS * SECOND, 0);
         }
-        driver.signalConfig();
+        host.configChanged();
         return result;
     }
 
@@ -241,7 +248,7 @@ final class BalloonDevice implements VirtioDevice {
      */
     CompletionStage<String> stats() {
         QueueWorker runner = worker;
-        if (interrupt == null || runner == null) {
+        if (!driven || runner == null) {
             throw new OsException("the guest has no balloon driver yet", Errno.ENOTCONN);
         }
         if (statsQueue == null) {
@@ -281,8 +288,18 @@ final class BalloonDevice implements VirtioDevice {
 
     @Override
     public void restoreState(byte[] state) {
+        if (state.length != CONFIG_LENGTH) {
+            throw new VmmException("a state of " + state.length + " bytes is not of a balloon");
+        }
         ByteBuffer from = ByteBuffer.wrap(state).order(ByteOrder.LITTLE_ENDIAN);
         size.restore(from.getInt(), from.getInt());
+    }
+
+    @Override
+    public CompletionStage<String> command(String verb, Value body) {
+        return verb.equals(BalloonCommand.VERB.name())
+                ? BalloonCommand.perform(body, this)
+                : VirtioDevice.super.command(verb, body);
     }
 
     @Override

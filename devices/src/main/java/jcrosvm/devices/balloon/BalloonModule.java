@@ -1,19 +1,13 @@
 package jcrosvm.devices.balloon;
 
 import java.util.List;
-import java.util.concurrent.CompletionStage;
-import jcrosvm.base.Errno;
-import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.Arguments;
-import jcrosvm.config.ConfigException;
-import jcrosvm.config.Numbers;
 import jcrosvm.config.Option;
-import jcrosvm.config.Value;
 import jcrosvm.virtio.ControlVerb;
-import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.VirtioDevice;
+import jcrosvm.virtio.VmFacts;
 
 /** The balloon of every VM, its options and what can be asked of it. */
 public final class BalloonModule implements DeviceModule<BalloonConfig> {
@@ -57,7 +51,7 @@ public final class BalloonModule implements DeviceModule<BalloonConfig> {
     }
 
     @Override
-    public VirtioDevice create(BalloonConfig config, int index, DeviceHost host) {
+    public VirtioDevice create(BalloonConfig config, int index, VmFacts host) {
         long initial = config.initMemMib() << 20;
         if (initial > host.memorySize()) {
             throw new VmmException("--init-mem: " + config.initMemMib() + " MiB are more than the guest's memory of "
@@ -68,45 +62,6 @@ public final class BalloonModule implements DeviceModule<BalloonConfig> {
 
     @Override
     public List<ControlVerb> verbs() {
-        return List.of(new ControlVerb("BalloonCommand", BalloonModule::perform));
-    }
-
-    private static CompletionStage<String> perform(Value body, List<? extends VirtioDevice> devices) {
-        if (devices.isEmpty() || !(devices.getFirst() instanceof BalloonDevice balloon)) {
-            throw new OsException("this VM has no balloon", Errno.ENOTSUP);
-        }
-        if (body instanceof Value.Text text && text.form() == Value.Form.JSON_STRING) {
-            return switch (text.text()) {
-                case "Stats" -> balloon.stats();
-                case "WorkingSet" -> throw new OsException("the balloon's working set", Errno.ENOTSUP);
-                default -> throw new ConfigException("unknown balloon command", text.position());
-            };
-        }
-        if (body instanceof Value.Group group
-                && group.entries().size() == 1
-                && "Adjust".equals(group.entries().getFirst().key())
-                && group.entries().getFirst().value() instanceof Value.Group fields) {
-            return adjust(balloon, fields);
-        }
-        throw new ConfigException("expected \"Stats\" or {\"Adjust\":{...}}", body.position());
-    }
-
-    private static CompletionStage<String> adjust(BalloonDevice balloon, Value.Group fields) {
-        long bytes = -1;
-        boolean wait = false;
-        for (Value.Entry entry : fields.entries()) {
-            if (!(entry.value() instanceof Value.Text text) || text.form() != Value.Form.JSON_LITERAL) {
-                throw new ConfigException("expected a number or a boolean", entry.position());
-            }
-            switch (String.valueOf(entry.key())) {
-                case "num_bytes" -> bytes = Numbers.parse(text.text(), text.position(), 0, Long.MAX_VALUE);
-                case "wait_for_success" -> wait = text.text().equals("true");
-                default -> throw new ConfigException("unknown key in Adjust", entry.position());
-            }
-        }
-        if (bytes < 0) {
-            throw new ConfigException("num_bytes is missing", fields.closing());
-        }
-        return balloon.adjust(bytes, wait);
+        return List.of(BalloonCommand.VERB);
     }
 }

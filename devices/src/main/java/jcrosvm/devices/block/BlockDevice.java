@@ -4,6 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
 import jcrosvm.base.Errno;
 import jcrosvm.base.LimitedLog;
@@ -11,11 +12,12 @@ import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.IoUring;
+import jcrosvm.config.Value;
 import jcrosvm.disk.DiskFile;
 import jcrosvm.disk.PlainFile;
 import jcrosvm.disk.RefusedWriteException;
+import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceTraits;
-import jcrosvm.virtio.Interrupt;
 import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.QueueState;
 import jcrosvm.virtio.QueueWorker;
@@ -49,7 +51,7 @@ final class BlockDevice implements VirtioDevice {
 
     private volatile long sectors;
     private volatile boolean writeThrough;
-    private volatile @Nullable Interrupt interrupt;
+    private volatile DeviceHost host = DeviceHost.NONE;
     private long negotiated;
 
     /**
@@ -121,9 +123,14 @@ final class BlockDevice implements VirtioDevice {
     }
 
     @Override
+    public void attach(DeviceHost newHost) {
+        host = newHost;
+    }
+
+    @Override
     public void negotiated(long features) {
         negotiated = features;
-        // Who does not know flushes must not need them (5.2.5).
+        // Without VIRTIO_BLK_F_FLUSH the device is write-through (5.2.5).
         writeback((features & BlockSpec.VIRTIO_BLK_F_FLUSH) != 0);
     }
 
@@ -152,7 +159,6 @@ final class BlockDevice implements VirtioDevice {
 
     @Override
     public void startQueue(int index, QueueResources resources) {
-        interrupt = resources.interrupt();
         int slot = multipleWorkers ? index : 0;
         QueueWorker worker = workers[slot];
         if (worker == null) {
@@ -176,7 +182,6 @@ final class BlockDevice implements VirtioDevice {
 
     @Override
     public void reset() {
-        interrupt = null;
         negotiated(0);
     }
 
@@ -214,10 +219,7 @@ final class BlockDevice implements VirtioDevice {
         disk.resize(length);
         sectors = length >> BlockSpec.SECTOR_SHIFT;
         config.capacity(sectors);
-        Interrupt driver = interrupt;
-        if (driver != null) {
-            driver.signalConfig();
-        }
+        host.configChanged();
     }
 
     /** The file at whose {@link BlockRequest#offset} the kernel can carry out a valid request; null if it cannot. */
@@ -393,6 +395,13 @@ final class BlockDevice implements VirtioDevice {
                 System.Logger.Level.WARNING,
                 name + ": " + what + " failed, the guest gets an I/O error: " + error.getMessage());
         return BlockSpec.VIRTIO_BLK_S_IOERR;
+    }
+
+    @Override
+    public CompletionStage<String> command(String verb, Value body) {
+        return verb.equals(DiskCommand.VERB.name())
+                ? DiskCommand.perform(body, this)
+                : VirtioDevice.super.command(verb, body);
     }
 
     @Override

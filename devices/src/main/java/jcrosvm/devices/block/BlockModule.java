@@ -8,10 +8,10 @@ import jcrosvm.config.Option;
 import jcrosvm.disk.DiskFile;
 import jcrosvm.disk.DiskImages;
 import jcrosvm.virtio.ControlVerb;
-import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.KernelParameters;
 import jcrosvm.virtio.VirtioDevice;
+import jcrosvm.virtio.VmFacts;
 
 /** Disks. */
 public final class BlockModule implements DeviceModule<BlockConfig> {
@@ -71,7 +71,7 @@ public final class BlockModule implements DeviceModule<BlockConfig> {
     }
 
     @Override
-    public VirtioDevice create(BlockConfig config, int index, DeviceHost host) {
+    public VirtioDevice create(BlockConfig config, int index, VmFacts host) {
         DiskFile disk = DiskImages.open(config.path(), config.options());
         try {
             return on(disk, config, index, host.vcpus());

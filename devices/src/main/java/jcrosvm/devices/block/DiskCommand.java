@@ -1,6 +1,5 @@
 package jcrosvm.devices.block;
 
-import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import jcrosvm.base.Errno;
@@ -12,7 +11,6 @@ import jcrosvm.config.RecordBinder;
 import jcrosvm.config.Required;
 import jcrosvm.config.Value;
 import jcrosvm.virtio.ControlVerb;
-import jcrosvm.virtio.VirtioDevice;
 
 /**
  * The request {@code DiskCommand} of the control socket.
@@ -22,7 +20,7 @@ import jcrosvm.virtio.VirtioDevice;
 public record DiskCommand(
         @Required @Alias("disk_index") long diskIndex,
         @Required Action command) {
-    static final ControlVerb VERB = new ControlVerb("DiskCommand", DiskCommand::perform);
+    static final ControlVerb VERB = new ControlVerb("DiskCommand", DiskCommand::index);
 
     private static final LimitedLog LOG = LimitedLog.of(DiskCommand.class);
 
@@ -37,13 +35,17 @@ public record DiskCommand(
     @Alias("Resize")
     public record Resize(@Required @Alias("new_size") long newSize) implements Action {}
 
-    private static CompletionStage<String> perform(Value body, List<? extends VirtioDevice> devices) {
+    private static int index(Value body, int count) {
         DiskCommand request = RecordBinder.bind(body, DiskCommand.class);
-        if (request.diskIndex >= devices.size()
-                || !(devices.get((int) request.diskIndex) instanceof BlockDevice disk)) {
+        if (request.diskIndex < 0 || request.diskIndex >= count) {
             throw new OsException("there is no disk " + request.diskIndex, Errno.ENODEV);
         }
-        switch (request.command) {
+        return (int) request.diskIndex;
+    }
+
+    /** Carries a request out on its disk. */
+    static CompletionStage<String> perform(Value body, BlockDevice disk) {
+        switch (RecordBinder.bind(body, DiskCommand.class).command) {
             case Resize(long newSize) -> resize(disk, newSize);
         }
         return CompletableFuture.completedFuture("\"Ok\"");

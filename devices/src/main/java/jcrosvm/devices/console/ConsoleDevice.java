@@ -6,8 +6,8 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import jcrosvm.base.io.Fd;
+import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceTraits;
-import jcrosvm.virtio.Interrupt;
 import jcrosvm.virtio.QueueHandler;
 import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.QueueState;
@@ -20,6 +20,7 @@ final class ConsoleDevice implements VirtioDevice {
     static final long VIRTIO_CONSOLE_F_SIZE = 1;
     static final long VIRTIO_CONSOLE_F_MULTIPORT = 1 << 1;
 
+    private static final String UNSAVABLE = "its ports are open streams";
     private static final int TYPE = 3;
     private static final int CONFIG_LENGTH = 12; // cols, rows, max_nr_ports, emerg_wr
     private static final int QUEUE_SIZE = 256;
@@ -30,7 +31,7 @@ final class ConsoleDevice implements VirtioDevice {
     private final List<ConsolePort> ports;
     private final ConsoleControl control;
     private @Nullable QueueWorker worker; // guarded by this, as are the rest
-    private @Nullable Interrupt interrupt;
+    private DeviceHost host = DeviceHost.NONE;
     private long features;
     private final @Nullable WindowSize window;
     private int columns;
@@ -55,13 +56,19 @@ final class ConsoleDevice implements VirtioDevice {
             sizes.set(i, maxQueueSizes.get(i));
         }
         traits = new DeviceTraits(
-                TYPE, VIRTIO_CONSOLE_F_SIZE | (several ? VIRTIO_CONSOLE_F_MULTIPORT : 0), sizes, CONFIG_LENGTH);
+                        TYPE, VIRTIO_CONSOLE_F_SIZE | (several ? VIRTIO_CONSOLE_F_MULTIPORT : 0), sizes, CONFIG_LENGTH)
+                .unsavable(UNSAVABLE);
         window = terminal == null ? null : new WindowSize(terminal, this::resize);
     }
 
     @Override
     public DeviceTraits traits() {
         return traits;
+    }
+
+    @Override
+    public synchronized void attach(DeviceHost newHost) {
+        host = newHost;
     }
 
     @Override
@@ -89,8 +96,8 @@ final class ConsoleDevice implements VirtioDevice {
         rows = newRows;
         if (worker != null && (features & VIRTIO_CONSOLE_F_MULTIPORT) != 0) {
             worker.execute(() -> control.resize(newColumns, newRows));
-        } else if (interrupt != null && (features & VIRTIO_CONSOLE_F_SIZE) != 0) {
-            interrupt.signalConfig();
+        } else if ((features & VIRTIO_CONSOLE_F_SIZE) != 0) {
+            host.configChanged();
         }
     }
 
@@ -106,7 +113,6 @@ final class ConsoleDevice implements VirtioDevice {
                 runner.execute(() -> control.sized(c, r));
             }
         }
-        interrupt = resources.interrupt();
         boolean several = (features & VIRTIO_CONSOLE_F_MULTIPORT) != 0;
         if (!several && index == 0) {
             runner.execute(() -> ports.getFirst().open(true)); // nobody tells when it is opened
@@ -132,7 +138,6 @@ final class ConsoleDevice implements VirtioDevice {
 
     @Override
     public synchronized void reset() {
-        interrupt = null;
         features = 0;
         if (worker != null) {
             worker.execute(() -> {
@@ -140,6 +145,16 @@ final class ConsoleDevice implements VirtioDevice {
                 ports.forEach(port -> port.open(false));
             });
         }
+    }
+
+    @Override
+    public byte[] saveState() {
+        throw new UnsupportedOperationException(UNSAVABLE);
+    }
+
+    @Override
+    public void restoreState(byte[] state) {
+        throw new UnsupportedOperationException(UNSAVABLE);
     }
 
     @Override

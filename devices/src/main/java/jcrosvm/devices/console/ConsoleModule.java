@@ -9,10 +9,10 @@ import jcrosvm.config.UsageException;
 import jcrosvm.serial.Endpoints;
 import jcrosvm.serial.SerialConfig;
 import jcrosvm.serial.SerialOptions;
-import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.KernelParameters;
 import jcrosvm.virtio.VirtioDevice;
+import jcrosvm.virtio.VmFacts;
 
 /** The serial options whose hardware is a virtio console: a device with one port for each. */
 public final class ConsoleModule implements DeviceModule<ConsoleConfig> {
@@ -80,7 +80,7 @@ public final class ConsoleModule implements DeviceModule<ConsoleConfig> {
     }
 
     @Override
-    public VirtioDevice create(ConsoleConfig config, int index, DeviceHost host) {
+    public VirtioDevice create(ConsoleConfig config, int index, VmFacts host) {
         SerialConfig serial = config.serial();
         Endpoints ends = Endpoints.open("console" + serial.num(), serial);
         ConsolePort port =

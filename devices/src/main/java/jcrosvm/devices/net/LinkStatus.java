@@ -1,22 +1,21 @@
 package jcrosvm.devices.net;
 
-import jcrosvm.virtio.Interrupt;
-import org.jspecify.annotations.Nullable;
+import jcrosvm.virtio.DeviceHost;
 
 /** Whether the cable is plugged in, as the driver sees it in the configuration space. Thread-safe. */
 final class LinkStatus {
     private boolean wanted = true;
     private boolean cut;
     private volatile boolean up = true;
-    private @Nullable Interrupt interrupt;
+    private DeviceHost host = DeviceHost.NONE;
 
     boolean up() {
         return up;
     }
 
-    /** Whom to tell of changes; null when no driver is there. */
-    synchronized void tell(@Nullable Interrupt driver) {
-        interrupt = driver;
+    /** Learns of changes from now on. */
+    synchronized void attach(DeviceHost newHost) {
+        host = newHost;
     }
 
     /** Plugs the cable in or out. */
@@ -35,9 +34,7 @@ final class LinkStatus {
         boolean now = wanted && !cut;
         if (now != up) {
             up = now;
-            if (interrupt != null) {
-                interrupt.signalConfig();
-            }
+            host.configChanged();
         }
     }
 }

@@ -42,6 +42,11 @@ public interface NetBackend extends AutoCloseable {
      */
     Fd descriptor();
 
+    /** Why a guest that uses it cannot be saved; empty when it can. */
+    default String unsavable() {
+        return "";
+    }
+
     /** MTU of the cable, for the driver. */
     int mtu();
 

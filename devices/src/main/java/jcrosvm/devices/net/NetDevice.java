@@ -6,6 +6,10 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CompletionStage;
+import jcrosvm.base.VmmException;
+import jcrosvm.config.Value;
+import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceTraits;
 import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.QueueState;
@@ -57,12 +61,18 @@ final class NetDevice implements VirtioDevice, ControlQueue.Settings {
             offered |= VIRTIO_NET_F_MQ;
         }
         traits = new DeviceTraits(
-                DEVICE_TYPE, offered, Collections.nCopies(2 * backends.size() + 1, QUEUE_SIZE), CONFIG_LENGTH);
+                        DEVICE_TYPE, offered, Collections.nCopies(2 * backends.size() + 1, QUEUE_SIZE), CONFIG_LENGTH)
+                .unsavable(backends.getFirst().unsavable());
     }
 
     @Override
     public DeviceTraits traits() {
         return traits;
+    }
+
+    @Override
+    public void attach(DeviceHost host) {
+        link.attach(host);
     }
 
     @Override
@@ -83,7 +93,6 @@ final class NetDevice implements VirtioDevice, ControlQueue.Settings {
 
     @Override
     public void startQueue(int index, QueueResources resources) {
-        link.tell(resources.interrupt());
         if (index == control()) {
             pairs.getFirst().start(resources, new ControlQueue(this, controlAgain));
         } else if (index < control()) {
@@ -93,7 +102,7 @@ final class NetDevice implements VirtioDevice, ControlQueue.Settings {
             pair.start(
                     resources,
                     index % 2 == 0
-                            ? new Receiver(pair, resources.queue().size(), mergeable, checksums)
+                            ? new Receiver(pair, resources.layout().size(), mergeable, checksums)
                             : new Transmitter(pair));
         }
     }
@@ -109,7 +118,6 @@ final class NetDevice implements VirtioDevice, ControlQueue.Settings {
 
     @Override
     public void reset() {
-        link.tell(null);
         mac = givenMac;
         pairs(1);
         guestOffloads(0);
@@ -144,13 +152,16 @@ final class NetDevice implements VirtioDevice, ControlQueue.Settings {
         return true;
     }
 
-    /** Plugs the cable in or out; the driver is told. */
-    void plug(boolean in) {
-        link.plug(in);
+    @Override
+    public CompletionStage<String> command(String verb, Value body) {
+        return verb.equals(NetCommand.VERB.name())
+                ? NetCommand.perform(body, link)
+                : VirtioDevice.super.command(verb, body);
     }
 
     @Override
     public byte[] saveState() {
+        requireSavable();
         ByteBuffer state = ByteBuffer.allocate(STATE_LENGTH);
         state.putLong(mac.bits()).putShort((short) usedPairs).putLong(offloads);
         return state.array();
@@ -158,10 +169,26 @@ final class NetDevice implements VirtioDevice, ControlQueue.Settings {
 
     @Override
     public void restoreState(byte[] state) {
+        requireSavable();
         ByteBuffer in = ByteBuffer.wrap(state);
-        mac = new MacAddress(in.getLong());
-        pairs(in.getShort());
-        guestOffloads(in.getLong());
+        if (state.length != STATE_LENGTH) {
+            throw new VmmException("a state of " + state.length + " bytes is not of a network device");
+        }
+        MacAddress address = new MacAddress(in.getLong());
+        int count = in.getShort();
+        long wanted = in.getLong();
+        if ((wanted & ~(features & GUEST_OFFLOADS)) != 0 || !pairs(count)) {
+            throw new VmmException("a state with %d queue pairs and offloads 0x%x is not of this network device"
+                    .formatted(count, wanted));
+        }
+        mac = address;
+        guestOffloads(wanted);
+    }
+
+    private void requireSavable() {
+        if (!traits.unsavable().isEmpty()) {
+            throw new UnsupportedOperationException(traits.unsavable());
+        }
     }
 
     @Override

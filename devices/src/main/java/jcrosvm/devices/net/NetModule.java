@@ -4,20 +4,14 @@ import static jcrosvm.devices.net.NetSpec.VIRTIO_NET_F_MRG_RXBUF;
 import static jcrosvm.virtio.VirtioFeatures.VIRTIO_F_RING_PACKED;
 
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ThreadLocalRandom;
-import jcrosvm.base.Errno;
-import jcrosvm.base.OsException;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
-import jcrosvm.config.RecordBinder;
-import jcrosvm.config.Value;
 import jcrosvm.devices.net.user.UserNetwork;
 import jcrosvm.virtio.ControlVerb;
-import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.VirtioDevice;
+import jcrosvm.virtio.VmFacts;
 
 /** Network devices. */
 public final class NetModule implements DeviceModule<NetConfig> {
@@ -49,7 +43,7 @@ public final class NetModule implements DeviceModule<NetConfig> {
     }
 
     @Override
-    public VirtioDevice create(NetConfig config, int index, DeviceHost host) {
+    public VirtioDevice create(NetConfig config, int index, VmFacts host) {
         int pairs = pairs(config, index, host);
         MacAddress mac = mac(config, index);
         if (config.user()) {
@@ -66,22 +60,7 @@ public final class NetModule implements DeviceModule<NetConfig> {
 
     @Override
     public List<ControlVerb> verbs() {
-        return List.of(new ControlVerb("NetCommand", NetModule::perform));
-    }
-
-    private static CompletionStage<String> perform(Value body, List<? extends VirtioDevice> devices) {
-        switch (RecordBinder.bind(body, NetCommand.class)) {
-            case NetCommand.Link(int index, boolean up) -> {
-                if (index >= devices.size()) {
-                    throw new OsException("there is no network device " + index, Errno.ENODEV);
-                }
-                if (!(devices.get(index) instanceof NetDevice device)) {
-                    throw new OsException("vhost-net has no link status", Errno.ENOTSUP);
-                }
-                device.plug(up);
-            }
-        }
-        return CompletableFuture.completedFuture("\"Ok\"");
+        return List.of(NetCommand.VERB);
     }
 
     private static VirtioDevice vhost(
@@ -120,7 +99,7 @@ public final class NetModule implements DeviceModule<NetConfig> {
         return (config.isMergeable() ? VIRTIO_NET_F_MRG_RXBUF : 0) | (config.packedQueue() ? VIRTIO_F_RING_PACKED : 0);
     }
 
-    private static int pairs(NetConfig config, int index, DeviceHost host) {
+    private static int pairs(NetConfig config, int index, VmFacts host) {
         if (config.vqPairs() > host.vcpus()) {
             LOG.log(
                     System.Logger.Level.WARNING,

@@ -3,11 +3,15 @@ package jcrosvm.devices.net;
 import static jcrosvm.devices.net.NetSpec.*;
 
 import java.util.List;
+import java.util.concurrent.CompletionStage;
+import jcrosvm.base.Errno;
+import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Poller;
+import jcrosvm.config.Value;
+import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceTraits;
-import jcrosvm.virtio.Interrupt;
 import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.QueueState;
 import jcrosvm.virtio.QueueWorker;
@@ -21,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class VhostNetDevice implements VirtioDevice {
     private static final int QUEUES = 2;
+    private static final String UNSAVABLE = "the host's kernel moves its packets (vhost-net)";
 
     private final Vhost vhost;
     private final TapBackend tap;
@@ -30,7 +35,7 @@ final class VhostNetDevice implements VirtioDevice {
     private final @Nullable QueueResources[] running = new QueueResources[QUEUES];
     private final EventFd error = new EventFd();
     private final QueueWorker worker;
-    private volatile @Nullable Interrupt interrupt;
+    private volatile DeviceHost host = DeviceHost.NONE;
     private long features;
 
     /** @param name of the device, for its thread; tap and vhost are the device's from now on */
@@ -46,23 +51,25 @@ final class VhostNetDevice implements VirtioDevice {
         }
         long offered = tap.features() | VIRTIO_NET_F_MAC | VIRTIO_NET_F_MTU | VIRTIO_NET_F_STATUS;
         offered |= mergeable ? able & VIRTIO_NET_F_MRG_RXBUF : 0;
-        traits =
-                new DeviceTraits(DEVICE_TYPE, offered, List.of(QUEUE_SIZE, QUEUE_SIZE), CONFIG_LENGTH, List.of(), true);
+        traits = new DeviceTraits(
+                DEVICE_TYPE, offered, List.of(QUEUE_SIZE, QUEUE_SIZE), CONFIG_LENGTH, List.of(), true, UNSAVABLE);
         worker = new QueueWorker(name);
         worker.execute(() -> worker.poller().add(error.fd(), Poller.READABLE, events -> failed()));
     }
 
     private void failed() {
         error.drain();
-        Interrupt driver = interrupt;
-        if (driver != null) {
-            driver.signalFailed();
-        }
+        host.failed();
     }
 
     @Override
     public DeviceTraits traits() {
         return traits;
+    }
+
+    @Override
+    public void attach(DeviceHost newHost) {
+        host = newHost;
     }
 
     @Override
@@ -81,16 +88,15 @@ final class VhostNetDevice implements VirtioDevice {
         if (running[0] == null && running[1] == null) {
             // Offloads are between the driver and the tap; the rest is for whoever works on the rings.
             vhost.features(features & (VirtioFeatures.RINGS | VIRTIO_NET_F_MRG_RXBUF));
-            vhost.memory(resources.queue().memory());
+            vhost.memory(resources.memory());
         }
-        interrupt = resources.interrupt();
         vhost.ring(
                 index,
                 resources.layout(),
-                resources.queue().memory(),
+                resources.memory(),
                 resources.state().available(),
                 resources.kick(),
-                resources.interrupt().callEvent(index),
+                resources.interrupt().callEvent(),
                 error);
         vhost.start(index, tap.descriptor());
         running[index] = resources;
@@ -105,15 +111,31 @@ final class VhostNetDevice implements VirtioDevice {
         }
         running[index] = null;
         int available = vhost.stop(index);
-        return new QueueState(
-                available, Vhost.used(resources.layout(), resources.queue().memory()));
+        return new QueueState(available, Vhost.used(resources.layout(), resources.memory()));
     }
 
     @Override
     public void reset() {
-        interrupt = null;
         features = 0;
         tap.guestOffloads(0);
+    }
+
+    @Override
+    public byte[] saveState() {
+        throw new UnsupportedOperationException(UNSAVABLE);
+    }
+
+    @Override
+    public void restoreState(byte[] state) {
+        throw new UnsupportedOperationException(UNSAVABLE);
+    }
+
+    @Override
+    public CompletionStage<String> command(String verb, Value body) {
+        if (verb.equals(NetCommand.VERB.name())) {
+            throw new OsException("vhost-net has no link status", Errno.ENOTSUP);
+        }
+        return VirtioDevice.super.command(verb, body);
     }
 
     @Override

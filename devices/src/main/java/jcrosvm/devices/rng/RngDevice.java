@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.List;
 import jcrosvm.base.Errno;
 import jcrosvm.base.LimitedLog;
+import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.IoVec;
 import jcrosvm.virtio.DescriptorChain;
@@ -75,6 +76,18 @@ final class RngDevice implements VirtioDevice {
 
     @Override
     public void reset() {}
+
+    @Override
+    public byte[] saveState() {
+        return new byte[0];
+    }
+
+    @Override
+    public void restoreState(byte[] state) {
+        if (state.length != 0) {
+            throw new VmmException("a state of " + state.length + " bytes is not of an entropy device");
+        }
+    }
 
     @Override
     public void close() {

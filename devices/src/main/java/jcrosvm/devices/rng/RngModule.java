@@ -3,9 +3,9 @@ package jcrosvm.devices.rng;
 import java.util.List;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
-import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.VirtioDevice;
+import jcrosvm.virtio.VmFacts;
 
 /** The entropy device of every VM. */
 public final class RngModule implements DeviceModule<RngConfig> {
@@ -32,7 +32,7 @@ public final class RngModule implements DeviceModule<RngConfig> {
     }
 
     @Override
-    public VirtioDevice create(RngConfig config, int index, DeviceHost host) {
+    public VirtioDevice create(RngConfig config, int index, VmFacts host) {
         return new RngDevice();
     }
 }

@@ -18,7 +18,11 @@ import jcrosvm.testkit.MockQueue;
 import jcrosvm.virtio.VirtioFeatures;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
+@ParameterizedClass
+@EnumSource(MockDriver.Host.class)
 class BalloonDeviceTest {
     private static final long MEMORY = 64 << 20;
     private static final long PAGE = 4096;
@@ -29,7 +33,11 @@ class BalloonDeviceTest {
             | BalloonDevice.VIRTIO_BALLOON_F_PAGE_REPORTING;
 
     private final BalloonDevice device = new BalloonDevice(new BalloonConfig(true, 0), MEMORY, 0);
-    private final MockDriver driver = new MockDriver(device, ALL);
+    private final MockDriver driver;
+
+    BalloonDeviceTest(MockDriver.Host host) {
+        driver = new MockDriver(host, device, ALL);
+    }
 
     @AfterEach
     void close() {
@@ -56,7 +64,6 @@ class BalloonDeviceTest {
         return new BalloonModule()
                 .verbs()
                 .getFirst()
-                .action()
                 .perform(JsonReader.parse(json), List.of(device))
                 .toCompletableFuture();
     }

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Random;
 import jcrosvm.base.Errno;
 import jcrosvm.base.VmmException;
+import jcrosvm.config.JsonReader;
 import jcrosvm.disk.Backing;
 import jcrosvm.disk.DiskFile;
 import jcrosvm.disk.DiskImages;
@@ -26,7 +27,11 @@ import jcrosvm.testkit.MockQueue.Completion;
 import jcrosvm.virtio.VirtioFeatures;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
+@ParameterizedClass
+@EnumSource(MockDriver.Host.class)
 class BlockDeviceTest {
     private static final int MIB = 1 << 20;
     private static final long WRITABLE = VirtioFeatures.RINGS
@@ -37,8 +42,14 @@ class BlockDeviceTest {
     private final MemoryDisk disk = new MemoryDisk(MIB);
     private final Random random = new Random(5);
 
-    private static MockDriver driver(BlockConfig config, DiskFile disk, long features) {
-        return new MockDriver(new BlockDevice("block0", config, disk, 4), features);
+    private final MockDriver.Host host;
+
+    BlockDeviceTest(MockDriver.Host host) {
+        this.host = host;
+    }
+
+    private MockDriver driver(BlockConfig config, DiskFile disk, long features) {
+        return new MockDriver(host, new BlockDevice("block0", config, disk, 4), features);
     }
 
     private static BlockConfig config() {
@@ -337,20 +348,25 @@ class BlockDeviceTest {
         }
     }
 
+    private static void resize(BlockDevice device, long size) {
+        String body = "{\"disk_index\":0,\"command\":{\"Resize\":{\"new_size\":" + size + "}}}";
+        device.command("DiskCommand", JsonReader.parse(body));
+    }
+
     @Test
     void growsAndShrinksWhileRunning() {
         BlockDevice device = new BlockDevice("block0", config(), disk, 1);
-        try (MockDriver driver = new MockDriver(device, WRITABLE)) {
+        try (MockDriver driver = new MockDriver(host, device, WRITABLE)) {
             MockQueue queue = driver.start(0, 8);
             assertThat(write(queue, 2048, new byte[512])).isEqualTo(1);
-            device.resize(2 * MIB);
+            resize(device, 2 * MIB);
             assertThat(driver.configChanges().availablePermits()).isEqualTo(1);
             assertThat(ByteBuffer.wrap(driver.config())
                             .order(ByteOrder.LITTLE_ENDIAN)
                             .getLong(0))
                     .isEqualTo(4096);
             assertThat(write(queue, 2048, new byte[512])).isZero();
-            device.resize(512);
+            resize(device, 512);
             assertThat(write(queue, 1, new byte[512])).isEqualTo(1);
             assertThat(write(queue, 0, new byte[512])).isZero();
         }

@@ -109,7 +109,6 @@ class BlockOptionsTest {
     private static String resize(List<BlockDevice> disks, int index, long size) {
         String body = "{\"disk_index\":" + index + ",\"command\":{\"Resize\":{\"new_size\":" + size + "}}}";
         return DiskCommand.VERB
-                .action()
                 .perform(JsonReader.parse(body), disks)
                 .toCompletableFuture()
                 .join();

@@ -29,15 +29,25 @@ import jcrosvm.testkit.MockQueue.Completion;
 import jcrosvm.virtio.VirtioFeatures;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Random requests on several queues against an array of bytes, whatever the rings look like and who carries them out. */
+@ParameterizedClass
+@EnumSource(MockDriver.Host.class)
 class BlockStreamTest {
     private static final int SECTORS = 4096;
     private static final int SECTOR = 512;
     private static final int QUEUES = 2;
     private static final int STEPS = 250;
+
+    private final MockDriver.Host host;
+
+    BlockStreamTest(MockDriver.Host host) {
+        this.host = host;
+    }
 
     @TempDir
     Path directory;
@@ -105,7 +115,7 @@ class BlockStreamTest {
         DiskFile disk = DiskImages.open(image, DiskOptions.DEFAULT);
         byte[] model = new byte[SECTORS * SECTOR];
         BlockDevice device = new BlockDevice("block0", setup.config(image), disk, QUEUES);
-        try (MockDriver driver = new MockDriver(device, setup.features())) {
+        try (MockDriver driver = new MockDriver(host, device, setup.features())) {
             new Run(driver, setup, model, new Random(setup.hashCode())).run();
         }
         assertThat(Files.readAllBytes(image)).isEqualTo(model);
@@ -265,7 +275,7 @@ class BlockStreamTest {
             Random random = new Random(seed);
             MemoryDisk disk = new MemoryDisk(1 << 16);
             BlockDevice device = new BlockDevice("block0", setup.config(Path.of("disk")), disk, 1);
-            try (MockDriver driver = new MockDriver(device, setup.features())) {
+            try (MockDriver driver = new MockDriver(host, device, setup.features())) {
                 MockQueue queue = driver.start(0, 32);
                 for (int i = 0; i < 100 && !driver.failed(); i++) {
                     Completion done = arbitrary(queue, random);

@@ -26,12 +26,22 @@ import jcrosvm.testkit.MockQueue.Completion;
 import jcrosvm.virtio.VirtioFeatures;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A guest cannot choose what its host makes of its raw disk at the next start. */
+@ParameterizedClass
+@EnumSource(MockDriver.Host.class)
 class GuessedDiskTest {
     private static final int SIZE = 1 << 20;
+
+    private final MockDriver.Host host;
+
+    GuessedDiskTest(MockDriver.Host host) {
+        this.host = host;
+    }
 
     @TempDir
     Path dir;
@@ -52,12 +62,13 @@ class GuessedDiskTest {
         return padded("composite_disk\u001d\u0008\u0002".getBytes(StandardCharsets.US_ASCII));
     }
 
-    private static MockDriver driver(Path image, String options) {
+    private MockDriver driver(Path image, String options) {
         BlockConfig config = RecordBinder.bind(KeyValueParser.parse(image + options), BlockConfig.class);
         config.validate();
         try {
             DiskFile disk = DiskImages.open(image, config.options());
             return new MockDriver(
+                    host,
                     new BlockDevice("block0", config, disk, 1),
                     VirtioFeatures.RINGS
                             | BlockSpec.VIRTIO_BLK_F_FLUSH

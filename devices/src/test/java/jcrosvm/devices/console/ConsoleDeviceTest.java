@@ -21,9 +21,19 @@ import jcrosvm.testkit.MockQueue;
 import jcrosvm.virtio.VirtioFeatures;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
+@ParameterizedClass
+@EnumSource(MockDriver.Host.class)
 class ConsoleDeviceTest {
     private static final long SEVERAL = VirtioFeatures.RINGS | ConsoleDevice.VIRTIO_CONSOLE_F_MULTIPORT;
+
+    private final MockDriver.Host host;
+
+    ConsoleDeviceTest(MockDriver.Host host) {
+        this.host = host;
+    }
 
     @TempDir
     private Path folder;
@@ -54,6 +64,7 @@ class ConsoleDeviceTest {
             UnixSocket near = UnixSocket.connect(path, UnixSocket.Type.STREAM);
             try (UnixSocket far = listener.accept();
                     MockDriver driver = new MockDriver(
+                            host,
                             new ConsoleDevice(List.of(new ConsolePort("test", "", true, near.fd(), output))),
                             VirtioFeatures.RINGS)) {
                 MockQueue in = driver.start(0, 8);
@@ -78,7 +89,7 @@ class ConsoleDeviceTest {
         List<ConsolePort> ports = List.of(
                 new ConsolePort("test", "", true, null, null), new ConsolePort("test", "org.test", false, null, null));
         ConsoleDevice device = new ConsoleDevice(ports);
-        try (MockDriver driver = new MockDriver(device, SEVERAL)) {
+        try (MockDriver driver = new MockDriver(host, device, SEVERAL)) {
             assertThat(device.traits().queueSizes()).hasSize(6);
             MockQueue to = driver.start(3, 8);
             MockQueue from = driver.start(2, 8);
@@ -106,7 +117,7 @@ class ConsoleDeviceTest {
         for (int i = 0; i < 3; i++) {
             ports.add(new ConsolePort("test", "p" + i, false, null, null));
         }
-        try (MockDriver driver = new MockDriver(new ConsoleDevice(ports), SEVERAL)) {
+        try (MockDriver driver = new MockDriver(host, new ConsoleDevice(ports), SEVERAL)) {
             MockQueue to = driver.start(3, 64);
             MockQueue from = driver.start(2, 64);
             Random random = new Random(3);
@@ -123,7 +134,8 @@ class ConsoleDeviceTest {
     @Test
     void tellsTheSizeOfTheTerminal() {
         ConsoleDevice device = new ConsoleDevice(List.of(new ConsolePort("test", "", true, null, null)));
-        try (MockDriver driver = new MockDriver(device, VirtioFeatures.RINGS | ConsoleDevice.VIRTIO_CONSOLE_F_SIZE)) {
+        try (MockDriver driver =
+                new MockDriver(host, device, VirtioFeatures.RINGS | ConsoleDevice.VIRTIO_CONSOLE_F_SIZE)) {
             driver.start(1, 8);
             device.resize(132, 50);
             assertThat(driver.configChanges().tryAcquire()).isTrue();

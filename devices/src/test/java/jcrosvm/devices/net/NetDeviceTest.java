@@ -24,16 +24,26 @@ import jcrosvm.testkit.MockQueue;
 import jcrosvm.testkit.MockQueue.Buffer;
 import jcrosvm.testkit.MockQueue.Completion;
 import jcrosvm.virtio.ControlVerb;
-import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.VirtioDevice;
+import jcrosvm.virtio.VmFacts;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+@ParameterizedClass
+@EnumSource(MockDriver.Host.class)
 class NetDeviceTest {
     private static final MacAddress MAC = MacAddress.parse("02:00:00:00:00:07");
     private static final long OFFLOADS = GUEST_OFFLOADS | HOST_OFFLOADS;
+
+    private final MockDriver.Host host;
+
+    NetDeviceTest(MockDriver.Host host) {
+        this.host = host;
+    }
 
     private static NetDevice device(Wire... wires) {
         return new NetDevice("net0", List.of(wires), MAC, 1400, VIRTIO_NET_F_MRG_RXBUF);
@@ -80,7 +90,7 @@ class NetDeviceTest {
     @Test
     void tellsWhatItIs() {
         Wire wire = new Wire(OFFLOADS);
-        try (MockDriver driver = new MockDriver(device(wire), RINGS)) {
+        try (MockDriver driver = new MockDriver(host, device(wire), RINGS)) {
             ByteBuffer config = ByteBuffer.wrap(driver.config()).order(ByteOrder.LITTLE_ENDIAN);
             byte[] mac = new byte[6];
             config.get(mac);
@@ -106,7 +116,7 @@ class NetDeviceTest {
     void sendsPacketsInOneAndInManyPieces() {
         Wire wire = new Wire(OFFLOADS);
         Random random = new Random(1);
-        try (MockDriver driver = new MockDriver(device(wire), RINGS)) {
+        try (MockDriver driver = new MockDriver(host, device(wire), RINGS)) {
             MockQueue queue = driver.start(1, 64);
             byte[] one = packet(random, 1500);
             assertThat(queue.perform(queue.readable(one)).written()).isZero();
@@ -124,7 +134,7 @@ class NetDeviceTest {
     @Test
     void dropsWhatIsNoPacket() {
         Wire wire = new Wire(OFFLOADS);
-        try (MockDriver driver = new MockDriver(device(wire), RINGS)) {
+        try (MockDriver driver = new MockDriver(host, device(wire), RINGS)) {
             MockQueue queue = driver.start(1, 64);
             assertThat(queue.perform(queue.readable(new byte[5])).written()).isZero();
             assertThat(queue.perform(queue.readable(new byte[12])).written()).isZero();
@@ -143,7 +153,7 @@ class NetDeviceTest {
     void waitsForRoomOnTheCable() {
         Wire wire = new Wire(0);
         Random random = new Random(3);
-        try (MockDriver driver = new MockDriver(device(wire), RINGS)) {
+        try (MockDriver driver = new MockDriver(host, device(wire), RINGS)) {
             MockQueue queue = driver.start(1, 128);
             List<byte[]> sent = new ArrayList<>();
             for (int i = 0; i < 128; i++) {
@@ -167,7 +177,7 @@ class NetDeviceTest {
     void receivesIntoOneBuffer() {
         Wire wire = new Wire(OFFLOADS);
         Random random = new Random(4);
-        try (MockDriver driver = new MockDriver(device(wire), RINGS | VIRTIO_NET_F_GUEST_CSUM)) {
+        try (MockDriver driver = new MockDriver(host, device(wire), RINGS | VIRTIO_NET_F_GUEST_CSUM)) {
             MockQueue queue = driver.start(0, 64);
             byte[] small = packet(random, 200);
             byte[] large = packet(random, 1512);
@@ -196,7 +206,7 @@ class NetDeviceTest {
         Wire wire = new Wire(OFFLOADS);
         Random random = new Random(5);
         long features = RINGS | VIRTIO_NET_F_MRG_RXBUF;
-        try (MockDriver driver = new MockDriver(device(wire), features)) {
+        try (MockDriver driver = new MockDriver(host, device(wire), features)) {
             MockQueue queue = driver.start(0, 64);
             byte[] packet = packet(random, 5000);
             for (int i = 0; i < 3; i++) {
@@ -223,7 +233,7 @@ class NetDeviceTest {
     void dropsAPacketThatNeverFits() {
         Wire wire = new Wire(OFFLOADS);
         Random random = new Random(6);
-        try (MockDriver driver = new MockDriver(device(wire), RINGS | VIRTIO_NET_F_MRG_RXBUF)) {
+        try (MockDriver driver = new MockDriver(host, device(wire), RINGS | VIRTIO_NET_F_MRG_RXBUF)) {
             MockQueue queue = driver.start(0, 4);
             for (int i = 0; i < 4; i++) {
                 queue.submit(queue.writable(100));
@@ -255,7 +265,7 @@ class NetDeviceTest {
                 | (mergeable ? VIRTIO_NET_F_MRG_RXBUF : 0)
                 | (packed ? VIRTIO_F_RING_PACKED : 0)
                 | OFFLOADS;
-        try (MockDriver driver = new MockDriver(device(wire), features)) {
+        try (MockDriver driver = new MockDriver(host, device(wire), features)) {
             MockQueue rx = driver.start(0, 64);
             MockQueue tx = driver.start(1, 32);
             ArrayDeque<Buffer[]> idle = new ArrayDeque<>();
@@ -365,7 +375,7 @@ class NetDeviceTest {
     void answersCommands() {
         Wire wire = new Wire(OFFLOADS);
         long features = RINGS | VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_CTRL_VQ;
-        try (MockDriver driver = new MockDriver(device(wire), features)) {
+        try (MockDriver driver = new MockDriver(host, device(wire), features)) {
             assertThat(wire.guestOffloads).isEqualTo(VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4);
             MockQueue queue = driver.start(2, 16);
             // offloads
@@ -419,7 +429,7 @@ class NetDeviceTest {
     void arbitraryCommandsAreAnswered(long seed) {
         Random random = new Random(seed);
         Wire wire = new Wire(OFFLOADS);
-        try (MockDriver driver = new MockDriver(device(wire), RINGS | GUEST_OFFLOADS)) {
+        try (MockDriver driver = new MockDriver(host, device(wire), RINGS | GUEST_OFFLOADS)) {
             MockQueue queue = driver.start(2, 16);
             for (int i = 0; i < 2000; i++) {
                 byte[] bytes = packet(random, random.nextInt(24));
@@ -444,7 +454,7 @@ class NetDeviceTest {
     void severalPairs() throws Exception {
         Wire[] wires = {new Wire(0), new Wire(0), new Wire(0)};
         Random random = new Random(9);
-        try (MockDriver driver = new MockDriver(device(wires), RINGS | VIRTIO_NET_F_MQ | VIRTIO_NET_F_CTRL_VQ)) {
+        try (MockDriver driver = new MockDriver(host, device(wires), RINGS | VIRTIO_NET_F_MQ | VIRTIO_NET_F_CTRL_VQ)) {
             assertThat(driver.device().traits().queueSizes()).hasSize(7);
             MockQueue[] rx = new MockQueue[3];
             MockQueue[] tx = new MockQueue[3];
@@ -477,7 +487,7 @@ class NetDeviceTest {
     @Test
     void driverOfOnePair() {
         Wire[] wires = {new Wire(0), new Wire(0)};
-        try (MockDriver driver = new MockDriver(device(wires), RINGS | VIRTIO_NET_F_CTRL_VQ)) {
+        try (MockDriver driver = new MockDriver(host, device(wires), RINGS | VIRTIO_NET_F_CTRL_VQ)) {
             MockQueue control = driver.start(2, 16);
             assertThat(perform(control, command(0, 0, (byte) 1))).isZero();
             assertThat(driver.device().stopQueue(4)).isNull();
@@ -489,17 +499,17 @@ class NetDeviceTest {
         Wire wire = new Wire(0);
         Random random = new Random(10);
         NetDevice device = device(wire);
-        try (MockDriver driver = new MockDriver(device, RINGS)) {
+        try (MockDriver driver = new MockDriver(host, device, RINGS)) {
             MockQueue rx = driver.start(0, 16);
             MockQueue tx = driver.start(1, 16);
             rx.submit(rx.writable(2000));
             rx.kick();
-            device.plug(false);
+            plug(device, false);
             assertThat(driver.configChanges().tryAcquire(20, TimeUnit.SECONDS)).isTrue();
             assertThat(driver.config()[CONFIG_STATUS]).isZero();
             tx.perform(tx.readable(packet(random, 100)));
             assertThat(wire.isEmpty()).isTrue();
-            device.plug(true);
+            plug(device, true);
             assertThat(driver.configChanges().tryAcquire(20, TimeUnit.SECONDS)).isTrue();
             assertThat(driver.config()[CONFIG_STATUS]).isEqualTo((byte) 1);
             byte[] bytes = packet(random, 100);
@@ -511,7 +521,7 @@ class NetDeviceTest {
             assertThat(driver.configChanges().tryAcquire(20, TimeUnit.SECONDS)).isTrue();
             assertThat(driver.config()[CONFIG_STATUS]).isZero();
             tx.perform(tx.readable(bytes));
-            device.plug(true);
+            plug(device, true);
             assertThat(driver.config()[CONFIG_STATUS]).as("cut for ever").isZero();
             assertThat(driver.failed()).isFalse();
         }
@@ -519,7 +529,7 @@ class NetDeviceTest {
 
     @Test
     void networkOfOurOwnAnswers() {
-        DeviceHost host = new DeviceHost() {
+        VmFacts facts = new VmFacts() {
             @Override
             public int vcpus() {
                 return 1;
@@ -530,8 +540,9 @@ class NetDeviceTest {
                 return 64 << 20;
             }
         };
-        VirtioDevice device = new NetModule().create(NetConfig.user(UserNetworkConfig.defaults()), 0, host);
-        try (MockDriver driver = new MockDriver(device, RINGS | device.traits().features())) {
+        VirtioDevice device = new NetModule().create(NetConfig.user(UserNetworkConfig.defaults()), 0, facts);
+        try (MockDriver driver =
+                new MockDriver(host, device, RINGS | device.traits().features())) {
             MockQueue rx = driver.start(0, 16);
             MockQueue tx = driver.start(1, 16);
             for (int i = 0; i < 4; i++) {
@@ -546,22 +557,25 @@ class NetDeviceTest {
         }
     }
 
+    private static void plug(NetDevice device, boolean in) {
+        device.command("NetCommand", JsonReader.parse("{\"Link\":{\"index\":0,\"up\":" + in + "}}"));
+    }
+
     @Test
     void linkIsACommand() throws Exception {
         ControlVerb verb = new NetModule().verbs().getFirst();
         assertThat(verb.name()).isEqualTo("NetCommand");
         NetDevice device = device(new Wire(0));
-        try (MockDriver driver = new MockDriver(device, RINGS)) {
-            assertThat(verb.action()
-                            .perform(JsonReader.parse("{\"Link\":{\"index\":0,\"up\":false}}"), List.of(device))
+        try (MockDriver driver = new MockDriver(host, device, RINGS)) {
+            assertThat(verb.perform(JsonReader.parse("{\"Link\":{\"index\":0,\"up\":false}}"), List.of(device))
                             .toCompletableFuture()
                             .join())
                     .isEqualTo("\"Ok\"");
             assertThat(driver.config()[CONFIG_STATUS]).isZero();
-            assertThatThrownBy(() -> verb.action()
-                            .perform(JsonReader.parse("{\"Link\":{\"index\":1,\"up\":false}}"), List.of(device)))
+            assertThatThrownBy(() ->
+                            verb.perform(JsonReader.parse("{\"Link\":{\"index\":1,\"up\":false}}"), List.of(device)))
                     .isInstanceOf(OsException.class);
-            assertThatThrownBy(() -> verb.action().perform(JsonReader.parse("{\"Link\":{}}"), List.of(device)))
+            assertThatThrownBy(() -> verb.perform(JsonReader.parse("{\"Link\":{}}"), List.of(device)))
                     .isInstanceOf(ConfigException.class);
         }
     }
@@ -569,7 +583,7 @@ class NetDeviceTest {
     @Test
     void brokenReceiveBuffersNeedAReset() {
         Wire wire = new Wire(0);
-        try (MockDriver driver = new MockDriver(device(wire), RINGS)) {
+        try (MockDriver driver = new MockDriver(host, device(wire), RINGS)) {
             MockQueue rx = driver.start(0, 16);
             MockQueue tx = driver.start(1, 16);
             rx.submit(rx.writable(11));
@@ -588,8 +602,8 @@ class NetDeviceTest {
         Wire wire = new Wire(OFFLOADS);
         Wire other = new Wire(OFFLOADS);
         long features = RINGS | VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4;
-        try (MockDriver driver = new MockDriver(device(wire), features);
-                MockDriver second = new MockDriver(device(other), features)) {
+        try (MockDriver driver = new MockDriver(host, device(wire), features);
+                MockDriver second = new MockDriver(host, device(other), features)) {
             MockQueue control = driver.start(2, 16);
             perform(control, command(1, 1, new byte[] {2, 9, 9, 9, 9, 9}));
             perform(control, command(5, 0, new byte[] {2, 0, 0, 0, 0, 0, 0, 0}));

@@ -22,22 +22,32 @@ import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
 import jcrosvm.testkit.MockQueue.Buffer;
 import jcrosvm.testkit.MockQueue.Completion;
-import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.VirtioDevice;
+import jcrosvm.virtio.VmFacts;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The device on taps of Linux, whose own stack is at the other end. */
+@ParameterizedClass
+@EnumSource(MockDriver.Host.class)
 class TapTest {
     private static final byte[] GUEST_MAC = {2, 0, 0, 0, 0, 5};
     private static final int HOST = 0x0a630001;
     private static final int GUEST = 0x0a630002;
     private static final int TIMEOUT_MILLIS = 20_000;
 
+    private final MockDriver.Host host;
+
+    TapTest(MockDriver.Host host) {
+        this.host = host;
+    }
+
     private static VirtioDevice create(NetConfig config) {
         config.validate();
-        return new NetModule().create(config, 0, new DeviceHost() {
+        return new NetModule().create(config, 0, new VmFacts() {
             @Override
             public int vcpus() {
                 return 4;
@@ -72,14 +82,14 @@ class TapTest {
     }
 
     /** A guest with one pair of queues. */
-    private static final class Guest implements AutoCloseable {
+    private final class Guest implements AutoCloseable {
         final MockDriver driver;
         final MockQueue rx;
         final MockQueue tx;
         private final Buffer out;
 
         Guest(VirtioDevice device, long features) {
-            driver = new MockDriver(device, features);
+            driver = new MockDriver(host, device, features);
             rx = driver.start(0, 64);
             tx = driver.start(1, 64);
             out = tx.writable(MAX_PACKET);

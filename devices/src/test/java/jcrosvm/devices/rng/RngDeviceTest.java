@@ -16,11 +16,22 @@ import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
 import jcrosvm.virtio.VirtioFeatures;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
+@ParameterizedClass
+@EnumSource(MockDriver.Host.class)
 class RngDeviceTest {
+
+    private final MockDriver.Host host;
+
+    RngDeviceTest(MockDriver.Host host) {
+        this.host = host;
+    }
+
     @Test
     void fillsBuffersWithWhatNobodyHasSeen() {
-        try (MockDriver driver = new MockDriver(new RngDevice(), VirtioFeatures.RINGS)) {
+        try (MockDriver driver = new MockDriver(host, new RngDevice(), VirtioFeatures.RINGS)) {
             MockQueue queue = driver.start(0, 8);
             Set<String> seen = new HashSet<>();
             for (int i = 0; i < 100; i++) {
@@ -40,7 +51,7 @@ class RngDeviceTest {
     void passesRngtest() throws Exception {
         assumeThat(Path.of("/usr/bin/rngtest")).as("rngtest of rng-tools5").exists();
         ByteArrayOutputStream given = new ByteArrayOutputStream();
-        try (MockDriver driver = new MockDriver(new RngDevice(), VirtioFeatures.RINGS)) {
+        try (MockDriver driver = new MockDriver(host, new RngDevice(), VirtioFeatures.RINGS)) {
             MockQueue queue = driver.start(0, 8);
             MockQueue.Buffer odd = queue.writable(4099);
             MockQueue.Buffer large = queue.writable(100_000);

@@ -192,6 +192,16 @@ public final class EchoDevice implements VirtioDevice {
     }
 
     @Override
+    public synchronized byte[] saveState() {
+        return config.clone();
+    }
+
+    @Override
+    public synchronized void restoreState(byte[] state) {
+        System.arraycopy(state, 0, config, 0, config.length);
+    }
+
+    @Override
     public void close() {
         worker.close();
         look.close();

@@ -4,14 +4,21 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
-import jcrosvm.base.io.EventFd;
 import jcrosvm.memory.GuestMemory;
-import jcrosvm.virtio.Interrupt;
+import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.VirtioDevice;
 
 /** A driver of one device, without a guest: sets its queues up in memory of its own. */
 public final class MockDriver implements AutoCloseable {
     private static final long MEMORY = 64 << 20;
+
+    /** Where the device is; its tests run in both. */
+    public enum Host {
+        /** In the driver's own process, called by it. */
+        LOCAL,
+        /** Behind what a vhost-user connection could carry. */
+        LOOPBACK
+    }
 
     private final VirtioDevice device;
     private final long features;
@@ -23,18 +30,29 @@ public final class MockDriver implements AutoCloseable {
 
     /** @param features to negotiate, device's and common ones */
     public MockDriver(VirtioDevice device, long features) {
-        this(device, features, GuestMemory.ofSize(MEMORY));
+        this(Host.LOCAL, device, features);
+    }
+
+    /** @param features to negotiate, device's and common ones */
+    public MockDriver(Host host, VirtioDevice device, long features) {
+        this(host, device, features, GuestMemory.ofSize(MEMORY));
     }
 
     /** @param memory its first region is the driver's; closed with it */
     public MockDriver(VirtioDevice device, long features, GuestMemory memory) {
-        this.device = device;
+        this(Host.LOCAL, device, features, memory);
+    }
+
+    /** @param memory its first region is the driver's; closed with it */
+    public MockDriver(Host host, VirtioDevice device, long features, GuestMemory memory) {
+        this.device = host == Host.LOCAL ? device : new Loopback(device);
         this.features = features;
         this.memory = memory;
         allocator = new Allocator(
                 memory.regions().getFirst().address() + 0x1000,
                 memory.regions().getFirst().end());
-        device.negotiated(features);
+        this.device.attach(new Link());
+        this.device.negotiated(features);
     }
 
     public GuestMemory memory() {
@@ -45,6 +63,7 @@ public final class MockDriver implements AutoCloseable {
         return features;
     }
 
+    /** The device as its driver sees it: in its host. */
     public VirtioDevice device() {
         return device;
     }
@@ -76,14 +95,6 @@ public final class MockDriver implements AutoCloseable {
         return queue;
     }
 
-    private MockQueue queue(int index) {
-        MockQueue queue = queues.get(index);
-        if (queue == null) {
-            throw new IllegalStateException("queue " + index + " was never started");
-        }
-        return queue;
-    }
-
     /** Configuration space from its beginning. */
     public byte[] config() {
         byte[] bytes = new byte[device.traits().configLength()];
@@ -91,7 +102,7 @@ public final class MockDriver implements AutoCloseable {
         return bytes;
     }
 
-    /** Counts what {@code Interrupt.signalConfig} was called. */
+    /** Counts what {@code DeviceHost.configChanged} was called. */
     public Semaphore configChanges() {
         return configChanges;
     }
@@ -101,29 +112,21 @@ public final class MockDriver implements AutoCloseable {
         return failed.get();
     }
 
-    Interrupt interrupt() {
-        return new Interrupt() {
-            @Override
-            public void signalUsed(int queue) {
-                queue(queue).interrupt();
-            }
+    private final class Link implements DeviceHost {
+        @Override
+        public void configChanged() {
+            configChanges.release();
+        }
 
-            @Override
-            public void signalConfig() {
-                configChanges.release();
-            }
+        @Override
+        public void failed() {
+            fail();
+        }
+    }
 
-            @Override
-            public void signalFailed() {
-                failed.set(true);
-                queues.values().forEach(queue -> queue.callEvent().signal());
-            }
-
-            @Override
-            public EventFd callEvent(int queue) {
-                return queue(queue).callEvent();
-            }
-        };
+    void fail() {
+        failed.set(true);
+        queues.values().forEach(queue -> queue.callEvent().signal());
     }
 
     /** Stops all queues and resets the device, as a driver that begins anew; what was in flight is lost. */

@@ -10,11 +10,11 @@ import java.util.concurrent.atomic.AtomicLong;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Poller;
 import jcrosvm.memory.GuestMemory;
+import jcrosvm.virtio.Interrupt;
 import jcrosvm.virtio.QueueLayout;
 import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.QueueState;
 import jcrosvm.virtio.VirtioFeatures;
-import jcrosvm.virtio.Virtqueue;
 
 /** The driver's side of one queue, split or packed as the features say. Not thread-safe. */
 public final class MockQueue {
@@ -83,25 +83,37 @@ public final class MockQueue {
         return pending.size();
     }
 
-    /** How many interrupts the device has sent through {@code Interrupt.signalUsed}. */
+    /** How many interrupts the device has sent through {@code Interrupt.signal}. */
     public long interrupts() {
         return interrupts.get();
-    }
-
-    void interrupt() {
-        interrupts.incrementAndGet();
-        call.signal();
     }
 
     EventFd callEvent() {
         return call;
     }
 
+    private final class Call implements Interrupt {
+        @Override
+        public void signal() {
+            interrupts.incrementAndGet();
+            call.signal();
+        }
+
+        @Override
+        public void failed() {
+            driver.fail();
+        }
+
+        @Override
+        public EventFd callEvent() {
+            return call;
+        }
+    }
+
     void start() {
-        Virtqueue queue = Virtqueue.of(memory, index, layout, driver.features(), state, driver.interrupt());
         driver.device()
                 .startQueue(
-                        index, new QueueResources(layout, state, driver.features(), queue, kick, driver.interrupt()));
+                        index, new QueueResources(index, layout, state, driver.features(), memory, kick, new Call()));
     }
 
     /** Stops the queue in the device. */

@@ -126,20 +126,17 @@ class HandshakeTest implements Interrupt {
     }
 
     @Override
-    public void signalUsed(int queue) {
+    public void signal() {
         interrupted.set(true);
     }
 
     @Override
-    public void signalConfig() {}
-
-    @Override
-    public void signalFailed() {
+    public void failed() {
         throw new AssertionError();
     }
 
     @Override
-    public EventFd callEvent(int queue) {
+    public EventFd callEvent() {
         throw new AssertionError();
     }
 }

@@ -5,6 +5,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Poller;
+import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceTraits;
 import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.QueueState;
@@ -22,6 +23,7 @@ final class MmioDriver implements VirtioDevice {
     private final EventFd end = new EventFd();
     private final Object delivering = new Object();
     private final Thread cpu;
+    private volatile DeviceHost host = DeviceHost.NONE;
     private volatile boolean ended;
 
     MmioDriver(MmioMachine machine) {
@@ -49,13 +51,13 @@ final class MmioDriver implements VirtioDevice {
         synchronized (delivering) {
             for (QueueResources resources : queues.values()) {
                 if ((status & 1) != 0) {
-                    resources.interrupt().signalUsed(resources.queue().index());
+                    resources.interrupt().signal();
                 }
-                if ((status & 2) != 0 && (machine.read(0x70) & 0x40) != 0) {
-                    resources.interrupt().signalFailed();
-                } else if ((status & 2) != 0) {
-                    resources.interrupt().signalConfig();
-                }
+            }
+            if ((status & 2) != 0 && (machine.read(0x70) & 0x40) != 0) {
+                host.failed();
+            } else if ((status & 2) != 0) {
+                host.configChanged();
             }
         }
     }
@@ -63,6 +65,11 @@ final class MmioDriver implements VirtioDevice {
     @Override
     public DeviceTraits traits() {
         return new DeviceTraits(machine.read(8), 0, List.of(), 64);
+    }
+
+    @Override
+    public void attach(DeviceHost newHost) {
+        host = newHost;
     }
 
     @Override
@@ -128,6 +135,16 @@ final class MmioDriver implements VirtioDevice {
     @Override
     public void reset() {
         machine.write(0x70, 0);
+    }
+
+    @Override
+    public byte[] saveState() {
+        throw new UnsupportedOperationException("a driver");
+    }
+
+    @Override
+    public void restoreState(byte[] state) {
+        throw new UnsupportedOperationException("a driver");
     }
 
     @Override

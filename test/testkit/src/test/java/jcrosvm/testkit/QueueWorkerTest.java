@@ -44,23 +44,20 @@ class QueueWorkerTest {
         QueueLayout layout = new QueueLayout(8, 0x1000, 0x2000, 0x3000);
         Interrupt interrupt = new Interrupt() {
             @Override
-            public void signalUsed(int queue) {}
+            public void signal() {}
 
             @Override
-            public void signalConfig() {}
-
-            @Override
-            public void signalFailed() {
+            public void failed() {
                 failures.incrementAndGet();
             }
 
             @Override
-            public EventFd callEvent(int queue) {
+            public EventFd callEvent() {
                 throw new AssertionError();
             }
         };
-        Virtqueue queue = Virtqueue.of(memory, index, layout, Rings.SPLIT.features, QueueState.SPLIT, interrupt);
-        return new QueueResources(layout, QueueState.SPLIT, Rings.SPLIT.features, queue, kicks[index], interrupt);
+        return new QueueResources(
+                index, layout, QueueState.SPLIT, Rings.SPLIT.features, memory, kicks[index], interrupt);
     }
 
     private void settle() {

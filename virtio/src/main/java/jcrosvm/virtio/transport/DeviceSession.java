@@ -7,12 +7,12 @@ import jcrosvm.base.LimitedLog;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.virtio.DescriptorException;
+import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.Interrupt;
 import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.QueueState;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VirtioFeatures;
-import jcrosvm.virtio.Virtqueue;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * (2.2), the registers of the queues, and which of them run.
  *
  * <p>Thread-safe: vCPUs call it, one at a time gets through. A call that stops queues waits for the device's workers, so
- * the transport's {@link Interrupt} must not call the session, nor take a lock that is held while it is called. No
+ * the transport's {@link DriverInterrupt} must not call the session, nor take a lock that is held while it is called. No
  * method but the constructor throws, whatever the driver or the device does: what cannot go on needs a reset.
  */
 public final class DeviceSession implements AutoCloseable {
@@ -36,7 +36,8 @@ public final class DeviceSession implements AutoCloseable {
 
     private final VirtioDevice device;
     private final GuestMemory memory;
-    private final Interrupt interrupt;
+    private final DriverInterrupt interrupt;
+    private final DeviceHost host = new Host();
     private final long offered;
     private final ConfigSpace config;
     private final QueueRegisters[] queues;
@@ -50,50 +51,58 @@ public final class DeviceSession implements AutoCloseable {
     /**
      * @param device belongs to the session until it is closed
      * @param features offered beside the device's and the rings'
-     * @param interrupt how the transport reaches the driver. Its {@code signalFailed} is called after the status has
-     *     DEVICE_NEEDS_RESET, and has only to send a configuration interrupt; nothing is called before DRIVER_OK
+     * @param interrupt how the transport reaches the driver; not called before DRIVER_OK
      */
-    public DeviceSession(VirtioDevice device, long features, GuestMemory memory, Interrupt interrupt) {
+    public DeviceSession(VirtioDevice device, long features, GuestMemory memory, DriverInterrupt interrupt) {
         this.device = device;
         this.memory = memory;
-        this.interrupt = new Guarded(interrupt);
+        this.interrupt = interrupt;
         offered = VirtioFeatures.RINGS | device.traits().features() | features;
         config = new ConfigSpace(device);
         queues = device.traits().queueSizes().stream().map(QueueRegisters::new).toArray(QueueRegisters[]::new);
+        device.attach(host);
     }
 
-    /** What the device is given: keeps the status, and drops what may not be sent yet (virtio 1.3, 2.1.2 and 2.3). */
-    private final class Guarded implements Interrupt {
-        private final Interrupt transport;
-
-        Guarded(Interrupt transport) {
-            this.transport = transport;
-        }
-
+    /** The device's host: keeps the status, and drops what may not be sent yet (virtio 1.3, 2.1.2 and 2.3). */
+    private final class Host implements DeviceHost {
         @Override
-        public void signalUsed(int queue) {
-            transport.signalUsed(queue);
-        }
-
-        @Override
-        public void signalConfig() {
+        public void configChanged() {
             config.changed();
             if ((status.get() & DRIVER_OK) != 0) {
-                transport.signalConfig();
+                interrupt.config();
             }
         }
 
         @Override
-        public void signalFailed() {
+        public void failed() {
             int before = status.getAndUpdate(now -> now | DEVICE_NEEDS_RESET);
             if ((before & DRIVER_OK) != 0 && (before & DEVICE_NEEDS_RESET) == 0) {
-                transport.signalFailed();
+                interrupt.config(); // the driver finds the new status
             }
+        }
+    }
+
+    /** The interrupt of one queue. */
+    private final class QueueInterrupt implements Interrupt {
+        private final int queue;
+
+        QueueInterrupt(int queue) {
+            this.queue = queue;
         }
 
         @Override
-        public EventFd callEvent(int queue) {
-            return transport.callEvent(queue);
+        public void signal() {
+            interrupt.used(queue);
+        }
+
+        @Override
+        public void failed() {
+            host.failed();
+        }
+
+        @Override
+        public EventFd callEvent() {
+            return interrupt.callEvent(queue);
         }
     }
 
@@ -179,7 +188,7 @@ public final class DeviceSession implements AutoCloseable {
             }
         }
         for (QueueResources resources : ready) {
-            int index = resources.queue().index();
+            int index = resources.index();
             queues[index].running = true;
             if (!attempt("startQueue", () -> device.startQueue(index, resources))) {
                 return;
@@ -199,8 +208,10 @@ public final class DeviceSession implements AutoCloseable {
                 throw new DescriptorException(
                         "queue %d: size %d is not 1 to %d".formatted(index, queue.size, queue.maxSize));
             }
-            Virtqueue ring = Virtqueue.of(memory, index, queue.layout(), accepted, state, interrupt);
-            return new QueueResources(queue.layout(), state, accepted, ring, queue.kick, interrupt);
+            QueueResources resources = new QueueResources(
+                    index, queue.layout(), state, accepted, memory, queue.kick, new QueueInterrupt(index));
+            resources.open(); // looks at the ring before any queue starts
+            return resources;
         } catch (RuntimeException e) {
             failed("queue " + index, e);
             return null;
@@ -249,7 +260,7 @@ public final class DeviceSession implements AutoCloseable {
                 LOG.log(System.Logger.Level.ERROR, message + error, error);
             }
         }
-        interrupt.signalFailed();
+        host.failed();
     }
 
     /** The features offered. */

@@ -2,14 +2,13 @@ package jcrosvm.virtio.transport;
 
 import jcrosvm.base.io.EventFd;
 import jcrosvm.bus.IrqLine;
-import jcrosvm.virtio.Interrupt;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The interrupt of a virtio MMIO device: a line that is up as long as the interrupt status has a bit that the driver did
  * not acknowledge (virtio 1.3, 4.2.3.4). Takes no lock but its own and the line's.
  */
-final class MmioInterrupt implements Interrupt {
+final class MmioInterrupt implements DriverInterrupt {
     private final TransportHost host;
     private final IrqLine line;
     private final @Nullable EventFd[] calls; // guarded by itself, as watching them is
@@ -22,18 +21,13 @@ final class MmioInterrupt implements Interrupt {
     }
 
     @Override
-    public void signalUsed(int queue) {
+    public void used(int queue) {
         raise(MmioSpec.INTERRUPT_USED);
     }
 
     @Override
-    public void signalConfig() {
+    public void config() {
         raise(MmioSpec.INTERRUPT_CONFIG);
-    }
-
-    @Override
-    public void signalFailed() {
-        signalConfig(); // the driver finds the status that the session has set
     }
 
     private synchronized void raise(int bit) {
@@ -57,7 +51,7 @@ final class MmioInterrupt implements Interrupt {
             if (call == null) {
                 call = new EventFd();
                 calls[queue] = call;
-                host.watch(call, () -> signalUsed(queue));
+                host.watch(call, () -> used(queue));
             }
             return call;
         }

@@ -4,14 +4,13 @@ import java.util.concurrent.atomic.AtomicIntegerArray;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.bus.IrqLine;
 import jcrosvm.bus.pci.Msix;
-import jcrosvm.virtio.Interrupt;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The interrupts of a virtio PCI function: MSI-X where the driver uses it, else its INTx pin with the ISR register.
  * Takes no lock but its own, the line's and the vectors', so that workers may call it whatever else is going on.
  */
-final class PciInterrupt implements Interrupt {
+final class PciInterrupt implements DriverInterrupt {
     private final TransportHost host;
     private final Msix msix;
     /** Vectors of the queues and, last, of the configuration. */
@@ -36,12 +35,12 @@ final class PciInterrupt implements Interrupt {
         line = intx;
     }
 
-    private int config() {
+    private int configIndex() {
         return vectors.length() - 1;
     }
 
     @Override
-    public void signalUsed(int queue) {
+    public void used(int queue) {
         if (msix.enabled()) {
             msix.signal(vectors.get(queue));
         } else {
@@ -50,17 +49,12 @@ final class PciInterrupt implements Interrupt {
     }
 
     @Override
-    public void signalConfig() {
+    public void config() {
         if (msix.enabled()) {
-            msix.signal(vectors.get(config()));
+            msix.signal(vectors.get(configIndex()));
         } else {
             raise(PciSpec.ISR_CONFIG);
         }
-    }
-
-    @Override
-    public void signalFailed() {
-        signalConfig(); // the driver finds the status that the session has set
     }
 
     private synchronized void raise(int bit) {
@@ -88,11 +82,11 @@ final class PciInterrupt implements Interrupt {
     }
 
     int configVector() {
-        return vector(config());
+        return vector(configIndex());
     }
 
     void configVector(int vector) {
-        vector(config(), vector);
+        vector(configIndex(), vector);
     }
 
     @Override
@@ -101,7 +95,7 @@ final class PciInterrupt implements Interrupt {
         if (call == null) {
             call = new EventFd();
             calls[queue] = call;
-            host.watch(call, () -> signalUsed(queue));
+            host.watch(call, () -> used(queue));
             update();
         }
         return call;
@@ -125,7 +119,7 @@ final class PciInterrupt implements Interrupt {
             }
             connected[queue] = wanted;
             if (wanted == PciSpec.VIRTIO_MSI_NO_VECTOR) {
-                host.watch(call, () -> signalUsed(queueOf(call)));
+                host.watch(call, () -> used(queueOf(call)));
             } else {
                 msix.connect(wanted, call);
             }

@@ -3,6 +3,7 @@ package jcrosvm.virtio.transport;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceTraits;
 import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.QueueState;
@@ -13,13 +14,19 @@ import org.jspecify.annotations.Nullable;
 final class FakeDevice implements VirtioDevice {
     final byte[] config = {1, 2, 3, 4, 5, 6, 7, 8};
     final Map<Integer, QueueResources> running = new HashMap<>();
+    DeviceHost host = DeviceHost.NONE;
     long features;
     int resets;
 
     @Override
     public DeviceTraits traits() {
         return new DeviceTraits(
-                42, 3, List.of(8, 16), 8, List.of(new DeviceTraits.SharedMemoryRegion(1, 1L << 33)), false);
+                42, 3, List.of(8, 16), 8, List.of(new DeviceTraits.SharedMemoryRegion(1, 1L << 33)), false, "");
+    }
+
+    @Override
+    public void attach(DeviceHost newHost) {
+        host = newHost;
     }
 
     @Override
@@ -52,6 +59,16 @@ final class FakeDevice implements VirtioDevice {
     public void reset() {
         resets++;
         features = 0;
+    }
+
+    @Override
+    public byte[] saveState() {
+        return config.clone();
+    }
+
+    @Override
+    public void restoreState(byte[] state) {
+        System.arraycopy(state, 0, config, 0, config.length);
     }
 
     @Override

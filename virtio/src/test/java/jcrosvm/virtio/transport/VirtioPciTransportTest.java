@@ -183,13 +183,13 @@ class VirtioPciTransportTest {
     @Test
     void pinWithoutMsix() {
         start(0xffff);
-        device.running.get(0).interrupt().signalUsed(0);
+        device.running.get(0).interrupt().signal();
         assertThat(pin.getLast()).isTrue();
         assertThat(bar.read(0x1000, 1)).isEqualTo(1);
         assertThat(pin.getLast()).isFalse();
         long generation = common(0x15, 1);
         device.config[0] = 9;
-        device.running.get(0).interrupt().signalConfig();
+        device.host.configChanged();
         assertThat(bar.read(0x1000, 1)).isEqualTo(2);
         assertThat(common(0x15, 1)).isNotEqualTo(generation);
     }
@@ -199,16 +199,17 @@ class VirtioPciTransportTest {
         enableMsix();
         start(0);
         common(0x10, 2, 2);
-        Interrupt interrupt = device.running.get(0).interrupt();
-        interrupt.signalUsed(0);
-        interrupt.signalUsed(1);
-        interrupt.signalConfig();
+        Interrupt first = device.running.get(0).interrupt();
+        Interrupt second = device.running.get(1).interrupt();
+        first.signal();
+        second.signal();
+        device.host.configChanged();
         assertThat(host.sent).containsExactly("fee00000:40", "fee00000:41", "fee00000:42");
         host.sent.clear();
 
         bar.write(MSIX_TABLE + 12, 4, 1);
-        interrupt.signalUsed(0);
-        interrupt.signalUsed(0);
+        first.signal();
+        first.signal();
         assertThat(host.sent).isEmpty();
         assertThat(bar.read(MSIX_PENDING, 4)).isEqualTo(1);
         bar.write(MSIX_TABLE + 12, 4, 0);
@@ -217,7 +218,7 @@ class VirtioPciTransportTest {
         host.sent.clear();
 
         configWrite(msix() + 2, 2, 3 << 14);
-        interrupt.signalUsed(1);
+        second.signal();
         assertThat(bar.read(MSIX_PENDING, 4)).isEqualTo(2);
         configWrite(msix() + 2, 2, 1 << 15);
         assertThat(host.sent).containsExactly("fee00000:41");
@@ -231,7 +232,7 @@ class VirtioPciTransportTest {
     @Test
     void eventsFollowTheVector() {
         start(0);
-        EventFd call = device.running.get(0).interrupt().callEvent(0);
+        EventFd call = device.running.get(0).interrupt().callEvent();
         assertThat(host.watched).containsKey(call);
         host.watched.get(call).run();
         assertThat(pin.getLast()).isTrue();

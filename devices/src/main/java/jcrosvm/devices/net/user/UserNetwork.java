@@ -351,6 +351,11 @@ public final class UserNetwork implements NetBackend {
     }
 
     @Override
+    public String unsavable() {
+        return "its connections end in this process";
+    }
+
+    @Override
     public int mtu() {
         return mtu;
     }

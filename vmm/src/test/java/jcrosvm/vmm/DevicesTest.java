@@ -1,0 +1,49 @@
+package jcrosvm.vmm;
+
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Path;
+import jcrosvm.base.VmmException;
+import jcrosvm.devices.net.NetConfig;
+import jcrosvm.devices.net.user.UserNetworkConfig;
+import jcrosvm.devices.rng.RngConfig;
+import jcrosvm.virtio.DeviceConfig;
+import jcrosvm.vmm.config.VmConfig;
+import org.junit.jupiter.api.Test;
+
+class DevicesTest {
+    private record Unknown() implements DeviceConfig {
+        @Override
+        public void validate() {}
+    }
+
+    @Test
+    void aConfigurationThatNoModuleMakesIsAnError() {
+        VmConfig config =
+                VmConfig.builder().kernel(Path.of("k")).device(new Unknown()).build();
+        assertThatThrownBy(config::validate)
+                .isInstanceOf(VmmException.class)
+                .hasMessage("there is no device that a " + Unknown.class.getName() + " describes");
+    }
+
+    @Test
+    void oneThatCannotBeSavedIsNamed() {
+        VmConfig savable =
+                VmConfig.builder().kernel(Path.of("k")).device(new RngConfig()).build();
+        NetConfig net = NetConfig.user(UserNetworkConfig.defaults());
+        VmConfig open = VmConfig.builder()
+                .kernel(Path.of("k"))
+                .device(new RngConfig())
+                .device(net)
+                .build();
+        try (Devices all = new Devices(savable)) {
+            assertThatCode(all::requireSavable).doesNotThrowAnyException();
+        }
+        try (Devices all = new Devices(open)) {
+            assertThatThrownBy(all::requireSavable)
+                    .isInstanceOf(VmmException.class)
+                    .hasMessage("net0 cannot be saved: its connections end in this process");
+        }
+    }
+}
