@@ -3,14 +3,17 @@ package jcrosvm.vmm;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import jcrosvm.base.VmmException;
+import jcrosvm.devices.block.BlockConfig;
 import jcrosvm.devices.net.NetConfig;
 import jcrosvm.devices.net.user.UserNetworkConfig;
-import jcrosvm.devices.rng.RngConfig;
 import jcrosvm.virtio.DeviceConfig;
 import jcrosvm.vmm.config.VmConfig;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class DevicesTest {
     private record Unknown() implements DeviceConfig {
@@ -28,15 +31,12 @@ class DevicesTest {
     }
 
     @Test
-    void oneThatCannotBeSavedIsNamed() {
-        VmConfig savable =
-                VmConfig.builder().kernel(Path.of("k")).device(new RngConfig()).build();
+    void oneThatCannotBeSavedIsNamed(@TempDir Path folder) throws IOException {
+        BlockConfig disk = BlockConfig.of(Files.write(folder.resolve("disk"), new byte[4096]));
+        VmConfig savable = VmConfig.builder().kernel(Path.of("k")).device(disk).build();
         NetConfig net = NetConfig.user(UserNetworkConfig.defaults());
-        VmConfig open = VmConfig.builder()
-                .kernel(Path.of("k"))
-                .device(new RngConfig())
-                .device(net)
-                .build();
+        VmConfig open =
+                VmConfig.builder().kernel(Path.of("k")).device(disk).device(net).build();
         try (Devices all = new Devices(savable)) {
             assertThatCode(all::requireSavable).doesNotThrowAnyException();
         }
