@@ -148,6 +148,7 @@ final class Loopback implements VirtioDevice {
                 known.close();
             }
             known = GuestMemory.of(of.regions().stream().map(Loopback::copy).toList());
+            known.addWriteListener(of::written); // as vhost-user's log of dirty pages tells the owner of the memory
             shown = of;
             mapped = known;
         }
