@@ -7,13 +7,17 @@ import jcrosvm.config.Value;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A virtio device. Its host (a transport, or a vhost-user server) calls every method but {@link #command} and {@link #close} from one thread
- * at a time, in the order that the package describes. No call waits for the guest.
+ * A virtio device. Its host (a transport, or a vhost-user server) calls every method but {@link #command} and
+ * {@link #close} from one thread at a time, in the order that the package describes. No call waits for the guest.
  */
 public interface VirtioDevice extends AutoCloseable {
     DeviceTraits traits();
 
-    /** Tells the device its host: before anything else, and again when another host takes the device over. */
+    /**
+     * Tells the device its host: before anything but {@link #traits}, and again when another host takes the device over.
+     *
+     * @throws jcrosvm.base.VmmException when the host cannot do what the device needs
+     */
     default void attach(DeviceHost host) {}
 
     /** The features of this session: those of the traits and the common ones, as far as the driver took them. */

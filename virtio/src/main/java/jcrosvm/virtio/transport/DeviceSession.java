@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import jcrosvm.base.LimitedLog;
+import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.virtio.DescriptorException;
@@ -11,6 +12,7 @@ import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.Interrupt;
 import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.QueueState;
+import jcrosvm.virtio.SharedMemoryWindow;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VirtioFeatures;
 import org.jspecify.annotations.Nullable;
@@ -52,6 +54,7 @@ public final class DeviceSession implements AutoCloseable {
      * @param device belongs to the session until it is closed
      * @param features offered beside the device's and the rings'
      * @param interrupt how the transport reaches the driver; not called before DRIVER_OK
+     * @throws VmmException when the device needs what no transport can do
      */
     public DeviceSession(VirtioDevice device, long features, GuestMemory memory, DriverInterrupt interrupt) {
         this.device = device;
@@ -59,8 +62,8 @@ public final class DeviceSession implements AutoCloseable {
         this.interrupt = interrupt;
         offered = VirtioFeatures.RINGS | device.traits().features() | features;
         config = new ConfigSpace(device);
-        queues = device.traits().queueSizes().stream().map(QueueRegisters::new).toArray(QueueRegisters[]::new);
         device.attach(host);
+        queues = device.traits().queueSizes().stream().map(QueueRegisters::new).toArray(QueueRegisters[]::new);
     }
 
     /** The device's host: keeps the status, and drops what may not be sent yet (virtio 1.3, 2.1.2 and 2.3). */
@@ -79,6 +82,15 @@ public final class DeviceSession implements AutoCloseable {
             if ((before & DRIVER_OK) != 0 && (before & DEVICE_NEEDS_RESET) == 0) {
                 interrupt.config(); // the driver finds the new status
             }
+        }
+
+        @Override
+        public SharedMemoryWindow sharedMemory(int id) {
+            String what = "virtio device of type " + device.traits().type() + ": shared memory region " + id;
+            if (device.traits().sharedMemory().stream().noneMatch(region -> region.id() == id)) {
+                throw new VmmException(what + " is not declared");
+            }
+            throw new VmmException(what + ": no transport can map files into the guest yet");
         }
     }
 
