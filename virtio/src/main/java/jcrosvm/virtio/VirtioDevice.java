@@ -68,11 +68,11 @@ public interface VirtioDevice extends AutoCloseable {
      *
      * @param verb name of the request: {@code DiskCommand}
      * @param body what stands under the name
-     * @return the reply as JSON, now or later: {@code "\"Ok\""} where there is nothing to say
+     * @return the reply, now or later: {@link ControlVerb#OK} where there is nothing to say
      * @throws OsException whose errno is the reply; ENOTSUP for a request that the device does not know
      * @throws jcrosvm.config.ConfigException when the body is malformed
      */
-    default CompletionStage<String> command(String verb, Value body) {
+    default CompletionStage<Value> command(String verb, Value body) {
         throw new OsException("a device of type " + traits().type() + " knows no " + verb, Errno.ENOTSUP);
     }
 

@@ -220,11 +220,11 @@ final class BalloonDevice implements VirtioDevice {
      * @param wait whether to answer only when it has
      * @throws OsException ENOTCONN while there is no driver
      */
-    CompletionStage<String> adjust(long bytes, boolean wait) {
+    CompletionStage<Value> adjust(long bytes, boolean wait) {
         if (!driven) {
             throw new OsException("the guest has no balloon driver yet", Errno.ENOTCONN);
         }
-        CompletableFuture<String> result = size.adjust(pages(bytes), wait);
+        CompletableFuture<Value> result = size.adjust(pages(bytes), wait);
         if (!result.isDone()) {
             adjustTimer.arm(ADJUST_SECONDS * SECOND, 0);
         }
@@ -237,14 +237,14 @@ final class BalloonDevice implements VirtioDevice {
      *
      * @throws OsException ENOTCONN while there is no driver, ENOTSUP when it has none
      */
-    CompletionStage<String> stats() {
+    CompletionStage<Value> stats() {
         if (!driven) {
             throw new OsException("the guest has no balloon driver yet", Errno.ENOTCONN);
         }
         if (statsQueue == null) {
             throw new OsException("the guest's balloon driver has no statistics", Errno.ENOTSUP);
         }
-        CompletableFuture<String> result = new CompletableFuture<>();
+        CompletableFuture<Value> result = new CompletableFuture<>();
         worker.execute(() -> {
             Virtqueue queue = statsQueue; // it may have stopped meanwhile
             if (queue == null) {
@@ -286,7 +286,7 @@ final class BalloonDevice implements VirtioDevice {
     }
 
     @Override
-    public CompletionStage<String> command(String verb, Value body) {
+    public CompletionStage<Value> command(String verb, Value body) {
         return verb.equals(BalloonCommand.VERB.name())
                 ? BalloonCommand.perform(body, this)
                 : VirtioDevice.super.command(verb, body);

@@ -389,7 +389,7 @@ final class BlockDevice implements VirtioDevice {
     }
 
     @Override
-    public CompletionStage<String> command(String verb, Value body) {
+    public CompletionStage<Value> command(String verb, Value body) {
         return verb.equals(DiskCommand.VERB.name())
                 ? DiskCommand.perform(body, this)
                 : VirtioDevice.super.command(verb, body);
