@@ -12,6 +12,7 @@ import jcrosvm.devices.net.NetConfig;
 import jcrosvm.devices.net.user.UserNetworkConfig;
 import jcrosvm.virtio.DeviceConfig;
 import jcrosvm.vmm.config.VmConfig;
+import jcrosvm.vmm.config.VmConfigBuilder;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -23,9 +24,8 @@ class DevicesTest {
 
     @Test
     void aConfigurationThatNoModuleMakesIsAnError() {
-        VmConfig config =
-                VmConfig.builder().kernel(Path.of("k")).device(new Unknown()).build();
-        assertThatThrownBy(config::validate)
+        VmConfigBuilder config = VmConfig.builder().kernel(Path.of("k")).device(new Unknown());
+        assertThatThrownBy(config::build)
                 .isInstanceOf(VmmException.class)
                 .hasMessage("there is no device that a " + Unknown.class.getName() + " describes");
     }
