@@ -24,8 +24,8 @@ class DevicesTest {
 
     @Test
     void aConfigurationThatNoModuleMakesIsAnError() {
-        VmConfigBuilder config = VmConfig.builder().kernel(Path.of("k")).device(new Unknown());
-        assertThatThrownBy(config::build)
+        VmConfigBuilder builder = VmConfig.builder().kernel(Path.of("k")).device(new Unknown());
+        assertThatThrownBy(builder::build)
                 .isInstanceOf(VmmException.class)
                 .hasMessage("there is no device that a " + Unknown.class.getName() + " describes");
     }

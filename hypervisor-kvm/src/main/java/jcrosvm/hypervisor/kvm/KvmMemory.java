@@ -38,12 +38,17 @@ final class KvmMemory {
      */
     void addMeanwhile(GuestMemory memory) {
         List<MemoryRegion> regions = memory.regions(); // of now: the caller may add others before the thread runs
-        ThreadScope scope = ThreadScope.current();
-        ram = CompletableFuture.supplyAsync(
-                () -> regions.stream()
+        CompletableFuture<List<MemorySlot>> added = new CompletableFuture<>();
+        ram = added;
+        ThreadScope.current().start("kvm-memory", () -> {
+            try {
+                added.complete(regions.stream()
                         .map(region -> add(region.address(), memory.slice(region.address(), region.size()), false))
-                        .toList(),
-                task -> scope.start("kvm-memory", task));
+                        .toList());
+            } catch (RuntimeException | Error e) {
+                added.completeExceptionally(e);
+            }
+        });
     }
 
     /** The slots of the RAM: waits until they are there, and throws if they could not be added. */
