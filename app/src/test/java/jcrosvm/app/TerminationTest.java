@@ -3,12 +3,14 @@ package jcrosvm.app;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
+import jcrosvm.config.Value;
 import jcrosvm.vmm.VmControl;
 import org.junit.jupiter.api.Test;
 
@@ -19,8 +21,8 @@ class TerminationTest {
     /** Counts, and presses its button as told. */
     private static final class Vm implements VmControl {
         @Override
-        public java.util.concurrent.CompletionStage<String> perform(String verb, jcrosvm.config.Value body) {
-            throw new jcrosvm.base.OsException(verb, jcrosvm.base.Errno.ENOTSUP);
+        public CompletionStage<Value> perform(String verb, Value body) {
+            throw new OsException(verb, Errno.ENOTSUP);
         }
 
         final AtomicInteger presses = new AtomicInteger();

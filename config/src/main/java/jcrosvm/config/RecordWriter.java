@@ -21,9 +21,6 @@ import org.jspecify.annotations.Nullable;
 public final class RecordWriter {
     private static final int BYTES_PER_STRING = 16;
 
-    /** What is written was not read anywhere. */
-    private static final int NO_POSITION = -1;
-
     private RecordWriter() {}
 
     /** Writes a record. */
@@ -33,9 +30,9 @@ public final class RecordWriter {
         List<Value.Entry> entries = new ArrayList<>();
         for (int i = 0; i < values.length; i++) {
             RecordShape.Component component = shape.components.get(i);
-            entries.add(entry(component.key(), any(values[i], component.type())));
+            entries.add(new Value.Entry(component.key(), any(values[i], component.type())));
         }
-        return object(entries);
+        return Value.object(entries);
     }
 
     /** Writes a value of a type that {@link RecordBinder} can bind, such as a sealed interface of records. */
@@ -46,31 +43,32 @@ public final class RecordWriter {
     private static Value any(@Nullable Object value, Type type) {
         Type element = type instanceof ParameterizedType generic ? last(generic.getActualTypeArguments()) : type;
         return switch (value) {
-            case null -> new Value.Text("null", NO_POSITION, Value.Form.JSON_NULL);
+            case null -> Value.ofNull();
             case Optional<?> optional -> any(optional.orElse(null), element);
             case List<?> list ->
                 array(list.stream().map(item -> any(item, element)).toList());
             case Map<?, ?> map ->
-                object(map.entrySet().stream()
-                        .map(entry -> entry(String.valueOf(entry.getKey()), any(entry.getValue(), element)))
+                Value.object(map.entrySet().stream()
+                        .map(entry -> new Value.Entry(String.valueOf(entry.getKey()), any(entry.getValue(), element)))
                         .toList());
-            case Boolean bool -> literal(bool.toString());
-            case Integer number -> literal(number.toString());
-            case Long number -> literal(number.toString());
+            case Boolean bool -> Value.literal(bool.toString());
+            case Integer number -> Value.literal(number.toString());
+            case Long number -> Value.literal(number.toString());
             case byte[] bytes -> bytes(bytes);
             case CpuSet set ->
                 set.cpus().isEmpty()
                         ? array(List.of())
                         : array(Stream.of(set.toString().split(","))
-                                .map(RecordWriter::string)
+                                .map(Value::string)
                                 .toList());
-            case Enum<?> constant -> string(RecordShape.kebab(constant.name()));
+            case Enum<?> constant -> Value.string(RecordShape.kebab(constant.name()));
             case Value written -> written;
             case Record record
             when type instanceof Class<?> raw && raw.isSealed() ->
-                object(List.of(entry(RecordShape.kebab(record.getClass().getSimpleName()), write(record))));
+                Value.object(List.of(
+                        new Value.Entry(RecordShape.kebab(record.getClass().getSimpleName()), write(record))));
             case Record record -> write(record);
-            default -> string(value.toString());
+            default -> Value.string(value.toString());
         };
     }
 
@@ -80,36 +78,20 @@ public final class RecordWriter {
 
     private static Value bytes(byte[] bytes) {
         if (bytes.length <= BYTES_PER_STRING) {
-            return string(HexFormat.of().formatHex(bytes));
+            return Value.string(HexFormat.of().formatHex(bytes));
         }
         List<Value> lines = new ArrayList<>();
         for (int at = 0; at < bytes.length; at += BYTES_PER_STRING) {
             int end = Math.min(bytes.length, at + BYTES_PER_STRING);
-            lines.add(string(HexFormat.of().formatHex(Arrays.copyOfRange(bytes, at, end))));
+            lines.add(Value.string(HexFormat.of().formatHex(Arrays.copyOfRange(bytes, at, end))));
         }
         return array(lines);
     }
 
-    private static Value string(String text) {
-        return new Value.Text(text, NO_POSITION, Value.Form.JSON_STRING);
-    }
-
-    private static Value literal(String text) {
-        return new Value.Text(text, NO_POSITION, Value.Form.JSON_LITERAL);
-    }
-
-    private static Value.Entry entry(String key, Value value) {
-        return new Value.Entry(key, NO_POSITION, value);
-    }
-
-    private static Value array(List<Value> elements) {
+    private static Value array(List<? extends Value> elements) {
         List<Value.Entry> entries = elements.stream()
-                .map(element -> new Value.Entry(null, NO_POSITION, element))
+                .map(element -> new Value.Entry(null, Value.NO_POSITION, element))
                 .toList();
-        return new Value.Group(null, NO_POSITION, Value.Brackets.ARRAY, entries, NO_POSITION);
-    }
-
-    private static Value.Group object(List<Value.Entry> entries) {
-        return new Value.Group(null, NO_POSITION, Value.Brackets.OBJECT, entries, NO_POSITION);
+        return new Value.Group(null, Value.NO_POSITION, Value.Brackets.ARRAY, entries, Value.NO_POSITION);
     }
 }

@@ -4,11 +4,14 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a user wrote, parsed but not yet given a type. Whether {@code [a=b]} is a list of one string or a record with one
+ * What a user wrote, parsed but not yet given a type; or what is to be written as JSON. Whether {@code [a=b]} is a list of one string or a record with one
  * key is not known before a target type is: brackets therefore stay {@link Group}s until {@link RecordBinder} reads
  * them.
  */
 public sealed interface Value {
+    /** The position of what was not read anywhere. */
+    int NO_POSITION = -1;
+
     /** Characters before this value in its source. */
     int position();
 
@@ -81,10 +84,35 @@ public sealed interface Value {
      * @param key the word before {@code =}, or null
      * @param position of the key, or of the value when there is none
      */
-    record Entry(@Nullable String key, int position, Value value) {}
+    record Entry(@Nullable String key, int position, Value value) {
+        /** An entry of a JSON object. */
+        public Entry(String key, Value value) {
+            this(key, NO_POSITION, value);
+        }
+    }
 
     /** The whole of a word that is not in the key-value syntax. */
     static Text word(String text) {
         return new Text(text, 0, Form.WORD);
+    }
+
+    /** A JSON string. */
+    static Text string(String text) {
+        return new Text(text, NO_POSITION, Form.JSON_STRING);
+    }
+
+    /** A JSON number, or {@code true}, {@code false}. */
+    static Text literal(String text) {
+        return new Text(text, NO_POSITION, Form.JSON_LITERAL);
+    }
+
+    /** JSON's {@code null}. */
+    static Text ofNull() {
+        return new Text("null", NO_POSITION, Form.JSON_NULL);
+    }
+
+    /** A JSON object. */
+    static Group object(List<Entry> entries) {
+        return new Group(null, NO_POSITION, Brackets.OBJECT, entries, NO_POSITION);
     }
 }

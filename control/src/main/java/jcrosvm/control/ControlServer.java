@@ -2,7 +2,6 @@ package jcrosvm.control;
 
 import static java.lang.System.Logger.Level.ERROR;
 import static java.lang.System.Logger.Level.WARNING;
-import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -231,8 +230,8 @@ public final class ControlServer implements AutoCloseable {
                 case Request.Verb(String name, Value body) -> {
                     CompletableFuture<Reply> reply = new CompletableFuture<>();
                     vm.perform(name, body)
-                            .whenComplete((json, error) -> reply.complete(
-                                    error == null ? Reply.decode(json.getBytes(UTF_8)) : failure(error)));
+                            .whenComplete(
+                                    (value, error) -> reply.complete(error == null ? Reply.of(value) : failure(error)));
                     return reply;
                 }
                 case Request.Unsupported(String name) -> {

@@ -4,6 +4,7 @@ import java.nio.charset.StandardCharsets;
 import jcrosvm.base.Errno;
 import jcrosvm.config.ConfigException;
 import jcrosvm.config.JsonReader;
+import jcrosvm.config.JsonWriter;
 import jcrosvm.config.Numbers;
 import jcrosvm.config.Value;
 
@@ -54,16 +55,30 @@ public sealed interface Reply {
             return new Ok();
         }
         try {
-            if (JsonReader.parse(json) instanceof Value.Group group
-                    && group.brackets() == Value.Brackets.OBJECT
-                    && group.entries().size() == 1
-                    && group.entries().getFirst().value() instanceof Value.Text text
-                    && text.form() == Value.Form.JSON_LITERAL
-                    && "Err".equals(group.entries().getFirst().key())) {
-                return new Err((int) Numbers.parse(text.text(), 0, 0, Integer.MAX_VALUE));
-            }
+            return of(JsonReader.parse(json), json);
         } catch (ConfigException e) {
             return new Other(json);
+        }
+    }
+
+    /** What the VM says to a request that it carried out. */
+    static Reply of(Value value) {
+        return of(value, JsonWriter.compact(value));
+    }
+
+    private static Reply of(Value value, String json) {
+        if (value instanceof Value.Text text
+                && text.form() == Value.Form.JSON_STRING
+                && text.text().equals("Ok")) {
+            return new Ok();
+        }
+        if (value instanceof Value.Group group
+                && group.brackets() == Value.Brackets.OBJECT
+                && group.entries().size() == 1
+                && group.entries().getFirst().value() instanceof Value.Text text
+                && text.form() == Value.Form.JSON_LITERAL
+                && "Err".equals(group.entries().getFirst().key())) {
+            return new Err((int) Numbers.parse(text.text(), 0, 0, Integer.MAX_VALUE));
         }
         return new Other(json);
     }

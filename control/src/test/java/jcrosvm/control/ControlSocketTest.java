@@ -27,7 +27,6 @@ import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.UnixSocket;
 import jcrosvm.config.ConfigException;
-import jcrosvm.config.JsonWriter;
 import jcrosvm.config.Value;
 import jcrosvm.vmm.VmControl;
 import org.junit.jupiter.api.AfterEach;
@@ -38,18 +37,18 @@ import org.junit.jupiter.api.io.TempDir;
 class ControlSocketTest {
     /** Records what it is asked, and fails as it is told. */
     private static final class Recorder implements VmControl {
-        final BlockingQueue<CompletableFuture<String>> late = new LinkedBlockingQueue<>();
+        final BlockingQueue<CompletableFuture<Value>> late = new LinkedBlockingQueue<>();
 
         /** "Late" is answered when the test wants, "Echo" with its body. */
         @Override
-        public CompletionStage<String> perform(String verb, Value body) {
+        public CompletionStage<Value> perform(String verb, Value body) {
             if (failure != null) {
                 throw failure;
             }
             return switch (verb) {
-                case "Echo" -> CompletableFuture.completedFuture("{\"Echo\":" + JsonWriter.compact(body) + "}");
+                case "Echo" -> CompletableFuture.completedFuture(Value.object(List.of(new Value.Entry("Echo", body))));
                 case "Late" -> {
-                    CompletableFuture<String> reply = new CompletableFuture<>();
+                    CompletableFuture<Value> reply = new CompletableFuture<>();
                     late.add(reply);
                     yield reply;
                 }
@@ -264,12 +263,12 @@ class ControlSocketTest {
             send(waiting, "{\"Late\":1}");
             send(waiting, "{\"Echo\":2}");
             send(waiting, "{\"Late\":3}");
-            CompletableFuture<String> first = vm.late.take();
-            CompletableFuture<String> second = vm.late.take();
+            CompletableFuture<Value> first = vm.late.take();
+            CompletableFuture<Value> second = vm.late.take();
             assertThat(ask(other, "\"Powerbtn\"")).isEqualTo("\"Ok\"");
             second.completeExceptionally(new OsException("late", Errno.ETIMEDOUT));
             assertThat(ask(other, "\"Powerbtn\"")).isEqualTo("\"Ok\"");
-            first.complete("\"Ok\"");
+            first.complete(Value.string("Ok"));
             assertThat(receive(waiting)).isEqualTo("\"Ok\"");
             assertThat(receive(waiting)).isEqualTo("{\"Echo\":2}");
             assertThat(receive(waiting)).isEqualTo("{\"Err\":110}");
@@ -282,7 +281,7 @@ class ControlSocketTest {
             for (int i = 0; i < 40; i++) {
                 send(waiting, "{\"Late\":1}");
             }
-            List<CompletableFuture<String>> taken = new ArrayList<>();
+            List<CompletableFuture<Value>> taken = new ArrayList<>();
             for (int i = 0; i < 40; i++) {
                 taken.add(vm.late.take());
                 if (i % 16 == 15) {
@@ -290,10 +289,10 @@ class ControlSocketTest {
                         assertThat(ask(other, "\"Powerbtn\"")).isEqualTo("\"Ok\"");
                     }
                     assertThat(vm.late).isEmpty();
-                    taken.forEach(reply -> reply.complete("\"Ok\""));
+                    taken.forEach(reply -> reply.complete(Value.string("Ok")));
                 }
             }
-            taken.forEach(reply -> reply.complete("\"Ok\""));
+            taken.forEach(reply -> reply.complete(Value.string("Ok")));
             for (int i = 0; i < 40; i++) {
                 assertThat(receive(waiting)).isEqualTo("\"Ok\"");
             }
@@ -307,21 +306,21 @@ class ControlSocketTest {
             for (int i = 0; i < requests; i++) {
                 send(leaving, "{\"Late\":1}");
             }
-            CompletableFuture<String> first = vm.late.take();
+            CompletableFuture<Value> first = vm.late.take();
             leaving.close();
             try (UnixSocket other = connect()) {
                 assertThat(ask(other, "\"Powerbtn\"")).isEqualTo("\"Ok\"");
-                first.complete("\"Ok\"");
-                vm.late.forEach(reply -> reply.complete("\"Ok\""));
+                first.complete(Value.string("Ok"));
+                vm.late.forEach(reply -> reply.complete(Value.string("Ok")));
                 assertThat(ask(other, "\"Powerbtn\"")).isEqualTo("\"Ok\"");
             }
             vm.late.clear();
         }
         UnixSocket last = connect();
         send(last, "{\"Late\":1}");
-        CompletableFuture<String> reply = vm.late.take();
+        CompletableFuture<Value> reply = vm.late.take();
         server.close();
-        reply.complete("\"Ok\"");
+        reply.complete(Value.string("Ok"));
         last.close();
     }
 

@@ -11,6 +11,9 @@ import jcrosvm.config.Value;
  * @param name key of the request in JSON: {@code DiskCommand}
  */
 public record ControlVerb(String name, Choice choice) {
+    /** The reply to a request that was carried out, when there is nothing more to say. */
+    public static final Value OK = Value.string("Ok");
+
     /** Picks the device that a request is for. */
     @FunctionalInterface
     public interface Choice {
@@ -30,7 +33,7 @@ public record ControlVerb(String name, Choice choice) {
      * @param devices all of this kind, in order; none may be closed meanwhile
      * @return as {@link VirtioDevice#command}, which also says what is thrown
      */
-    public CompletionStage<String> perform(Value body, List<? extends VirtioDevice> devices) {
+    public CompletionStage<Value> perform(Value body, List<? extends VirtioDevice> devices) {
         return devices.get(choice.device(body, devices.size())).command(name, body);
     }
 }

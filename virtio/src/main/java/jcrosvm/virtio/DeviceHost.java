@@ -1,5 +1,7 @@
 package jcrosvm.virtio;
 
+import jcrosvm.base.VmmException;
+
 /**
  * What the host of a device (a transport, or a vhost-user server) does for it, beside its queues. Thread-safe; calls
  * never block. What may not reach the driver yet, or not any more, is dropped.
@@ -12,6 +14,11 @@ public interface DeviceHost {
 
         @Override
         public void failed() {}
+
+        @Override
+        public SharedMemoryWindow sharedMemory(int id) {
+            throw new IllegalStateException("a device without a host has no shared memory");
+        }
     };
 
     /** The configuration space has changed: the driver is interrupted, and reads it again. */
@@ -19,4 +26,13 @@ public interface DeviceHost {
 
     /** The device met something that it cannot go on with: DEVICE_NEEDS_RESET (virtio 1.3, 2.1.2). */
     void failed();
+
+    /**
+     * The region in which the device shows files to its driver.
+     *
+     * @param id one that the device's traits declare
+     * @throws VmmException when they do not, or when this host maps no files, which a device that needs them finds out
+     *     as soon as it is attached
+     */
+    SharedMemoryWindow sharedMemory(int id);
 }

@@ -10,7 +10,7 @@ import java.util.List;
  *     other common bits are the transport's business
  * @param queueSizes the largest size of each queue, powers of two
  * @param configLength bytes of configuration space
- * @param sharedMemory regions that the driver can map
+ * @param sharedMemory regions in which the device shows files to its driver ({@link DeviceHost#sharedMemory})
  * @param localOnly whether it must be in the VM's own process
  * @param unsavable why the device's state cannot be saved, as in "its ports are open streams"; empty when it can
  */

@@ -21,6 +21,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Whatever a handler or a task throws, the thread goes on, but for errors of the Java machine, such as a lack of
  * memory: they end it, and the VM. A queue whose handler threw is not worked on any more, but can still be stopped; the
  * other queues are not touched.
+ *
+ * <p>The thread starts with the first queue or task: many devices of a machine never get a driver.
  */
 public final class QueueWorker implements AutoCloseable {
     private static final LimitedLog LOG = LimitedLog.of(QueueWorker.class);
@@ -45,17 +47,19 @@ public final class QueueWorker implements AutoCloseable {
     private final EventFd wake = new EventFd();
     private final Map<Integer, Work> queues = new HashMap<>(); // of the thread
     private final ArrayDeque<Runnable> tasks = new ArrayDeque<>(); // guarded by itself
-    private final Thread thread;
+    private final ThreadScope scope = ThreadScope.current();
+    private final String name;
+    private volatile @Nullable Thread thread; // set once, under the lock of tasks
     private boolean closing; // of the thread
     private boolean ended; // guarded by tasks
 
     /** @param name of the thread: {@code block0} */
     public QueueWorker(String name) {
+        this.name = name;
         poller.add(wake.fd(), Poller.READABLE, events -> {
             wake.drain();
             runTasks();
         });
-        thread = ThreadScope.current().start(name, this::loop);
     }
 
     private void loop() {
@@ -82,7 +86,7 @@ public final class QueueWorker implements AutoCloseable {
             throw e;
         } catch (RuntimeException | Error e) {
             // Of a descriptor of the device's own, which the poller has removed: the device is not complete now.
-            LOG.log(System.Logger.Level.ERROR, thread.getName() + " has failed", e);
+            LOG.log(System.Logger.Level.ERROR, name + " has failed", e);
             queues.values().forEach(work -> fail(work, e));
         }
     }
@@ -106,20 +110,25 @@ public final class QueueWorker implements AutoCloseable {
             } catch (VirtualMachineError e) {
                 throw e;
             } catch (RuntimeException | Error e) {
-                LOG.log(System.Logger.Level.ERROR, thread.getName() + ": a task failed", e);
+                LOG.log(System.Logger.Level.ERROR, name + ": a task failed", e);
             }
         }
     }
 
     /**
-     * Where descriptors of the device's own are watched: from this worker's thread only. A handler that throws takes all
-     * queues of the worker out of work.
+     * Where descriptors of the device's own are watched: from this worker's thread only, or before it starts. A handler
+     * that throws takes all queues of the worker out of work.
      */
     public Poller poller() {
         return poller;
     }
 
-    /** Runs a task on the thread, soon. Dropped when the worker is closed. */
+    /** Whether the thread was started: before that, nothing of the worker can be in use. */
+    public boolean isStarted() {
+        return thread != null;
+    }
+
+    /** Runs a task on the thread, soon; starts it. Dropped when the worker is closed. */
     public void execute(Runnable task) {
         if (!enqueue(task)) {
             LOG.log(System.Logger.Level.DEBUG, "a task for a closed worker");
@@ -132,6 +141,9 @@ public final class QueueWorker implements AutoCloseable {
                 return false;
             }
             tasks.add(task);
+            if (thread == null) {
+                thread = scope.start(name, this::loop);
+            }
             wake.signal();
             return true;
         }
@@ -174,7 +186,7 @@ public final class QueueWorker implements AutoCloseable {
     }
 
     private Virtqueue refuse() {
-        throw new IllegalStateException(thread.getName() + " is closed");
+        throw new IllegalStateException(name + " is closed");
     }
 
     private Virtqueue startHere(QueueResources resources, QueueHandler handler) {
@@ -183,7 +195,7 @@ public final class QueueWorker implements AutoCloseable {
             return refuse();
         }
         if (queues.containsKey(index)) {
-            throw new IllegalStateException(thread.getName() + ": queue " + index + " was started already");
+            throw new IllegalStateException(name + ": queue " + index + " was started already");
         }
         Work work = new Work(resources, handler, this);
         poller.add(resources.kick().fd(), Poller.READABLE, events -> {
@@ -258,8 +270,7 @@ public final class QueueWorker implements AutoCloseable {
             return;
         }
         work.failed = true;
-        String message = thread.getName() + " stops working on queue " + work.resources.index()
-                + " until its driver resets it: ";
+        String message = name + " stops working on queue " + work.resources.index() + " until its driver resets it: ";
         if (error instanceof DescriptorException || error instanceof GuestMemoryException) {
             LOG.log(System.Logger.Level.WARNING, message + error.getMessage());
         } else {
@@ -269,7 +280,7 @@ public final class QueueWorker implements AutoCloseable {
         try {
             work.resources.interrupt().failed();
         } catch (RuntimeException e) {
-            LOG.log(System.Logger.Level.ERROR, thread.getName() + " cannot reach its driver", e);
+            LOG.log(System.Logger.Level.ERROR, name + " cannot reach its driver", e);
         }
     }
 
@@ -279,6 +290,9 @@ public final class QueueWorker implements AutoCloseable {
      * @return where it stands, or null when it was not started, or the worker is closed
      */
     public @Nullable QueueState stop(int queue) {
+        if (!isStarted()) {
+            return null;
+        }
         return this.<@Nullable QueueState>call(() -> stopHere(queue), () -> null);
     }
 
@@ -303,10 +317,20 @@ public final class QueueWorker implements AutoCloseable {
     /** Ends the thread; its queues are stopped. On the worker's own thread it only begins to end. */
     @Override
     public void close() {
-        execute(() -> closing = true);
-        if (Thread.currentThread() == thread) {
+        synchronized (tasks) {
+            if (thread == null && !ended) {
+                ended = true;
+                wake.close();
+                poller.close();
+            }
+        }
+        Thread running = thread;
+        if (running == null) {
             return;
         }
-        Threads.join(thread);
+        execute(() -> closing = true);
+        if (Thread.currentThread() != running) {
+            Threads.join(running);
+        }
     }
 }

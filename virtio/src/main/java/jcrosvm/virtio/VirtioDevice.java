@@ -7,13 +7,17 @@ import jcrosvm.config.Value;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A virtio device. Its host (a transport, or a vhost-user server) calls every method but {@link #command} and {@link #close} from one thread
- * at a time, in the order that the package describes. No call waits for the guest.
+ * A virtio device. Its host (a transport, or a vhost-user server) calls every method but {@link #command} and
+ * {@link #close} from one thread at a time, in the order that the package describes. No call waits for the guest.
  */
 public interface VirtioDevice extends AutoCloseable {
     DeviceTraits traits();
 
-    /** Tells the device its host: before anything else, and again when another host takes the device over. */
+    /**
+     * Tells the device its host: before anything but {@link #traits}, and again when another host takes the device over.
+     *
+     * @throws jcrosvm.base.VmmException when the host cannot do what the device needs
+     */
     default void attach(DeviceHost host) {}
 
     /** The features of this session: those of the traits and the common ones, as far as the driver took them. */
@@ -64,11 +68,11 @@ public interface VirtioDevice extends AutoCloseable {
      *
      * @param verb name of the request: {@code DiskCommand}
      * @param body what stands under the name
-     * @return the reply as JSON, now or later: {@code "\"Ok\""} where there is nothing to say
+     * @return the reply, now or later: {@link ControlVerb#OK} where there is nothing to say
      * @throws OsException whose errno is the reply; ENOTSUP for a request that the device does not know
      * @throws jcrosvm.config.ConfigException when the body is malformed
      */
-    default CompletionStage<String> command(String verb, Value body) {
+    default CompletionStage<Value> command(String verb, Value body) {
         throw new OsException("a device of type " + traits().type() + " knows no " + verb, Errno.ENOTSUP);
     }
 

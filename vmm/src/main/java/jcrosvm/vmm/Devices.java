@@ -90,7 +90,7 @@ final class Devices implements AutoCloseable {
     }
 
     /** Carries out a request of the control socket. */
-    CompletionStage<String> perform(String verb, Value body) {
+    CompletionStage<Value> perform(String verb, Value body) {
         for (DeviceModule<?> module : DeviceModules.ALL) {
             for (ControlVerb known : module.verbs()) {
                 if (known.name().equals(verb)) {

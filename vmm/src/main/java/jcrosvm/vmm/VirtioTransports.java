@@ -80,7 +80,12 @@ final class VirtioTransports implements Suspendable, AutoCloseable {
             SharedIrqLine line =
                     lines.computeIfAbsent(VirtioMmio.gsi(n), gsi -> new SharedIrqLine(interrupts.line(gsi)));
             VirtioMmioTransport transport = new VirtioMmioTransport(
-                    placed.name(), placed.device(), host, VirtioMmio.address(n), line.source(), 0);
+                    placed.name(),
+                    placed.device(),
+                    host,
+                    VirtioMmio.address(n),
+                    line.source(),
+                    VirtioMmioTransport.NO_SHARED_MEMORY);
             parameters.add(VirtioMmioTransport.kernelParameter(VirtioMmio.address(n), VirtioMmio.gsi(n)));
             transports.add(transport);
             closeables.add(transport::close);

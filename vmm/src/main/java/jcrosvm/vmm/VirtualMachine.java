@@ -271,7 +271,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
     }
 
     @Override
-    public synchronized CompletionStage<String> perform(String verb, Value body) {
+    public synchronized CompletionStage<Value> perform(String verb, Value body) {
         if (closed) {
             throw new OsException(verb, Errno.ENODEV);
         }

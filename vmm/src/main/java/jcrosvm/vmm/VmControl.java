@@ -49,8 +49,8 @@ public interface VmControl {
      *
      * @param verb name of the request
      * @param body what stands under it
-     * @return the reply as JSON, when there is one
+     * @return the reply, now or later
      * @throws jcrosvm.base.OsException ENOTSUP when no device knows the request, or what the device says
      */
-    CompletionStage<String> perform(String verb, Value body);
+    CompletionStage<Value> perform(String verb, Value body);
 }

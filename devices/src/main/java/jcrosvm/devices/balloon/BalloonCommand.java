@@ -21,7 +21,7 @@ final class BalloonCommand {
         return 0;
     }
 
-    static CompletionStage<String> perform(Value body, BalloonDevice balloon) {
+    static CompletionStage<Value> perform(Value body, BalloonDevice balloon) {
         if (body instanceof Value.Text text && text.form() == Value.Form.JSON_STRING) {
             return switch (text.text()) {
                 case "Stats" -> balloon.stats();
@@ -38,7 +38,7 @@ final class BalloonCommand {
         throw new ConfigException("expected \"Stats\" or {\"Adjust\":{...}}", body.position());
     }
 
-    private static CompletionStage<String> adjust(BalloonDevice balloon, Value.Group fields) {
+    private static CompletionStage<Value> adjust(BalloonDevice balloon, Value.Group fields) {
         long bytes = -1;
         boolean wait = false;
         for (Value.Entry entry : fields.entries()) {

@@ -56,7 +56,7 @@ final class BalloonDevice implements VirtioDevice {
     private final TimerFd adjustTimer = new TimerFd();
     private final TimerFd statsTimer = new TimerFd();
     private long features;
-    private volatile @Nullable QueueWorker worker;
+    private final QueueWorker worker = new QueueWorker("balloon");
     private volatile DeviceHost host = DeviceHost.NONE;
     private volatile boolean driven; // the inflate queue works
     private volatile @Nullable Virtqueue statsQueue;
@@ -76,6 +76,7 @@ final class BalloonDevice implements VirtioDevice {
         maxPages = (int) Math.min(memorySize >> PageRelease.PAGE_SHIFT, Integer.MAX_VALUE);
         size = new BalloonSize(pages(target));
         stats = new BalloonStats(size);
+        watch(worker.poller());
     }
 
     private int pages(long bytes) {
@@ -123,16 +124,10 @@ final class BalloonDevice implements VirtioDevice {
 
     @Override
     public void startQueue(int index, QueueResources resources) {
-        QueueWorker runner = worker;
-        if (runner == null) {
-            runner = new QueueWorker("balloon");
-            watch(runner.poller());
-            worker = runner;
-        }
         if (index == 0) {
             driven = true;
         }
-        Virtqueue queue = runner.start(resources, handler(index));
+        Virtqueue queue = worker.start(resources, handler(index));
         if (index == statsIndex()) {
             statsQueue = queue;
         }
@@ -210,17 +205,13 @@ final class BalloonDevice implements VirtioDevice {
 
     @Override
     public @Nullable QueueState stopQueue(int index) {
-        QueueWorker runner = worker;
-        if (runner == null) {
-            return null;
-        }
         if (index == 0) {
             driven = false;
         }
         if (index == statsIndex()) {
             statsQueue = null;
         }
-        return runner.stop(index);
+        return worker.stop(index);
     }
 
     /**
@@ -229,11 +220,11 @@ final class BalloonDevice implements VirtioDevice {
      * @param wait whether to answer only when it has
      * @throws OsException ENOTCONN while there is no driver
      */
-    CompletionStage<String> adjust(long bytes, boolean wait) {
+    CompletionStage<Value> adjust(long bytes, boolean wait) {
         if (!driven) {
             throw new OsException("the guest has no balloon driver yet", Errno.ENOTCONN);
         }
-        CompletableFuture<String> result = size.adjust(pages(bytes), wait);
+        CompletableFuture<Value> result = size.adjust(pages(bytes), wait);
         if (!result.isDone()) {
             adjustTimer.arm(ADJUST_SECONDS * SECOND, 0);
         }
@@ -246,16 +237,15 @@ final class BalloonDevice implements VirtioDevice {
      *
      * @throws OsException ENOTCONN while there is no driver, ENOTSUP when it has none
      */
-    CompletionStage<String> stats() {
-        QueueWorker runner = worker;
-        if (!driven || runner == null) {
+    CompletionStage<Value> stats() {
+        if (!driven) {
             throw new OsException("the guest has no balloon driver yet", Errno.ENOTCONN);
         }
         if (statsQueue == null) {
             throw new OsException("the guest's balloon driver has no statistics", Errno.ENOTSUP);
         }
-        CompletableFuture<String> result = new CompletableFuture<>();
-        runner.execute(() -> {
+        CompletableFuture<Value> result = new CompletableFuture<>();
+        worker.execute(() -> {
             Virtqueue queue = statsQueue; // it may have stopped meanwhile
             if (queue == null) {
                 result.completeExceptionally(new OsException("the balloon's driver is gone", Errno.ENOTCONN));
@@ -296,7 +286,7 @@ final class BalloonDevice implements VirtioDevice {
     }
 
     @Override
-    public CompletionStage<String> command(String verb, Value body) {
+    public CompletionStage<Value> command(String verb, Value body) {
         return verb.equals(BalloonCommand.VERB.name())
                 ? BalloonCommand.perform(body, this)
                 : VirtioDevice.super.command(verb, body);
@@ -304,10 +294,7 @@ final class BalloonDevice implements VirtioDevice {
 
     @Override
     public void close() {
-        QueueWorker runner = worker;
-        if (runner != null) {
-            runner.close();
-        }
+        worker.close();
         size.fail("the VM has ended", Errno.ENODEV);
         stats.fail("the VM has ended", Errno.ENODEV);
         adjustTimer.close();

@@ -1,19 +1,22 @@
 package jcrosvm.devices.balloon;
 
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
+import jcrosvm.config.Value;
+import jcrosvm.virtio.ControlVerb;
 import org.jspecify.annotations.Nullable;
 
 /** How large the balloon shall be, how large it is, and who waits for the two to be the same. Thread-safe. */
 final class BalloonSize {
-    private static final String OK = "\"Ok\"";
-    private static final String OVERRIDDEN = "{\"ErrString\":\"Adjust overriden\"}"; // crosvm's spelling
+    private static final Value OVERRIDDEN =
+            Value.object(List.of(new Value.Entry("ErrString", Value.string("Adjust overriden")))); // crosvm's spelling
 
     // Guarded by this.
     private int target;
     private int actual;
-    private @Nullable CompletableFuture<String> waiting;
+    private @Nullable CompletableFuture<Value> waiting;
 
     /** @param target pages */
     BalloonSize(int target) {
@@ -31,9 +34,9 @@ final class BalloonSize {
     }
 
     /** Sets the target; whoever waits for an earlier one is told so. */
-    CompletableFuture<String> adjust(int pages, boolean wait) {
-        CompletableFuture<String> result = new CompletableFuture<>();
-        CompletableFuture<String> earlier;
+    CompletableFuture<Value> adjust(int pages, boolean wait) {
+        CompletableFuture<Value> result = new CompletableFuture<>();
+        CompletableFuture<Value> earlier;
         boolean isDone;
         synchronized (this) {
             target = pages;
@@ -45,14 +48,14 @@ final class BalloonSize {
             earlier.complete(OVERRIDDEN);
         }
         if (isDone) {
-            result.complete(OK);
+            result.complete(ControlVerb.OK);
         }
         return result;
     }
 
     /** The guest says how large the balloon is. */
     void actual(int pages) {
-        CompletableFuture<String> done;
+        CompletableFuture<Value> done;
         synchronized (this) {
             actual = pages;
             done = pages == target ? waiting : null;
@@ -61,13 +64,13 @@ final class BalloonSize {
             }
         }
         if (done != null) {
-            done.complete(OK);
+            done.complete(ControlVerb.OK);
         }
     }
 
     /** Tells whoever waits that it was in vain. */
     void fail(String what, int errno) {
-        CompletableFuture<String> failed;
+        CompletableFuture<Value> failed;
         synchronized (this) {
             failed = waiting;
             waiting = null;

@@ -7,6 +7,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
+import jcrosvm.config.Value;
 import jcrosvm.virtio.DescriptorChain;
 import jcrosvm.virtio.Reader;
 import jcrosvm.virtio.Virtqueue;
@@ -37,7 +38,7 @@ final class BalloonStats {
     private static final int MAX_WAITING = 1024;
 
     private final BalloonSize size;
-    private final List<CompletableFuture<String>> waiting = new ArrayList<>(); // guarded by itself
+    private final List<CompletableFuture<Value>> waiting = new ArrayList<>(); // guarded by itself
     private final long[] values = new long[TAGS];
     private final boolean[] present = new boolean[TAGS];
     private boolean isAsked;
@@ -47,7 +48,7 @@ final class BalloonStats {
     }
 
     /** Asks the driver, unless it was asked already. */
-    void ask(Virtqueue queue, CompletableFuture<String> result) {
+    void ask(Virtqueue queue, CompletableFuture<Value> result) {
         boolean isFirst;
         synchronized (waiting) {
             isFirst = waiting.isEmpty();
@@ -83,7 +84,7 @@ final class BalloonStats {
         read(chain.readable());
         queue.unpop(chain);
         isAsked = false;
-        String reply = json();
+        Value reply = reply();
         finish(() -> reply);
     }
 
@@ -99,15 +100,18 @@ final class BalloonStats {
         }
     }
 
-    private String json() {
-        StringBuilder out = new StringBuilder("{\"BalloonStats\":{\"stats\":{");
+    private Value reply() {
+        List<Value.Entry> stats = new ArrayList<>();
         for (int i = 0; i < NAMES.size(); i++) {
             boolean known = i < TAGS && present[i];
-            out.append(i == 0 ? "\"" : ",\"").append(NAMES.get(i)).append("\":");
-            out.append(known ? Long.toUnsignedString(values[i]) : "null");
+            stats.add(new Value.Entry(
+                    NAMES.get(i), known ? Value.literal(Long.toUnsignedString(values[i])) : Value.ofNull()));
         }
         long actual = (size.actual() & 0xffffffffL) << PageRelease.PAGE_SHIFT;
-        return out.append("},\"balloon_actual\":").append(actual).append("}}").toString();
+        Value all = Value.object(List.of(
+                new Value.Entry("stats", Value.object(stats)),
+                new Value.Entry("balloon_actual", Value.literal(Long.toString(actual)))));
+        return Value.object(List.of(new Value.Entry("BalloonStats", all)));
     }
 
     /** The queue is gone, and with it what the driver was asked. */
@@ -122,13 +126,13 @@ final class BalloonStats {
         });
     }
 
-    private void finish(Supplier<String> reply) {
-        List<CompletableFuture<String>> done;
+    private void finish(Supplier<Value> reply) {
+        List<CompletableFuture<Value>> done;
         synchronized (waiting) {
             done = List.copyOf(waiting);
             waiting.clear();
         }
-        for (CompletableFuture<String> each : done) {
+        for (CompletableFuture<Value> each : done) {
             try {
                 each.complete(reply.get());
             } catch (OsException e) {

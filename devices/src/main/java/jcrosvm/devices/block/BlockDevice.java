@@ -1,9 +1,8 @@
 package jcrosvm.devices.block;
 
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
-import java.util.List;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
 import jcrosvm.base.Errno;
@@ -43,8 +42,7 @@ final class BlockDevice implements VirtioDevice {
     private final Throttle throttle;
     private final Runnable flush;
     private final AtomicBoolean refusalTold = new AtomicBoolean();
-    private final @Nullable QueueWorker[] workers;
-    private final boolean[] started;
+    private final QueueWorker[] workers;
 
     private final boolean useKernel;
     private final int kernelFlags;
@@ -79,8 +77,6 @@ final class BlockDevice implements VirtioDevice {
                 features(discard, settings.packedQueue()),
                 Collections.nCopies(queues, BlockSpec.QUEUE_SIZE),
                 BlockSpec.CONFIG_LENGTH);
-        workers = new QueueWorker[queues];
-        started = new boolean[queues];
         if (settings.id() != null) {
             byte[] text = settings.id().getBytes(StandardCharsets.UTF_8);
             System.arraycopy(text, 0, id, 0, Math.min(text.length, id.length));
@@ -90,6 +86,8 @@ final class BlockDevice implements VirtioDevice {
         throttle = settings.throttle() == null ? Throttle.NONE : new Throttle(settings.throttle(), System::nanoTime);
         useKernel = KernelRequests.suit(settings, disk);
         kernelFlags = uncached ? IoUring.RWF_DONTCACHE : 0;
+        workers = new QueueWorker[multipleWorkers ? queues : 1];
+        Arrays.setAll(workers, i -> new QueueWorker(multipleWorkers ? name + "/q" + i : name));
         sectors = disk.length() >> BlockSpec.SECTOR_SHIFT;
         config.capacity(sectors);
         negotiated(0);
@@ -159,25 +157,18 @@ final class BlockDevice implements VirtioDevice {
 
     @Override
     public void startQueue(int index, QueueResources resources) {
-        int slot = multipleWorkers ? index : 0;
-        QueueWorker worker = workers[slot];
-        if (worker == null) {
-            worker = new QueueWorker(multipleWorkers ? name + "/q" + index : name);
-            workers[slot] = worker;
-        }
+        QueueWorker worker = worker(index);
         worker.start(
                 resources, new BlockQueue(this, worker, throttle, useKernel ? new KernelRequests(kernelFlags) : null));
-        started[index] = true;
+    }
+
+    private QueueWorker worker(int index) {
+        return workers[multipleWorkers ? index : 0];
     }
 
     @Override
     public @Nullable QueueState stopQueue(int index) {
-        QueueWorker worker = workers[multipleWorkers ? index : 0];
-        if (worker == null || !started[index]) {
-            return null;
-        }
-        started[index] = false;
-        return worker.stop(index);
+        return worker(index).stop(index);
     }
 
     @Override
@@ -398,7 +389,7 @@ final class BlockDevice implements VirtioDevice {
     }
 
     @Override
-    public CompletionStage<String> command(String verb, Value body) {
+    public CompletionStage<Value> command(String verb, Value body) {
         return verb.equals(DiskCommand.VERB.name())
                 ? DiskCommand.perform(body, this)
                 : VirtioDevice.super.command(verb, body);
@@ -406,13 +397,9 @@ final class BlockDevice implements VirtioDevice {
 
     @Override
     public void close() {
-        List<QueueWorker> running = new ArrayList<>();
         for (QueueWorker worker : workers) {
-            if (worker != null) {
-                running.add(worker);
-            }
+            worker.close();
         }
-        running.forEach(QueueWorker::close);
         disk.close();
     }
 }

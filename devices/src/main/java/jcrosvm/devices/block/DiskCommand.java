@@ -44,11 +44,11 @@ public record DiskCommand(
     }
 
     /** Carries a request out on its disk. */
-    static CompletionStage<String> perform(Value body, BlockDevice disk) {
+    static CompletionStage<Value> perform(Value body, BlockDevice disk) {
         switch (RecordBinder.bind(body, DiskCommand.class).command) {
             case Resize(long newSize) -> resize(disk, newSize);
         }
-        return CompletableFuture.completedFuture("\"Ok\"");
+        return CompletableFuture.completedFuture(ControlVerb.OK);
     }
 
     // Clients know two reasons: a disk that cannot be written, and everything else.

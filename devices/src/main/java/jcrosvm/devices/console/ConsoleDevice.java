@@ -30,8 +30,8 @@ final class ConsoleDevice implements VirtioDevice {
     private final DeviceTraits traits;
     private final List<ConsolePort> ports;
     private final ConsoleControl control;
-    private @Nullable QueueWorker worker; // guarded by this, as are the rest
-    private DeviceHost host = DeviceHost.NONE;
+    private final QueueWorker worker = new QueueWorker("console");
+    private DeviceHost host = DeviceHost.NONE; // guarded by this, as are the rest
     private long features;
     private final @Nullable WindowSize window;
     private int columns;
@@ -94,7 +94,7 @@ final class ConsoleDevice implements VirtioDevice {
     synchronized void resize(int newColumns, int newRows) {
         columns = newColumns;
         rows = newRows;
-        if (worker != null && (features & VIRTIO_CONSOLE_F_MULTIPORT) != 0) {
+        if (worker.isStarted() && (features & VIRTIO_CONSOLE_F_MULTIPORT) != 0) {
             worker.execute(() -> control.resize(newColumns, newRows));
         } else if ((features & VIRTIO_CONSOLE_F_SIZE) != 0) {
             host.configChanged();
@@ -103,24 +103,19 @@ final class ConsoleDevice implements VirtioDevice {
 
     @Override
     public synchronized void startQueue(int index, QueueResources resources) {
-        QueueWorker runner = worker;
-        if (runner == null) {
-            runner = new QueueWorker("console");
-            worker = runner;
-            if (columns > 0) {
-                int c = columns;
-                int r = rows;
-                runner.execute(() -> control.sized(c, r));
-            }
-        }
         boolean several = (features & VIRTIO_CONSOLE_F_MULTIPORT) != 0;
-        if (!several && index == 0) {
-            runner.execute(() -> ports.getFirst().open(true)); // nobody tells when it is opened
+        if (several && index == CONTROL_TRANSMIT && columns > 0) {
+            int c = columns;
+            int r = rows;
+            worker.execute(() -> control.sized(c, r));
         }
-        runner.start(resources, handler(index, several, runner));
+        if (!several && index == 0) {
+            worker.execute(() -> ports.getFirst().open(true)); // no message says when the driver opens it
+        }
+        worker.start(resources, handler(index, several));
     }
 
-    private QueueHandler handler(int index, boolean several, QueueWorker runner) {
+    private QueueHandler handler(int index, boolean several) {
         if (several && index == CONTROL_RECEIVE) {
             return control::receive;
         }
@@ -128,18 +123,18 @@ final class ConsoleDevice implements VirtioDevice {
             return control::transmit;
         }
         ConsolePort port = ports.get(index < 2 ? 0 : index / 2 - 1);
-        return index % 2 == 0 ? port.receiver(runner) : port.transmitter(runner);
+        return index % 2 == 0 ? port.receiver(worker) : port.transmitter(worker);
     }
 
     @Override
     public synchronized @Nullable QueueState stopQueue(int index) {
-        return worker == null ? null : worker.stop(index);
+        return worker.stop(index);
     }
 
     @Override
     public synchronized void reset() {
         features = 0;
-        if (worker != null) {
+        if (worker.isStarted()) {
             worker.execute(() -> {
                 control.reset();
                 ports.forEach(port -> port.open(false));
@@ -159,9 +154,7 @@ final class ConsoleDevice implements VirtioDevice {
 
     @Override
     public synchronized void close() {
-        if (worker != null) {
-            worker.close();
-        }
+        worker.close();
         if (window != null) {
             window.close();
         }

@@ -18,6 +18,11 @@ final class LinkStatus {
         host = newHost;
     }
 
+    /** Whether the cable is to be plugged in, whatever its far end is like. */
+    synchronized boolean wanted() {
+        return wanted;
+    }
+
     /** Plugs the cable in or out. */
     synchronized void plug(boolean in) {
         wanted = in;

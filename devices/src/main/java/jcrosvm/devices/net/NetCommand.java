@@ -34,10 +34,10 @@ public sealed interface NetCommand {
     }
 
     /** Carries a request out on its device. */
-    static CompletionStage<String> perform(Value body, LinkStatus link) {
+    static CompletionStage<Value> perform(Value body, LinkStatus link) {
         switch (RecordBinder.bind(body, NetCommand.class)) {
             case Link(int index, boolean up) -> link.plug(up);
         }
-        return CompletableFuture.completedFuture("\"Ok\"");
+        return CompletableFuture.completedFuture(ControlVerb.OK);
     }
 }

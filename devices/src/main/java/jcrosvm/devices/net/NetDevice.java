@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * Each pair has its worker; the control queue is served by the first one's.
  */
 final class NetDevice implements VirtioDevice, ControlQueue.Settings {
-    private static final int STATE_LENGTH = 18;
+    private static final int STATE_LENGTH = 19;
 
     private final List<QueuePair> pairs = new ArrayList<>();
     private final LinkStatus link = new LinkStatus();
@@ -153,7 +153,7 @@ final class NetDevice implements VirtioDevice, ControlQueue.Settings {
     }
 
     @Override
-    public CompletionStage<String> command(String verb, Value body) {
+    public CompletionStage<Value> command(String verb, Value body) {
         return verb.equals(NetCommand.VERB.name())
                 ? NetCommand.perform(body, link)
                 : VirtioDevice.super.command(verb, body);
@@ -164,6 +164,7 @@ final class NetDevice implements VirtioDevice, ControlQueue.Settings {
         requireSavable();
         ByteBuffer state = ByteBuffer.allocate(STATE_LENGTH);
         state.putLong(mac.bits()).putShort((short) usedPairs).putLong(offloads);
+        state.put((byte) (link.wanted() ? 1 : 0));
         return state.array();
     }
 
@@ -183,6 +184,7 @@ final class NetDevice implements VirtioDevice, ControlQueue.Settings {
         }
         mac = address;
         guestOffloads(wanted);
+        link.plug(in.get() != 0);
     }
 
     private void requireSavable() {

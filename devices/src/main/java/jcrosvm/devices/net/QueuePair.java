@@ -13,12 +13,11 @@ import org.jspecify.annotations.Nullable;
  * {@link #stop} and {@link #close} are for the device's host; the rest is the worker's.
  */
 final class QueuePair implements AutoCloseable {
-    private final String name;
     private final NetBackend backend;
     private final int receiveQueue;
     private final LinkStatus link;
     private final Poller.Handler ready = this::ready;
-    private volatile @Nullable QueueWorker worker;
+    private final QueueWorker worker;
     private int running;
     private final AtomicBoolean isAttaching = new AtomicBoolean();
     private volatile boolean wanted;
@@ -29,7 +28,7 @@ final class QueuePair implements AutoCloseable {
 
     /** @param number of the pair; the first is attached from the beginning */
     QueuePair(String name, int number, NetBackend backend, LinkStatus link) {
-        this.name = name;
+        worker = new QueueWorker(name);
         this.backend = backend;
         this.link = link;
         receiveQueue = 2 * number;
@@ -42,28 +41,21 @@ final class QueuePair implements AutoCloseable {
 
     /** Starts a queue on the pair's worker; also the control queue, on the first pair's. */
     void start(QueueResources resources, QueueHandler handler) {
-        QueueWorker on = worker;
-        if (on == null) {
-            on = new QueueWorker(name);
-            worker = on;
-        }
-        on.start(resources, handler);
+        worker.start(resources, handler);
     }
 
     @Nullable
     QueueState stop(int index) {
-        QueueWorker on = worker;
-        return on == null ? null : on.stop(index);
+        return worker.stop(index);
     }
 
     /** Takes the pair into use or out of it; from any thread, in order with starts and stops. */
     void attach(boolean on) {
-        QueueWorker runs = worker;
         wanted = on;
-        if (runs == null) {
+        if (!worker.isStarted()) {
             attachNow();
         } else if (!isAttaching.getAndSet(true)) { // a driver may ask faster than this can be done
-            runs.execute(this::attachNow);
+            worker.execute(this::attachNow);
         }
     }
 
@@ -107,18 +99,10 @@ final class QueuePair implements AutoCloseable {
 
     private void forget() {
         if (watching) {
-            poller().remove(backend.descriptor());
+            worker.poller().remove(backend.descriptor());
             watching = false;
         }
         interest = 0;
-    }
-
-    private Poller poller() {
-        QueueWorker on = worker;
-        if (on == null) {
-            throw new IllegalStateException("no worker");
-        }
-        return on.poller();
     }
 
     /** Begins or ends to wait for the backend: for a packet, or for room for one. */
@@ -129,9 +113,9 @@ final class QueuePair implements AutoCloseable {
         }
         interest = wanted;
         if (watching) {
-            poller().modify(backend.descriptor(), wanted);
+            worker.poller().modify(backend.descriptor(), wanted);
         } else {
-            poller().add(backend.descriptor(), wanted, ready);
+            worker.poller().add(backend.descriptor(), wanted, ready);
             watching = true;
         }
     }
@@ -154,10 +138,7 @@ final class QueuePair implements AutoCloseable {
     }
 
     private void process(int queue) {
-        QueueWorker on = worker;
-        if (on != null) {
-            on.process(queue);
-        }
+        worker.process(queue);
     }
 
     /** Lets others have the worker before the queue goes on. */
@@ -171,18 +152,12 @@ final class QueuePair implements AutoCloseable {
 
     /** As those, for the control queue. */
     void again(int queue) {
-        QueueWorker on = worker;
-        if (on != null) {
-            on.again(queue);
-        }
+        worker.again(queue);
     }
 
     @Override
     public void close() {
-        QueueWorker on = worker;
-        if (on != null) {
-            on.close();
-        }
+        worker.close();
         backend.close();
     }
 }

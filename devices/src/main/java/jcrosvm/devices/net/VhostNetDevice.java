@@ -131,7 +131,7 @@ final class VhostNetDevice implements VirtioDevice {
     }
 
     @Override
-    public CompletionStage<String> command(String verb, Value body) {
+    public CompletionStage<Value> command(String verb, Value body) {
         if (verb.equals(NetCommand.VERB.name())) {
             throw new OsException("vhost-net has no link status", Errno.ENOTSUP);
         }

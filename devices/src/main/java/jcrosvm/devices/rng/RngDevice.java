@@ -29,7 +29,7 @@ final class RngDevice implements VirtioDevice {
     private final Fd random = Fd.open(Path.of("/dev/urandom"), Fd.O_RDONLY);
 
     private final IoVec pieces = new IoVec(PIECES);
-    private @Nullable QueueWorker worker;
+    private final QueueWorker worker = new QueueWorker("rng");
 
     @Override
     public DeviceTraits traits() {
@@ -41,9 +41,6 @@ final class RngDevice implements VirtioDevice {
 
     @Override
     public void startQueue(int index, QueueResources resources) {
-        if (worker == null) {
-            worker = new QueueWorker("rng");
-        }
         worker.start(resources, this::process);
     }
 
@@ -71,7 +68,7 @@ final class RngDevice implements VirtioDevice {
 
     @Override
     public @Nullable QueueState stopQueue(int index) {
-        return worker == null ? null : worker.stop(index);
+        return worker.stop(index);
     }
 
     @Override
@@ -91,9 +88,7 @@ final class RngDevice implements VirtioDevice {
 
     @Override
     public void close() {
-        if (worker != null) {
-            worker.close();
-        }
+        worker.close();
         random.close();
     }
 }

@@ -10,8 +10,10 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import jcrosvm.base.OsException;
+import jcrosvm.base.VmmException;
 import jcrosvm.config.ConfigException;
 import jcrosvm.config.JsonReader;
+import jcrosvm.config.JsonWriter;
 import jcrosvm.memory.WriteListener;
 import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
@@ -32,11 +34,12 @@ class BalloonDeviceTest {
             | BalloonDevice.VIRTIO_BALLOON_F_DEFLATE_ON_OOM
             | BalloonDevice.VIRTIO_BALLOON_F_PAGE_REPORTING;
 
-    private final BalloonDevice device = new BalloonDevice(new BalloonConfig(true, 0), MEMORY, 0);
+    private final MockDriver.Host host;
     private final MockDriver driver;
 
     BalloonDeviceTest(MockDriver.Host host) {
-        driver = new MockDriver(host, device, ALL);
+        this.host = host;
+        driver = new MockDriver(host, new BalloonDevice(new BalloonConfig(true, 0), MEMORY, 0), ALL);
     }
 
     @AfterEach
@@ -64,7 +67,8 @@ class BalloonDeviceTest {
         return new BalloonModule()
                 .verbs()
                 .getFirst()
-                .perform(JsonReader.parse(json), List.of(device))
+                .perform(JsonReader.parse(json), List.of(driver.device()))
+                .thenApply(JsonWriter::compact)
                 .toCompletableFuture();
     }
 
@@ -73,7 +77,7 @@ class BalloonDeviceTest {
     }
 
     private void actual(long pages) {
-        device.writeConfig(4, frames(pages));
+        driver.device().writeConfig(4, frames(pages));
     }
 
     private long target() {
@@ -151,7 +155,7 @@ class BalloonDeviceTest {
         assertThat(second.join()).isEqualTo("\"Ok\"");
         assertThat(adjust(6 * PAGE, true).join()).isEqualTo("\"Ok\"");
         CompletableFuture<String> third = adjust(7 * PAGE, true);
-        device.reset();
+        driver.device().reset();
         assertThatThrownBy(third::join).hasMessageContaining("ENOTCONN");
     }
 
@@ -166,7 +170,7 @@ class BalloonDeviceTest {
         }
         assertThatThrownBy(asked.getLast()::join).hasMessageContaining("EBUSY");
         assertThat(asked.stream().filter(reply -> !reply.isDone())).hasSizeLessThanOrEqualTo(1024);
-        device.reset();
+        driver.device().reset();
         assertThat(asked).allMatch(CompletableFuture::isCompletedExceptionally);
     }
 
@@ -193,8 +197,26 @@ class BalloonDeviceTest {
         CompletableFuture<String> lost = ask("\"Stats\"");
         queue.await();
         queue.stop();
-        device.reset();
+        driver.device().reset();
         assertThatThrownBy(lost::join).hasMessageContaining("ENOTCONN");
+    }
+
+    @Test
+    void sizeGoesOnElsewhere() {
+        driver.start(0, 16);
+        adjust(8 * PAGE, false);
+        actual(5);
+        driver.device().stopQueue(0);
+        byte[] state = driver.device().saveState();
+        BalloonDevice other = new BalloonDevice(new BalloonConfig(true, 0), MEMORY, 0);
+        try (MockDriver second = new MockDriver(host, other, ALL)) {
+            second.device().restoreState(state);
+            assertThat(second.config()).isEqualTo(driver.config());
+            assertThat(second.device().saveState()).isEqualTo(state);
+            assertThatThrownBy(() -> second.device().restoreState(new byte[7]))
+                    .isInstanceOf(VmmException.class)
+                    .hasMessage("a state of 7 bytes is not of a balloon");
+        }
     }
 
     @Test
@@ -227,7 +249,7 @@ class BalloonDeviceTest {
             inflate.perform(inflate.readable(frames(pages)));
             byte[] noise = new byte[random.nextInt(20)];
             random.nextBytes(noise);
-            device.writeConfig(random.nextInt(20), noise);
+            driver.device().writeConfig(random.nextInt(20), noise);
         }
         assertThat(driver.failed()).isFalse();
         inflate.submit(inflate.readable(new byte[2 << 20]));

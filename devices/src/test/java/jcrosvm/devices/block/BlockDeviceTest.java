@@ -1,6 +1,7 @@
 package jcrosvm.devices.block;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.ByteBuffer;
@@ -328,6 +329,25 @@ class BlockDeviceTest {
     }
 
     @Test
+    void theCacheModeGoesOnElsewhere() {
+        long features = WRITABLE | BlockSpec.VIRTIO_BLK_F_CONFIG_WCE;
+        MemoryDisk other = new MemoryDisk(MIB);
+        try (MockDriver driver = driver(config(), disk, features);
+                MockDriver second = driver(config(), other, features)) {
+            driver.device().writeConfig(BlockSpec.CONFIG_WRITEBACK, new byte[] {0});
+            byte[] state = driver.device().saveState();
+            second.device().restoreState(state);
+            assertThat(second.config()).isEqualTo(driver.config());
+            assertThat(second.device().saveState()).isEqualTo(state);
+            assertThat(write(second.start(0, 8), 0, new byte[512])).isZero();
+            assertThat(other.flushes.get()).as("write-through").isEqualTo(1);
+            assertThatThrownBy(() -> second.device().restoreState(new byte[0]))
+                    .isInstanceOf(VmmException.class)
+                    .hasMessage("block0: a state of 0 bytes is not of this device");
+        }
+    }
+
+    @Test
     void configurationSpaceIsAsTheStandardSays() {
         try (MockDriver driver = driver(config(), disk, WRITABLE)) {
             ByteBuffer config = ByteBuffer.wrap(driver.config()).order(ByteOrder.LITTLE_ENDIAN);
@@ -348,25 +368,24 @@ class BlockDeviceTest {
         }
     }
 
-    private static void resize(BlockDevice device, long size) {
+    private static void resize(MockDriver driver, long size) {
         String body = "{\"disk_index\":0,\"command\":{\"Resize\":{\"new_size\":" + size + "}}}";
-        device.command("DiskCommand", JsonReader.parse(body));
+        driver.device().command("DiskCommand", JsonReader.parse(body));
     }
 
     @Test
     void growsAndShrinksWhileRunning() {
-        BlockDevice device = new BlockDevice("block0", config(), disk, 1);
-        try (MockDriver driver = new MockDriver(host, device, WRITABLE)) {
+        try (MockDriver driver = new MockDriver(host, new BlockDevice("block0", config(), disk, 1), WRITABLE)) {
             MockQueue queue = driver.start(0, 8);
             assertThat(write(queue, 2048, new byte[512])).isEqualTo(1);
-            resize(device, 2 * MIB);
+            resize(driver, 2 * MIB);
             assertThat(driver.configChanges().availablePermits()).isEqualTo(1);
             assertThat(ByteBuffer.wrap(driver.config())
                             .order(ByteOrder.LITTLE_ENDIAN)
                             .getLong(0))
                     .isEqualTo(4096);
             assertThat(write(queue, 2048, new byte[512])).isZero();
-            resize(device, 512);
+            resize(driver, 512);
             assertThat(write(queue, 1, new byte[512])).isEqualTo(1);
             assertThat(write(queue, 0, new byte[512])).isZero();
         }

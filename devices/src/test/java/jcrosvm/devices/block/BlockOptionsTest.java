@@ -10,6 +10,7 @@ import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.ArgumentReader;
 import jcrosvm.config.JsonReader;
+import jcrosvm.config.JsonWriter;
 import jcrosvm.config.Syntax;
 import jcrosvm.disk.Backing;
 import jcrosvm.disk.DiskFile;
@@ -108,10 +109,10 @@ class BlockOptionsTest {
 
     private static String resize(List<BlockDevice> disks, int index, long size) {
         String body = "{\"disk_index\":" + index + ",\"command\":{\"Resize\":{\"new_size\":" + size + "}}}";
-        return DiskCommand.VERB
+        return JsonWriter.compact(DiskCommand.VERB
                 .perform(JsonReader.parse(body), disks)
                 .toCompletableFuture()
-                .join();
+                .join());
     }
 
     @Test

@@ -1,6 +1,7 @@
 package jcrosvm.devices.console;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -128,6 +129,35 @@ class ConsoleDeviceTest {
             to.perform(to.readable(message(0, ConsoleControl.DEVICE_READY, 1)));
             assertThat(next(from)).isNotEmpty();
             assertThat(driver.failed()).isFalse();
+        }
+    }
+
+    @Test
+    void cannotBeSaved() {
+        ConsoleDevice device = new ConsoleDevice(List.of(new ConsolePort("test", "", true, null, null)));
+        try (MockDriver driver = new MockDriver(host, device, VirtioFeatures.RINGS)) {
+            assertThat(driver.device().traits().unsavable()).isEqualTo("its ports are open streams");
+            assertThatThrownBy(driver.device()::saveState).isInstanceOf(UnsupportedOperationException.class);
+        }
+    }
+
+    /** The size that the terminal had before there was a driver, or while one without control queues was there. */
+    @Test
+    void tellsTheSizeToADriverThatComesLater() {
+        ConsoleDevice device = new ConsoleDevice(List.of(new ConsolePort("test", "p", true, null, null)));
+        device.resize(80, 25);
+        try (MockDriver driver = new MockDriver(host, device, VirtioFeatures.RINGS)) {
+            driver.start(1, 8);
+            device.resize(132, 50);
+            driver.reset();
+            driver.device().negotiated(SEVERAL);
+            MockQueue to = driver.start(3, 8);
+            MockQueue from = driver.start(2, 8);
+            to.perform(to.readable(message(0, ConsoleControl.PORT_READY, 1)));
+            assertThat(next(from)).isEqualTo(message(0, ConsoleControl.CONSOLE_PORT, 1));
+            assertThat(next(from))
+                    .startsWith(message(0, ConsoleControl.RESIZE, 0))
+                    .endsWith(132, 0, 50, 0);
         }
     }
 

@@ -16,8 +16,11 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import jcrosvm.base.OsException;
+import jcrosvm.base.VmmException;
 import jcrosvm.config.ConfigException;
 import jcrosvm.config.JsonReader;
+import jcrosvm.config.JsonWriter;
+import jcrosvm.devices.net.user.UserNetwork;
 import jcrosvm.devices.net.user.UserNetworkConfig;
 import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
@@ -498,18 +501,17 @@ class NetDeviceTest {
     void theLinkGoesDownAndUp() throws Exception {
         Wire wire = new Wire(0);
         Random random = new Random(10);
-        NetDevice device = device(wire);
-        try (MockDriver driver = new MockDriver(host, device, RINGS)) {
+        try (MockDriver driver = new MockDriver(host, device(wire), RINGS)) {
             MockQueue rx = driver.start(0, 16);
             MockQueue tx = driver.start(1, 16);
             rx.submit(rx.writable(2000));
             rx.kick();
-            plug(device, false);
+            plug(driver, false);
             assertThat(driver.configChanges().tryAcquire(20, TimeUnit.SECONDS)).isTrue();
             assertThat(driver.config()[CONFIG_STATUS]).isZero();
             tx.perform(tx.readable(packet(random, 100)));
             assertThat(wire.isEmpty()).isTrue();
-            plug(device, true);
+            plug(driver, true);
             assertThat(driver.configChanges().tryAcquire(20, TimeUnit.SECONDS)).isTrue();
             assertThat(driver.config()[CONFIG_STATUS]).isEqualTo((byte) 1);
             byte[] bytes = packet(random, 100);
@@ -521,7 +523,7 @@ class NetDeviceTest {
             assertThat(driver.configChanges().tryAcquire(20, TimeUnit.SECONDS)).isTrue();
             assertThat(driver.config()[CONFIG_STATUS]).isZero();
             tx.perform(tx.readable(bytes));
-            plug(device, true);
+            plug(driver, true);
             assertThat(driver.config()[CONFIG_STATUS]).as("cut for ever").isZero();
             assertThat(driver.failed()).isFalse();
         }
@@ -557,25 +559,25 @@ class NetDeviceTest {
         }
     }
 
-    private static void plug(NetDevice device, boolean in) {
-        device.command("NetCommand", JsonReader.parse("{\"Link\":{\"index\":0,\"up\":" + in + "}}"));
+    private static void plug(MockDriver driver, boolean in) {
+        driver.device().command("NetCommand", JsonReader.parse("{\"Link\":{\"index\":0,\"up\":" + in + "}}"));
     }
 
     @Test
     void linkIsACommand() throws Exception {
         ControlVerb verb = new NetModule().verbs().getFirst();
         assertThat(verb.name()).isEqualTo("NetCommand");
-        NetDevice device = device(new Wire(0));
-        try (MockDriver driver = new MockDriver(host, device, RINGS)) {
-            assertThat(verb.perform(JsonReader.parse("{\"Link\":{\"index\":0,\"up\":false}}"), List.of(device))
+        try (MockDriver driver = new MockDriver(host, device(new Wire(0)), RINGS)) {
+            assertThat(verb.perform(JsonReader.parse("{\"Link\":{\"index\":0,\"up\":false}}"), List.of(driver.device()))
+                            .thenApply(JsonWriter::compact)
                             .toCompletableFuture()
                             .join())
                     .isEqualTo("\"Ok\"");
             assertThat(driver.config()[CONFIG_STATUS]).isZero();
-            assertThatThrownBy(() ->
-                            verb.perform(JsonReader.parse("{\"Link\":{\"index\":1,\"up\":false}}"), List.of(device)))
+            assertThatThrownBy(() -> verb.perform(
+                            JsonReader.parse("{\"Link\":{\"index\":1,\"up\":false}}"), List.of(driver.device())))
                     .isInstanceOf(OsException.class);
-            assertThatThrownBy(() -> verb.perform(JsonReader.parse("{\"Link\":{}}"), List.of(device)))
+            assertThatThrownBy(() -> verb.perform(JsonReader.parse("{\"Link\":{}}"), List.of(driver.device())))
                     .isInstanceOf(ConfigException.class);
         }
     }
@@ -611,6 +613,34 @@ class NetDeviceTest {
             second.device().restoreState(driver.device().saveState());
             assertThat(second.config()).isEqualTo(driver.config());
             assertThat(other.guestOffloads).isEqualTo(VIRTIO_NET_F_GUEST_CSUM);
+        }
+    }
+
+    @Test
+    void aCableThatIsOutStaysOutElsewhere() {
+        try (MockDriver driver = new MockDriver(host, device(new Wire(0)), RINGS);
+                MockDriver second = new MockDriver(host, device(new Wire(0)), RINGS)) {
+            plug(driver, false);
+            byte[] state = driver.device().saveState();
+            second.device().restoreState(state);
+            assertThat(second.config()[CONFIG_STATUS]).isZero();
+            assertThat(second.device().saveState()).isEqualTo(state);
+            plug(second, true);
+            assertThat(second.config()[CONFIG_STATUS]).isEqualTo((byte) 1);
+            assertThatThrownBy(() -> second.device().restoreState(new byte[18]))
+                    .isInstanceOf(VmmException.class)
+                    .hasMessage("a state of 18 bytes is not of a network device");
+            assertThat(second.config()[CONFIG_STATUS]).as("nothing has changed").isEqualTo((byte) 1);
+        }
+    }
+
+    @Test
+    void aNetworkOfOurOwnCannotBeSaved() {
+        NetDevice device = new NetDevice(
+                "net0", List.of(UserNetwork.open(UserNetworkConfig.defaults())), MAC, 1400, VIRTIO_NET_F_MRG_RXBUF);
+        try (MockDriver driver = new MockDriver(host, device, RINGS)) {
+            assertThat(driver.device().traits().unsavable()).isEqualTo("its connections end in this process");
+            assertThatThrownBy(driver.device()::saveState).isInstanceOf(UnsupportedOperationException.class);
         }
     }
 }

@@ -149,6 +149,21 @@ class VhostNetTest {
     }
 
     @Test
+    void staysInTheProcessAndInTheHost() throws Exception {
+        NetworkNamespace.run(() -> {
+            TapPort port = TapPort.open(new TapSource.Made(0x0a630001, 0xffffff00), 1, null);
+            TapBackend tap = TapBackend.of(port).getFirst();
+            try (VhostNetDevice device = new VhostNetDevice("net0", new Kernel().vhost(), tap, MAC, 1500, true)) {
+                assertThatThrownBy(() -> new MockDriver(MockDriver.Host.LOOPBACK, device, RINGS))
+                        .hasMessage("the device must be in the VM's own process");
+                assertThat(device.traits().unsavable()).isEqualTo("the host's kernel moves its packets (vhost-net)");
+                assertThatThrownBy(device::saveState).isInstanceOf(UnsupportedOperationException.class);
+            }
+            return null;
+        });
+    }
+
+    @Test
     void oldKernelsAreRefused() throws Exception {
         NetworkNamespace.run(() -> {
             Kernel kernel = new Kernel();

@@ -1,6 +1,7 @@
 package jcrosvm.devices.rng;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.ByteArrayOutputStream;
@@ -12,6 +13,7 @@ import java.util.HashSet;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import jcrosvm.base.VmmException;
 import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
 import jcrosvm.virtio.VirtioFeatures;
@@ -43,6 +45,19 @@ class RngDeviceTest {
                                 .formatHex(queue.content(done.buffers().get(1))));
             }
             assertThat(seen).hasSize(100);
+        }
+    }
+
+    @Test
+    void goesOnElsewhere() {
+        try (MockDriver driver = new MockDriver(host, new RngDevice(), VirtioFeatures.RINGS);
+                MockDriver second = new MockDriver(host, new RngDevice(), VirtioFeatures.RINGS)) {
+            second.device().restoreState(driver.device().saveState());
+            MockQueue queue = second.start(0, 8);
+            assertThat(queue.perform(queue.writable(16)).written()).isEqualTo(16);
+            assertThatThrownBy(() -> second.device().restoreState(new byte[1]))
+                    .isInstanceOf(VmmException.class)
+                    .hasMessage("a state of 1 bytes is not of an entropy device");
         }
     }
 

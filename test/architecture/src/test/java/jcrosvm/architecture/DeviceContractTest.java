@@ -24,6 +24,7 @@ import jcrosvm.virtio.Interrupt;
 import jcrosvm.virtio.QueueLayout;
 import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.QueueState;
+import jcrosvm.virtio.SharedMemoryWindow;
 import jcrosvm.virtio.VirtioDevice;
 import org.junit.jupiter.api.Test;
 
@@ -41,7 +42,8 @@ class DeviceContractTest {
             Interrupt.class,
             QueueLayout.class,
             QueueResources.class,
-            QueueState.class);
+            QueueState.class,
+            SharedMemoryWindow.class);
 
     private static final Set<Class<?>> CONTAINERS = Set.of(List.class, CompletionStage.class);
 

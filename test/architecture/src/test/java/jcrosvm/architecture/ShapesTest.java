@@ -41,6 +41,7 @@ class ShapesTest {
             entry("jcrosvm/virtio/DeviceModule", 9),
             entry("jcrosvm/virtio/DeviceHost", 3),
             entry("jcrosvm/virtio/Interrupt", 3),
+            entry("jcrosvm/virtio/SharedMemoryWindow", 2),
             entry("jcrosvm/virtio/VirtioDevice", 12));
 
     private static void eachClass(String module, BiConsumer<Path, ClassModel> check) throws IOException {

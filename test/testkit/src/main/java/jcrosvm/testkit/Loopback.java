@@ -51,6 +51,9 @@ final class Loopback implements VirtioDevice {
     }
 
     Loopback(VirtioDevice device) {
+        if (device.traits().localOnly()) {
+            throw new IllegalArgumentException("the device must be in the VM's own process");
+        }
         this.device = device;
     }
 
@@ -187,9 +190,13 @@ final class Loopback implements VirtioDevice {
     }
 
     @Override
-    public CompletionStage<String> command(String verb, Value body) {
-        Value message = JsonReader.parse(JsonWriter.compact(body));
-        return call(() -> device.command(verb, message));
+    public CompletionStage<Value> command(String verb, Value body) {
+        Value message = copy(body);
+        return call(() -> device.command(verb, message)).thenApply(Loopback::copy);
+    }
+
+    private static Value copy(Value value) {
+        return JsonReader.parse(JsonWriter.compact(value));
     }
 
     @Override

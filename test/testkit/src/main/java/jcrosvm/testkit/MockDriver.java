@@ -4,8 +4,10 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
+import jcrosvm.base.VmmException;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.virtio.DeviceHost;
+import jcrosvm.virtio.SharedMemoryWindow;
 import jcrosvm.virtio.VirtioDevice;
 
 /** A driver of one device, without a guest: sets its queues up in memory of its own. */
@@ -121,6 +123,11 @@ public final class MockDriver implements AutoCloseable {
         @Override
         public void failed() {
             fail();
+        }
+
+        @Override
+        public SharedMemoryWindow sharedMemory(int id) {
+            throw new VmmException("the mock driver has no shared memory region " + id);
         }
     }
 

@@ -252,6 +252,7 @@ class QueueWorkerTest {
     void nobodyWaitsWhileAWorkerCloses() throws InterruptedException {
         for (int i = 0; i < 300; i++) {
             QueueWorker closing = new QueueWorker("closing");
+            closing.execute(() -> {}); // so that there is a thread
             CountDownLatch go = new CountDownLatch(1);
             Thread other = Thread.ofPlatform().start(() -> {
                 go.countDown();
@@ -263,6 +264,21 @@ class QueueWorkerTest {
             closing.close();
             other.join();
         }
+    }
+
+    @Test
+    void theThreadStartsWithTheFirstWork() {
+        QueueWorker idle = new QueueWorker("idle");
+        assertThat(idle.stop(0)).isNull();
+        assertThat(idle.isStarted()).isFalse();
+        idle.close();
+        idle.close();
+        idle.execute(() -> {});
+        assertThatThrownBy(() -> idle.start(resources(0), queue -> {})).isInstanceOf(IllegalStateException.class);
+        assertThat(idle.isStarted()).isFalse();
+        assertThat(worker.isStarted()).isFalse();
+        settle();
+        assertThat(worker.isStarted()).isTrue();
     }
 
     @Test

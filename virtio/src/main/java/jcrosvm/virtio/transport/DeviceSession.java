@@ -7,8 +7,6 @@ import jcrosvm.base.LimitedLog;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.virtio.DescriptorException;
-import jcrosvm.virtio.DeviceHost;
-import jcrosvm.virtio.Interrupt;
 import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.QueueState;
 import jcrosvm.virtio.VirtioDevice;
@@ -36,8 +34,7 @@ public final class DeviceSession implements AutoCloseable {
 
     private final VirtioDevice device;
     private final GuestMemory memory;
-    private final DriverInterrupt interrupt;
-    private final DeviceHost host = new Host();
+    private final SessionHost host;
     private final long offered;
     private final ConfigSpace config;
     private final QueueRegisters[] queues;
@@ -52,58 +49,16 @@ public final class DeviceSession implements AutoCloseable {
      * @param device belongs to the session until it is closed
      * @param features offered beside the device's and the rings'
      * @param interrupt how the transport reaches the driver; not called before DRIVER_OK
+     * @throws jcrosvm.base.VmmException when the device needs what no transport can do
      */
     public DeviceSession(VirtioDevice device, long features, GuestMemory memory, DriverInterrupt interrupt) {
         this.device = device;
         this.memory = memory;
-        this.interrupt = interrupt;
         offered = VirtioFeatures.RINGS | device.traits().features() | features;
         config = new ConfigSpace(device);
-        queues = device.traits().queueSizes().stream().map(QueueRegisters::new).toArray(QueueRegisters[]::new);
+        host = new SessionHost(device.traits(), status, config, interrupt);
         device.attach(host);
-    }
-
-    /** The device's host: keeps the status, and drops what may not be sent yet (virtio 1.3, 2.1.2 and 2.3). */
-    private final class Host implements DeviceHost {
-        @Override
-        public void configChanged() {
-            config.changed();
-            if ((status.get() & DRIVER_OK) != 0) {
-                interrupt.config();
-            }
-        }
-
-        @Override
-        public void failed() {
-            int before = status.getAndUpdate(now -> now | DEVICE_NEEDS_RESET);
-            if ((before & DRIVER_OK) != 0 && (before & DEVICE_NEEDS_RESET) == 0) {
-                interrupt.config(); // the driver finds the new status
-            }
-        }
-    }
-
-    /** The interrupt of one queue. */
-    private final class QueueInterrupt implements Interrupt {
-        private final int queue;
-
-        QueueInterrupt(int queue) {
-            this.queue = queue;
-        }
-
-        @Override
-        public void signal() {
-            interrupt.used(queue);
-        }
-
-        @Override
-        public void failed() {
-            host.failed();
-        }
-
-        @Override
-        public EventFd callEvent() {
-            return interrupt.callEvent(queue);
-        }
+        queues = device.traits().queueSizes().stream().map(QueueRegisters::new).toArray(QueueRegisters[]::new);
     }
 
     public VirtioDevice device() {
@@ -209,7 +164,7 @@ public final class DeviceSession implements AutoCloseable {
                         "queue %d: size %d is not 1 to %d".formatted(index, queue.size, queue.maxSize));
             }
             QueueResources resources = new QueueResources(
-                    index, queue.layout(), state, accepted, memory, queue.kick, new QueueInterrupt(index));
+                    index, queue.layout(), state, accepted, memory, queue.kick, host.interrupt(index));
             resources.open(); // looks at the ring before any queue starts
             return resources;
         } catch (RuntimeException e) {

@@ -2,6 +2,7 @@ package jcrosvm.virtio.transport;
 
 import static jcrosvm.virtio.transport.MmioSpec.*;
 
+import java.util.Optional;
 import jcrosvm.bus.BusDevice;
 import jcrosvm.bus.IrqLine;
 import jcrosvm.bus.Suspendable;
@@ -20,6 +21,9 @@ public final class VirtioMmioTransport implements BusDevice, Suspendable, AutoCl
     /** Bytes of the range that it takes on the bus. */
     public static final int SIZE = 0x1000;
 
+    /** For a machine that has no guest addresses for shared memory: the driver finds no region. */
+    public static final long NO_SHARED_MEMORY = -1;
+
     private static final int REGISTER = 4;
 
     private final String name;
@@ -37,7 +41,8 @@ public final class VirtioMmioTransport implements BusDevice, Suspendable, AutoCl
      * @param name for messages: {@code block0}
      * @param address where it is put on the memory bus, {@link #SIZE} bytes
      * @param line up as long as there is something to acknowledge
-     * @param sharedMemory where the device's shared memory regions begin, one behind the other as the traits list them
+     * @param sharedMemory guest address at which the device's shared memory regions begin, one behind the other as the
+     *     traits list them; or {@link #NO_SHARED_MEMORY}
      */
     public VirtioMmioTransport(
             String name, VirtioDevice device, TransportHost host, long address, IrqLine line, long sharedMemory) {
@@ -155,25 +160,26 @@ public final class VirtioMmioTransport implements BusDevice, Suspendable, AutoCl
         }
     }
 
-    /** Of the selected region; all ones when there is none. */
+    /** Of the selected region; all ones when there is none (virtio 1.3, 4.2.2). */
     private long sharedLength() {
-        for (SharedMemoryRegion region : traits.sharedMemory()) {
-            if (region.id() == shmSel) {
-                return region.length();
-            }
-        }
-        return -1;
+        return shared().map(SharedMemoryRegion::length).orElse(-1L);
     }
 
     private long sharedBase() {
-        long at = sharedMemory;
-        for (SharedMemoryRegion region : traits.sharedMemory()) {
-            if (region.id() == shmSel) {
-                return at;
-            }
-            at += region.length();
-        }
-        return -1;
+        return shared().map(region -> sharedMemory + lengthBefore(region)).orElse(-1L);
+    }
+
+    private Optional<SharedMemoryRegion> shared() {
+        return traits.sharedMemory().stream()
+                .filter(region -> region.id() == shmSel && sharedMemory != NO_SHARED_MEMORY)
+                .findFirst();
+    }
+
+    private long lengthBefore(SharedMemoryRegion region) {
+        return traits.sharedMemory().stream()
+                .takeWhile(other -> other.id() != region.id())
+                .mapToLong(SharedMemoryRegion::length)
+                .sum();
     }
 
     /** Stops the queues; the driver's registers stay. */
