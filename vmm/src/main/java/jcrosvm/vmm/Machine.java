@@ -236,10 +236,10 @@ final class Machine implements AutoCloseable {
     }
 
     private void publish(PciBus pci, MemoryLayout layout, Bus ports, Bus mmio, PowerControl power) {
-        PciConfigPorts config1 =
+        PciConfigPorts configPorts =
                 new PciConfigPorts(pci, power::reset, config.platform().pciPortAccess());
-        config1.attach(ports);
-        parts.add("pci-config-ports", PciConfigPortsState.class, config1);
+        configPorts.attach(ports);
+        parts.add("pci-config-ports", PciConfigPortsState.class, configPorts);
         pci.publishEcam(layout.ecam().start(), layout.ecam().size());
         mmio.insert(new PciEcam(pci), layout.ecam().start(), layout.ecam().size());
     }
