@@ -1,6 +1,7 @@
 package jcrosvm.hypervisor;
 
 import java.util.List;
+import jcrosvm.base.Stateful;
 import jcrosvm.hypervisor.x86.CpuidTable;
 import jcrosvm.hypervisor.x86.Msr;
 import jcrosvm.hypervisor.x86.Registers;
@@ -11,7 +12,7 @@ import jcrosvm.hypervisor.x86.VcpuState;
  * A virtual processor. All methods but {@link #kick} belong to the thread that runs it, or to whoever set it up before
  * that thread started.
  */
-public interface Vcpu extends AutoCloseable {
+public interface Vcpu extends Stateful<VcpuState>, AutoCloseable {
     int id();
 
     /** Runs guest code until something happens that the caller must decide. */
@@ -45,8 +46,10 @@ public interface Vcpu extends AutoCloseable {
     void notifyPaused();
 
     /** Everything that makes up the processor, for a snapshot. */
+    @Override
     VcpuState state();
 
+    @Override
     void restore(VcpuState state);
 
     @Override

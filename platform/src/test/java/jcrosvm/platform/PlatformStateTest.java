@@ -116,7 +116,7 @@ class PlatformStateTest {
     @Test
     void aMovedBoardGoesOnAsTheFirstWouldHave() {
         Random random = new Random(seed);
-        for (int round = 0; round < 200; round++) {
+        for (int round = 0; round < 60; round++) {
             try (Board first = new Board(random.nextLong(10_000_000_000L))) {
                 for (int n = random.nextInt(1500); n > 0; n--) {
                     first.access(random);

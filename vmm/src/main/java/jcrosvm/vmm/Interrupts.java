@@ -3,7 +3,10 @@ package jcrosvm.vmm;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import jcrosvm.base.Stateful;
+import jcrosvm.base.VmmException;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.IrqLine;
 import jcrosvm.bus.MessageInterrupt;
@@ -17,7 +20,7 @@ import jcrosvm.platform.irqchip.UserspaceIrqChip;
 import org.jspecify.annotations.Nullable;
 
 /** Interrupt lines of the machine, whoever emulates the controllers. */
-final class Interrupts implements Suspendable {
+final class Interrupts implements Suspendable, Stateful<InterruptsState> {
     /** Behind the pins of the IOAPIC. */
     private static final int FIRST_MESSAGE_GSI = 24;
 
@@ -105,6 +108,25 @@ final class Interrupts implements Suspendable {
                 return bootProcessor ? user.acknowledgeInterrupt() : -1;
             }
         };
+    }
+
+    @Override
+    public InterruptsState state() {
+        return new InterruptsState(Optional.ofNullable(userspace).map(UserspaceIrqChip::state), chip.state());
+    }
+
+    @Override
+    public void restore(InterruptsState state) {
+        if (state.userspace().isPresent() != (userspace != null)) {
+            throw new VmmException("the saved machine's interrupt controllers are "
+                    + (userspace != null
+                            ? "the hypervisor's, this one's are not"
+                            : "not the hypervisor's, as this one's are"));
+        }
+        chip.restore(state.kernel());
+        if (userspace != null) {
+            userspace.restore(state.userspace().orElseThrow());
+        }
     }
 
     @Override

@@ -2,44 +2,49 @@ package jcrosvm.vmm;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.OptionalInt;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
+import jcrosvm.base.Stateful;
+import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Mapping;
 import jcrosvm.base.io.ThreadScope;
 import jcrosvm.boot.Boot;
-import jcrosvm.boot.BootConfig;
 import jcrosvm.boot.CpuSpeed;
-import jcrosvm.boot.EntryState;
 import jcrosvm.boot.Hardware;
 import jcrosvm.boot.LoadedGuest;
 import jcrosvm.boot.MemoryLayout;
 import jcrosvm.boot.Rom;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.pci.PciBus;
+import jcrosvm.bus.pci.PciBusState;
 import jcrosvm.bus.pci.PciConfigPorts;
+import jcrosvm.bus.pci.PciConfigPortsState;
 import jcrosvm.bus.pci.PciEcam;
 import jcrosvm.bus.pci.PciWindows;
+import jcrosvm.config.Value;
 import jcrosvm.hypervisor.Hypervisor;
 import jcrosvm.hypervisor.IrqChipMode;
 import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.hypervisor.Vm;
 import jcrosvm.hypervisor.x86.CpuTopology;
 import jcrosvm.hypervisor.x86.CpuidTable;
+import jcrosvm.hypervisor.x86.VcpuState;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.platform.AcpiPm;
+import jcrosvm.platform.AcpiPmState;
 import jcrosvm.platform.Cmos;
+import jcrosvm.platform.CmosState;
 import jcrosvm.platform.I8042;
 import jcrosvm.platform.PowerControl;
 import jcrosvm.platform.PvPanic;
 import jcrosvm.platform.serial.SerialPorts;
+import jcrosvm.platform.serial.SerialPortsState;
 import jcrosvm.vmm.config.CpuConfig.NestedMode;
 import jcrosvm.vmm.config.StartState;
 import jcrosvm.vmm.config.SuspendClock;
 import jcrosvm.vmm.config.VmConfig;
-import org.jspecify.annotations.Nullable;
 
 /** One incarnation of the machine, from loading the kernel to power-off or reset. */
 final class Machine implements AutoCloseable {
@@ -58,11 +63,11 @@ final class Machine implements AutoCloseable {
     private final MachineClock clock;
     private final boolean clockStops;
     private final Interrupts interrupts;
+    private final Parts parts = new Parts();
     private final SerialConsoles consoles;
     private final SerialPorts serial;
     private final VirtioTransports virtio;
     private final AcpiPm pm;
-    private final @Nullable Cmos cmos;
     private final List<VcpuThread> vcpus = new ArrayList<>();
 
     /** Presses and alarms that end a sleep: tells a sleep that was asked for before one from one after it. */
@@ -121,19 +126,16 @@ final class Machine implements AutoCloseable {
             Bus mmio = Bus.memory();
             PowerControl power = power(events);
             interrupts.attach(ports, mmio);
+            parts.add("clock", MachineClockState.class, clock);
+            parts.add("guest-clock", GuestClockState.class, new GuestClock(vm));
+            parts.add("interrupts", InterruptsState.class, interrupts);
+            processors.forEach(vcpu -> parts.add("vcpu" + vcpu.id(), VcpuState.class, vcpu));
             pm = new AcpiPm(interrupts.line(Hardware.DEFAULT_SCI_IRQ), power);
             pm.attach(ports, Hardware.DEFAULT_PM_PORT);
-            cmos = config.platform().rtc()
-                    ? new Cmos(
-                            clock,
-                            interrupts.line(RTC_IRQ),
-                            this::rtcAlarm,
-                            layout.lowRam(),
-                            layout.highRam(),
-                            config.cpus().count())
-                    : null;
-            if (cmos != null) {
-                cmos.attach(ports);
+            parts.add("acpi-pm", AcpiPmState.class, pm);
+            parts.add("sleep", SleepState.class, new Sleep());
+            if (config.platform().rtc()) {
+                cmos(layout).attach(ports);
             }
             if (config.platform().i8042()) {
                 // The in-kernel PIT answers port 0x61 itself; the user-space one does so too.
@@ -152,26 +154,28 @@ final class Machine implements AutoCloseable {
                 pci.add(new PvPanic(power), null);
             }
             pci.allocate();
+            parts.add("pci", PciBusState.class, pci); // before the functions' own registers
+            if (!devices.all().isEmpty()) {
+                parts.addUnsaved("virtio", virtio);
+            }
+            parts.add("serial", SerialPortsState.class, serial);
             publish(pci, layout, ports, mmio, power);
             if (config.debugExit() != null) {
                 ports.insert(
                         new DebugExit(events::debugExit), config.debugExit().port(), DebugExit.PORTS);
                 if (config.debugExit().testPorts()) {
-                    TestPorts.attach(ports, mmio, interrupts::line);
+                    TestPorts.attach(ports, mmio, interrupts::line, parts);
                 }
             }
 
-            Hardware hardware = hardware(processors, pci, parameters(devices));
-            LoadedGuest guest = Boot.load(memory, layout, hardware, boot(devices), speed);
+            BootData data = new BootData(config, devices, consoles, virtio);
+            LoadedGuest guest = Boot.load(memory, layout, data.hardware(processors, pci), data.config(), speed);
             LOG.log(System.Logger.Level.DEBUG, guest::description);
             guest.rom().ifPresent(rom -> mapRom(rom, hypervisor));
-            prepare(
-                    processors,
-                    topology,
-                    hypervisor,
-                    supported,
-                    layout,
-                    guest.entry().orElse(null));
+            boolean nested = config.cpus().nested() != NestedMode.OFF;
+            long gapStart = Math.min(layout.pciMmio32().start(), layout.ecam().start());
+            new VcpuSetup(hypervisor, supported, topology, nested, gapStart)
+                    .prepare(processors, guest.entry().orElse(null));
             for (Vcpu vcpu : processors) {
                 vcpus.add(new VcpuThread(
                         vcpu,
@@ -209,6 +213,18 @@ final class Machine implements AutoCloseable {
         return hypervisor.supports(Hypervisor.Capability.KERNEL_IRQCHIP) ? IrqChipMode.KERNEL : IrqChipMode.SPLIT;
     }
 
+    private Cmos cmos(MemoryLayout layout) {
+        Cmos cmos = new Cmos(
+                clock,
+                interrupts.line(RTC_IRQ),
+                this::rtcAlarm,
+                layout.lowRam(),
+                layout.highRam(),
+                config.cpus().count());
+        parts.add("cmos", CmosState.class, cmos);
+        return cmos;
+    }
+
     private PciBus pci(MemoryLayout layout, Bus ports, Bus mmio) {
         PciWindows windows = new PciWindows(
                 PCI_PORTS,
@@ -220,42 +236,12 @@ final class Machine implements AutoCloseable {
     }
 
     private void publish(PciBus pci, MemoryLayout layout, Bus ports, Bus mmio, PowerControl power) {
-        new PciConfigPorts(pci, power::reset, config.platform().pciPortAccess()).attach(ports);
+        PciConfigPorts configPorts =
+                new PciConfigPorts(pci, power::reset, config.platform().pciPortAccess());
+        configPorts.attach(ports);
+        parts.add("pci-config-ports", PciConfigPortsState.class, configPorts);
         pci.publishEcam(layout.ecam().start(), layout.ecam().size());
         mmio.insert(new PciEcam(pci), layout.ecam().start(), layout.ecam().size());
-    }
-
-    private List<String> parameters(Devices devices) {
-        List<String> all = new ArrayList<>(consoles.kernelParameters());
-        all.addAll(devices.kernelParameters().early());
-        if (!config.boot().acpi()) {
-            all.addAll(virtio.kernelParameters());
-        }
-        return all;
-    }
-
-    /** What the user says, and behind it the parameters that shall win over it. */
-    private BootConfig boot(Devices devices) {
-        List<String> all = new ArrayList<>(config.boot().params());
-        all.addAll(devices.kernelParameters().late());
-        return config.boot().withParams(all);
-    }
-
-    private Hardware hardware(List<Vcpu> processors, PciBus pci, List<String> parameters) {
-        return new Hardware(
-                processors.stream().map(Vcpu::id).toList(),
-                0,
-                Hardware.DEFAULT_SCI_IRQ,
-                Hardware.DEFAULT_PM_PORT,
-                Hardware.defaults(1).serialPorts(),
-                config.platform().rtc(),
-                config.platform().i8042(),
-                OptionalInt.empty(),
-                pci.intxRoutes().stream()
-                        .map(r -> new Hardware.PciInterrupt(r.device(), r.pin(), r.gsi()))
-                        .toList(),
-                parameters,
-                virtio.aml());
     }
 
     private void mapRom(Rom rom, Hypervisor hypervisor) {
@@ -263,28 +249,6 @@ final class Machine implements AutoCloseable {
         mapping.segment().copyFrom(java.lang.foreign.MemorySegment.ofArray(rom.content()));
         boolean readOnly = hypervisor.supports(Hypervisor.Capability.READONLY_MEMORY);
         vm.addMemory(rom.address(), mapping.segment(), readOnly);
-    }
-
-    private void prepare(
-            List<Vcpu> processors,
-            CpuTopology topology,
-            Hypervisor hypervisor,
-            CpuidTable supported,
-            MemoryLayout layout,
-            @Nullable EntryState entry) {
-        boolean nested = config.cpus().nested() != NestedMode.OFF;
-        VcpuSetup setup = new VcpuSetup(
-                hypervisor,
-                supported,
-                topology,
-                nested,
-                Math.min(layout.pciMmio32().start(), layout.ecam().start()));
-        processors.forEach(setup::prepare);
-        if (entry != null) {
-            Vcpu first = processors.getFirst();
-            first.specialRegisters(entry.specialRegisters());
-            first.registers(entry.registers());
-        }
     }
 
     private PowerControl power(MachineEvents events) {
@@ -420,13 +384,46 @@ final class Machine implements AutoCloseable {
 
     private void suspendDevices() {
         devicesSuspended = true;
-        serial.suspend();
-        virtio.suspend();
-        if (cmos != null) {
-            cmos.suspend();
+        parts.suspend();
+    }
+
+    /**
+     * Everything but the memory, as {@link #restore} reads it.
+     *
+     * @throws VmmException when the machine is not suspended with its devices, or has one that cannot be saved
+     */
+    synchronized Value save() {
+        requireSuspended("saved");
+        return parts.save();
+    }
+
+    /**
+     * Takes over what an equal machine saved; the memory's content is the caller's.
+     *
+     * @throws VmmException when it does not fit; if this machine is another than the saved one it can only be closed
+     */
+    synchronized void restore(Value saved) {
+        requireSuspended("restored");
+        parts.restore(saved);
+    }
+
+    private void requireSuspended(String what) {
+        if (!devicesSuspended || closed) {
+            throw new VmmException("a machine can only be " + what + " while it is suspended, with its devices");
         }
-        interrupts.suspend();
-        clock.suspend();
+    }
+
+    /** Whether vCPUs stand still because the guest asked for it. Guarded by the machine. */
+    private final class Sleep implements Stateful<SleepState> {
+        @Override
+        public SleepState state() {
+            return new SleepState(asleep || fallingAsleep.get());
+        }
+
+        @Override
+        public void restore(SleepState state) {
+            asleep = state.asleep();
+        }
     }
 
     synchronized void resume(boolean full) {
@@ -442,12 +439,7 @@ final class Machine implements AutoCloseable {
         clock.resume();
         if (devicesSuspended) {
             devicesSuspended = false;
-            interrupts.resume();
-            if (cmos != null) {
-                cmos.resume();
-            }
-            virtio.resume();
-            serial.resume();
+            parts.resume();
         }
         resumeVcpus();
     }

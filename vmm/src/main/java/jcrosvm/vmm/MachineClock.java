@@ -5,6 +5,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import jcrosvm.base.LimitedLog;
+import jcrosvm.base.Stateful;
 import jcrosvm.base.io.ThreadScope;
 import jcrosvm.base.io.Threads;
 import jcrosvm.bus.DeviceClock;
@@ -16,7 +17,8 @@ import org.jspecify.annotations.Nullable;
  * where it stopped. Timers run on one thread, which starts with the
  * first that is armed: most guests of an in-kernel interrupt chip never need it.
  */
-final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
+final class MachineClock implements DeviceClock, Suspendable, Stateful<MachineClockState>, AutoCloseable {
+    private static final long NANOS_PER_MILLI = 1_000_000;
     private static final LimitedLog LOG = LimitedLog.of(MachineClock.class);
 
     private final ThreadScope scope = ThreadScope.current();
@@ -28,6 +30,7 @@ final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
     // All guarded by lock.
     private long origin = System.nanoTime();
     private long suspendedAt;
+    private long wallWhenSuspended; // milliseconds
     private long lost; // nanoseconds that the guest never saw
     private boolean suspended;
     private boolean closed;
@@ -42,18 +45,52 @@ final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
     public long nanos() {
         lock.lock();
         try {
-            return (suspended ? suspendedAt : System.nanoTime()) - origin;
+            return hostNanos() - origin;
         } finally {
             lock.unlock();
         }
+    }
+
+    private long hostNanos() {
+        return suspended ? suspendedAt : System.nanoTime();
     }
 
     @Override
     public long wallMillis() {
         lock.lock();
         try {
-            long missed = lost + (suspended && staysBehind ? System.nanoTime() - suspendedAt : 0);
-            return System.currentTimeMillis() - missed / 1_000_000;
+            return System.currentTimeMillis() - (lost + pause()) / NANOS_PER_MILLI;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** What the guest has missed of the time since it was suspended. */
+    private long pause() {
+        return suspended && staysBehind ? System.nanoTime() - suspendedAt : 0;
+    }
+
+    @Override
+    public MachineClockState state() {
+        lock.lock();
+        try {
+            return new MachineClockState(nanos(), suspended ? wallWhenSuspended : wallMillis());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Goes on from the saved time; the wall clock is the host's unless it stays behind. */
+    @Override
+    public void restore(MachineClockState state) {
+        lock.lock();
+        try {
+            origin = hostNanos() - state.nanos();
+            wallWhenSuspended = state.wallMillis();
+            if (staysBehind) {
+                lost = (System.currentTimeMillis() - state.wallMillis()) * NANOS_PER_MILLI - pause();
+            }
+            changed.signalAll();
         } finally {
             lock.unlock();
         }
@@ -69,6 +106,7 @@ final class MachineClock implements DeviceClock, Suspendable, AutoCloseable {
         lock.lock();
         try {
             if (!suspended) {
+                wallWhenSuspended = wallMillis();
                 suspended = true;
                 suspendedAt = System.nanoTime();
                 changed.signalAll();

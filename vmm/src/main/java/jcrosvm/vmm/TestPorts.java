@@ -1,6 +1,8 @@
 package jcrosvm.vmm;
 
 import java.util.function.IntFunction;
+import jcrosvm.base.Stateful;
+import jcrosvm.base.VmmException;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.BusDevice;
 import jcrosvm.bus.IrqLine;
@@ -19,14 +21,18 @@ final class TestPorts {
 
     private TestPorts() {}
 
-    static void attach(Bus ports, Bus memory, IntFunction<IrqLine> lines) {
+    static void attach(Bus ports, Bus memory, IntFunction<IrqLine> lines, Parts parts) {
         IrqLine[] all = new IrqLine[LINES];
         for (int gsi = 0; gsi < LINES; gsi++) {
             all[gsi] = lines.apply(gsi);
         }
         ports.insert(new Lines(all), LINES_PORT, LINES);
-        ports.insert(new Scratch(SCRATCH_SIZE), SCRATCH_PORT, SCRATCH_SIZE);
-        memory.insert(new Scratch(MEMORY_SIZE), MEMORY, MEMORY_SIZE);
+        Scratch scratch = new Scratch(SCRATCH_SIZE);
+        ports.insert(scratch, SCRATCH_PORT, SCRATCH_SIZE);
+        parts.add("test-scratch", TestMemoryState.class, scratch);
+        Scratch pages = new Scratch(MEMORY_SIZE);
+        memory.insert(pages, MEMORY, MEMORY_SIZE);
+        parts.add("test-memory", TestMemoryState.class, pages);
     }
 
     private record Lines(IrqLine[] lines) implements BusDevice {
@@ -46,7 +52,7 @@ final class TestPorts {
         }
     }
 
-    private static final class Scratch implements BusDevice {
+    private static final class Scratch implements BusDevice, Stateful<TestMemoryState> {
         private final byte[] bytes; // guarded by this
 
         Scratch(int size) {
@@ -56,6 +62,20 @@ final class TestPorts {
         @Override
         public String name() {
             return "test-scratch";
+        }
+
+        @Override
+        public synchronized TestMemoryState state() {
+            return new TestMemoryState(bytes);
+        }
+
+        @Override
+        public synchronized void restore(TestMemoryState state) {
+            if (state.bytes().length != bytes.length) {
+                throw new VmmException("the saved test memory has %d bytes, this one has %d"
+                        .formatted(state.bytes().length, bytes.length));
+            }
+            System.arraycopy(state.bytes(), 0, bytes, 0, bytes.length);
         }
 
         @Override

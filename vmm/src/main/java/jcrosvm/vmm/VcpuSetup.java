@@ -2,6 +2,7 @@ package jcrosvm.vmm;
 
 import java.util.ArrayList;
 import java.util.List;
+import jcrosvm.boot.EntryState;
 import jcrosvm.boot.MemoryLayout;
 import jcrosvm.hypervisor.Hypervisor;
 import jcrosvm.hypervisor.Vcpu;
@@ -10,6 +11,7 @@ import jcrosvm.hypervisor.x86.CpuidLeaf;
 import jcrosvm.hypervisor.x86.CpuidTable;
 import jcrosvm.hypervisor.x86.GuestCpuid;
 import jcrosvm.hypervisor.x86.Msr;
+import org.jspecify.annotations.Nullable;
 
 /** The state that firmware would leave in every processor: CPUID, memory types, interrupt pins. */
 final class VcpuSetup {
@@ -44,7 +46,17 @@ final class VcpuSetup {
         return supported.find(LEAF_ADDRESS_SIZES, 0).map(CpuidLeaf::eax).orElse(FALLBACK_ADDRESS_BITS) & 0xff;
     }
 
-    void prepare(Vcpu vcpu) {
+    /** Prepares all processors; the first one begins at the guest's entry, if it has one. */
+    void prepare(List<Vcpu> processors, @Nullable EntryState entry) {
+        processors.forEach(this::prepare);
+        if (entry != null) {
+            Vcpu first = processors.getFirst();
+            first.specialRegisters(entry.specialRegisters());
+            first.registers(entry.registers());
+        }
+    }
+
+    private void prepare(Vcpu vcpu) {
         vcpu.cpuid(GuestCpuid.forVcpu(supported, topology, vcpu.id(), tscDeadline, nested));
         vcpu.writeMsrs(initialMsrs(vcpu));
         byte[] apic = vcpu.localApic();

@@ -13,7 +13,7 @@ class TestPortsTest {
     private final List<String> lines = new ArrayList<>();
 
     TestPortsTest() {
-        TestPorts.attach(ports, memory, gsi -> level -> lines.add(gsi + "=" + level));
+        TestPorts.attach(ports, memory, gsi -> level -> lines.add(gsi + "=" + level), new Parts());
     }
 
     @Test

@@ -21,6 +21,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 import jcrosvm.base.Stateful;
+import jcrosvm.bus.BusDevice;
 
 /**
  * Whether a part's state has all that can change in it. Each field that can change, of the part and of what it is made
@@ -192,7 +193,7 @@ public final class StateCoverage {
 
     /** A value; a record that is a device of its own has others in it. */
     private static boolean isPlain(Record record) {
-        return !(record instanceof jcrosvm.bus.BusDevice);
+        return !(record instanceof BusDevice);
     }
 
     private static boolean isFixed(Object collection) {

@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Fd;
 import jcrosvm.hypervisor.IrqChip;
@@ -178,6 +179,10 @@ final class KvmIrqChip implements IrqChip {
         }
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment all = arena.allocate(CHIPS * CHIP_SIZE + PIT_SIZE, 8);
+            if (state.length != all.byteSize()) {
+                throw new VmmException("the saved interrupt controllers are not KVM's: " + state.length + " bytes, not "
+                        + all.byteSize());
+            }
             MemorySegment.copy(state, 0, all, ValueLayout.JAVA_BYTE, 0, (int) all.byteSize());
             for (int chip = 0; chip < CHIPS; chip++) {
                 vm.ioctl("KVM_SET_IRQCHIP", KvmSpec.KVM_SET_IRQCHIP, all.asSlice((long) chip * CHIP_SIZE, CHIP_SIZE));

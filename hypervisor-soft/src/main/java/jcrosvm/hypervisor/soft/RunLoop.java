@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * volume 3, table 7-2). A halted processor sleeps. All on its thread, but for {@link #signal}.
  */
 final class RunLoop implements LocalApic.Processor {
+    private static final int MESSAGES = Pending.INIT | Pending.STARTUP;
+
     private final Cpu cpu;
     private final LocalApic apic;
     private final Core core;
@@ -193,6 +195,16 @@ final class RunLoop implements LocalApic.Processor {
 
     void waitsForStartup(boolean waits) {
         waitsForStartup = waits;
+    }
+
+    /** INIT and start-up messages that no round has seen yet, as {@link Pending} bits. */
+    int messages() {
+        return cpu.pending() & MESSAGES;
+    }
+
+    void messages(int bits) {
+        cpu.take(MESSAGES);
+        cpu.request(bits & MESSAGES);
     }
 
     int nmiRequests() {

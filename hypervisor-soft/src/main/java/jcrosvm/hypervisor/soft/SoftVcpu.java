@@ -203,8 +203,9 @@ final class SoftVcpu implements Vcpu {
                 cpu.state()
                         .asSlice(StateLayout.FX, FLOATING_POINT_SIZE)
                         .toArray(java.lang.foreign.ValueLayout.JAVA_BYTE));
-        parts.put(LOCAL_APIC, apic.registers());
+        // First the deadline among the MSRs: once it is over, the request stands in the APIC's registers.
         List<Msr> values = readMsrs(SAVED_MSRS);
+        parts.put(LOCAL_APIC, apic.registers());
         ByteBuffer bytes = buffer(values.size() * 2 * Long.BYTES);
         values.forEach(msr -> bytes.putLong(msr.index()).putLong(msr.value()));
         parts.put(MSRS, bytes(bytes));
@@ -216,7 +217,10 @@ final class SoftVcpu implements Vcpu {
                 | (cpu.interruptShadow ? 2 : 0)
                 | (cpu.nmiBlocked ? 4 : 0)
                 | (loop.waitsForStartup() ? 8 : 0)
-                | Math.min(loop.nmiRequests(), 2) << 4;
+                | Math.min(loop.nmiRequests(), 2) << 4
+                | ((loop.messages() & Pending.INIT) != 0 ? 64 : 0)
+                | ((loop.messages() & Pending.STARTUP) != 0 ? 128 : 0)
+                | apic.unseen() << 8;
         rest.putLong(cpu.xcr0).putLong(flags);
         parts.put(REST, bytes(rest));
         return new VcpuState(registers(), specialRegisters(), parts);
@@ -245,7 +249,9 @@ final class SoftVcpu implements Vcpu {
         cpu.interruptShadow = (flags & 2) != 0;
         cpu.nmiBlocked = (flags & 4) != 0;
         loop.waitsForStartup((flags & 8) != 0);
-        loop.nmiRequests((int) flags >> 4);
+        loop.nmiRequests((int) flags >> 4 & 3);
+        loop.messages(((flags & 64) != 0 ? Pending.INIT : 0) | ((flags & 128) != 0 ? Pending.STARTUP : 0));
+        apic.unseen((int) (flags >> 8));
         core.stateChanged();
     }
 

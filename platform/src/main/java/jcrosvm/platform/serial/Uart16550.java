@@ -67,6 +67,7 @@ final class Uart16550 implements BusDevice, Stateful<Uart16550State> {
     private int scratch;
     private int divisor;
     private boolean transmitterEvent;
+    private boolean awaitsRoom; // the last byte filled the output, which has not told of room since
 
     /** @param output null to throw bytes away */
     Uart16550(String name, IrqLine irq, @Nullable SerialOutput output) {
@@ -91,6 +92,7 @@ final class Uart16550 implements BusDevice, Stateful<Uart16550State> {
         scratch = 0;
         divisor = DEFAULT_DIVISOR;
         transmitterEvent = false;
+        awaitsRoom = false;
         update();
         notifyAll();
     }
@@ -98,17 +100,7 @@ final class Uart16550 implements BusDevice, Stateful<Uart16550State> {
     @Override
     public synchronized Uart16550State state() {
         return new Uart16550State(
-                received.content(),
-                ier,
-                fcr,
-                lcr,
-                mcr,
-                errors,
-                msr,
-                scratch,
-                divisor,
-                transmitterEvent,
-                transmitterBusy());
+                received.content(), ier, fcr, lcr, mcr, errors, msr, scratch, divisor, transmitterEvent, awaitsRoom);
     }
 
     @Override
@@ -123,7 +115,8 @@ final class Uart16550 implements BusDevice, Stateful<Uart16550State> {
         scratch = state.scratch();
         divisor = state.divisor();
         // The output that was full stayed behind: if this one has room, its event will not come any more.
-        transmitterEvent = state.transmitterEvent() || state.transmitterBusy() && !transmitterBusy();
+        awaitsRoom = state.awaitsRoom() && transmitterBusy();
+        transmitterEvent = state.transmitterEvent() || state.awaitsRoom() && !awaitsRoom;
         update();
         notifyAll();
     }
@@ -157,6 +150,7 @@ final class Uart16550 implements BusDevice, Stateful<Uart16550State> {
     }
 
     private synchronized void transmitterEmptied() {
+        awaitsRoom = false;
         transmitterEvent = true;
         update();
     }
@@ -295,7 +289,8 @@ final class Uart16550 implements BusDevice, Stateful<Uart16550State> {
             output.put(value);
         }
         // Writing resets the request; it comes back as soon as there is room again, which usually is now.
-        transmitterEvent = !transmitterBusy();
+        awaitsRoom = transmitterBusy();
+        transmitterEvent = !awaitsRoom;
         update();
     }
 

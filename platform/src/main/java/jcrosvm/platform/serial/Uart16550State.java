@@ -8,7 +8,7 @@ import jcrosvm.base.Limits;
  * @param received bytes that wait for the guest
  * @param errors bits of the line status register that wait to be read
  * @param transmitterEvent whether the transmitter's interrupt waits to be identified
- * @param transmitterBusy whether the host had no room for another byte: the event of there being room is still to come
+ * @param awaitsRoom whether the host had no room for another byte: the event of there being some is still to come
  */
 public record Uart16550State(
         byte[] received,
@@ -21,7 +21,7 @@ public record Uart16550State(
         int scratch,
         int divisor,
         boolean transmitterEvent,
-        boolean transmitterBusy) {
+        boolean awaitsRoom) {
     public Uart16550State {
         received = received.clone();
         Limits.range("the number of received bytes", received.length, 0, Uart16550.QUEUE);

@@ -163,4 +163,31 @@ class Uart16550Test {
         assertThat(irq.isUp()).isFalse();
         assertThat(in(1)).isZero();
     }
+
+    /** The output that was full stayed on another host, and its event with it. */
+    @Test
+    void aRestoredTransmitterThatWaitedForRoomHasIt() {
+        out(4, 8);
+        out(1, 2);
+        assertThat(in(2)).isEqualTo(2);
+        assertThat(irq.isUp()).isFalse();
+        Uart16550State saved = uart.state();
+        uart.restore(saved);
+        assertThat(irq.isUp()).isFalse();
+        uart.restore(new Uart16550State(
+                saved.received(),
+                saved.ier(),
+                saved.fcr(),
+                saved.lcr(),
+                saved.mcr(),
+                saved.errors(),
+                saved.msr(),
+                saved.scratch(),
+                saved.divisor(),
+                saved.transmitterEvent(),
+                true));
+        assertThat(irq.isUp()).isTrue();
+        assertThat(in(2)).isEqualTo(2);
+        assertThat(uart.state().awaitsRoom()).isFalse();
+    }
 }

@@ -27,6 +27,7 @@ class ShapesTest {
      * is made here.
      */
     private static final Map<String, Integer> CENTRAL = Map.ofEntries(
+            entry("jcrosvm/base/Stateful", 2),
             entry("jcrosvm/bus/BusDevice", 3),
             entry("jcrosvm/bus/DeviceClock", 3),
             entry("jcrosvm/bus/IrqLine", 2),

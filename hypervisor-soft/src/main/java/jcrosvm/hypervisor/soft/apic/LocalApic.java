@@ -427,6 +427,7 @@ public final class LocalApic implements Apic {
 
     /** The first 1 KiB of the register page. */
     public synchronized byte[] registers() {
+        pollTimer(); // an interrupt that is due is a request by now
         page.set(ApicRegister.INITIAL_COUNT, timer.initialCount());
         page.set(ApicRegister.CURRENT_COUNT, timer.currentCount());
         page.set(ApicRegister.DIVIDE, timer.divide());
@@ -444,6 +445,17 @@ public final class LocalApic implements Apic {
         timer.divide(page.get(ApicRegister.DIVIDE));
         timer.restore(page.get(ApicRegister.INITIAL_COUNT), page.get(ApicRegister.CURRENT_COUNT));
         announce();
+    }
+
+    /** What no register shows: the errors since the last write of the ESR, above the last start-up vector. */
+    public synchronized int unseen() {
+        return errors << 8 | startupVector;
+    }
+
+    /** Takes over {@link #unseen} of another; bits that it never has are dropped. */
+    public synchronized void unseen(int value) {
+        errors = value >> 8 & 0xff;
+        startupVector = value & 0xff;
     }
 
     /** Leaves the bus: no message and no timer reaches the processor any more. */

@@ -186,4 +186,31 @@ class ApicTimerTest {
         fixture.pass(1);
         assertThat(cpu.drain()).containsExactly(VECTOR);
     }
+
+    /** Its thread may be late, or gone with the machine that was saved. */
+    @Test
+    void aTimerThatIsDueIsSavedAsARequest() {
+        apic.write(ApicRegister.LVT_TIMER, VECTOR);
+        apic.write(ApicRegister.DIVIDE, BY_1);
+        apic.write(ApicRegister.INITIAL_COUNT, 1000);
+        fixture.now += 1000;
+        byte[] saved = apic.registers();
+        apic.init();
+        apic.registers(saved);
+        assertThat(cpu.drain()).containsExactly(VECTOR);
+    }
+
+    @Test
+    void whatNoRegisterShowsIsSavedToo() {
+        apic.write(ApicRegister.PAGE_USED, 0); // no register
+        int unseen = apic.unseen();
+        assertThat(unseen).isNotZero();
+        ApicFixture.Cpu other = new ApicFixture(1).cpu(0);
+        other.apic.unseen(unseen);
+        other.apic.write(ApicRegister.ESR, 0);
+        apic.write(ApicRegister.ESR, 0);
+        assertThat(other.apic.read(ApicRegister.ESR))
+                .isEqualTo(apic.read(ApicRegister.ESR))
+                .isNotZero();
+    }
 }

@@ -1,0 +1,8 @@
+package jcrosvm.vmm;
+
+/**
+ * The guest's paravirtual clock.
+ *
+ * @param nanos that it shows
+ */
+public record GuestClockState(long nanos) {}

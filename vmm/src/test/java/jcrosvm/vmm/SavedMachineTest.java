@@ -1,0 +1,201 @@
+package jcrosvm.vmm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import jcrosvm.base.VmmException;
+import jcrosvm.boot.BootConfig;
+import jcrosvm.boot.CpuSpeed;
+import jcrosvm.boot.Hardware;
+import jcrosvm.config.JsonReader;
+import jcrosvm.config.JsonWriter;
+import jcrosvm.config.Value;
+import jcrosvm.hypervisor.IrqChipMode;
+import jcrosvm.hypervisor.Vcpu;
+import jcrosvm.hypervisor.VcpuExit;
+import jcrosvm.hypervisor.VcpuExitHandler;
+import jcrosvm.serial.SerialConfig;
+import jcrosvm.vmm.config.DebugExitConfig;
+import jcrosvm.vmm.config.HypervisorConfig;
+import jcrosvm.vmm.config.StartState;
+import jcrosvm.vmm.config.SuspendClock;
+import jcrosvm.vmm.config.VmConfig;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Whole machines: saved, restored into new ones, and saved again. */
+class SavedMachineTest {
+    private static final long ECAM = 0xf400_0000L;
+    private static final int ACCESSES = 20_000;
+    private static final int SLEEP_S1 = 0x2400;
+
+    private final long seed = new Random().nextLong();
+
+    @TempDir
+    private Path folder;
+
+    private VmConfig config(IrqChipMode mode, SuspendClock clock) throws Exception {
+        return VmConfig.builder()
+                .memoryMib(2)
+                .cpus(2)
+                .boot(BootConfig.defaults().withBios(Files.write(folder.resolve("rom"), new byte[4096])))
+                .hypervisor(new HypervisorConfig(HypervisorConfig.AUTO, null, mode))
+                .serial(SerialConfig.defaults())
+                .suspendClock(clock)
+                .debugExit(new DebugExitConfig(0xf4, true))
+                .build();
+    }
+
+    /** A machine with what a VM gives it. */
+    private static final class Owned implements AutoCloseable {
+        final SerialConsoles consoles;
+        final Devices devices;
+        final FakeHypervisor hypervisor;
+        final Machine machine;
+
+        Owned(VmConfig config, FakeHypervisor.Guest guest, StartState state) {
+            consoles = new SerialConsoles(config.allSerial());
+            devices = new Devices(config);
+            hypervisor = new FakeHypervisor(guest);
+            machine = new Machine(config, hypervisor, consoles, devices, CpuSpeed.NATIVE, new NoEvents(), state);
+        }
+
+        String save() {
+            return JsonWriter.pretty(machine.save());
+        }
+
+        @Override
+        public void close() {
+            machine.close();
+            devices.close();
+            consoles.close();
+            assertThat(hypervisor.misuses).isEmpty();
+        }
+    }
+
+    private static final class NoEvents implements MachineEvents {
+        @Override
+        public void ended(VmExit how) {}
+
+        @Override
+        public void guestPanicked() {}
+
+        @Override
+        public void debugExit(int value) {}
+
+        @Override
+        public void vcpuEnded(Vcpu vcpu, VcpuExit exit) {}
+    }
+
+    private static void access(VcpuExitHandler machine, Random random) {
+        int size = 1 << random.nextInt(3);
+        long value = random.nextInt(4) == 0 ? random.nextInt(4) : random.nextInt();
+        switch (random.nextInt(6)) {
+            case 0 -> machine.portWrite(0x2000 + 13 + random.nextInt(11), 1, random.nextInt(2)); // a line of its own
+            case 1 -> {
+                machine.mmioWrite(0xfec0_0000L, 4, random.nextInt(0x42));
+                machine.mmioWrite(0xfec0_0010L, 4, value);
+            }
+            case 2 -> machine.mmioWrite(ECAM + (random.nextInt(4) << 15) + random.nextInt(0x40), size, value);
+            case 3 -> machine.mmioWrite(TestPorts.MEMORY + random.nextInt(64), size, value);
+            default -> machine.portWrite(random.nextInt(0x1000), size, value & ~0x2000L); // no sleep
+        }
+    }
+
+    private FakeHypervisor.Guest hostile(CountDownLatch done) {
+        Random random = new Random(seed);
+        int[] steps = {0};
+        return (vcpu, machine) -> {
+            if (vcpu == 0 && steps[0]++ < ACCESSES) {
+                access(machine, random);
+            } else {
+                done.countDown();
+                Thread.onSpinWait();
+            }
+            return null;
+        };
+    }
+
+    @ParameterizedTest
+    @EnumSource(IrqChipMode.class)
+    void aNewMachineIsSavedAsTheFirstWas(IrqChipMode mode) throws Exception {
+        for (SuspendClock clock : SuspendClock.values()) {
+            VmConfig config = config(mode, clock);
+            CountDownLatch done = new CountDownLatch(1);
+            try (Owned first = new Owned(config, hostile(done), StartState.RUNNING);
+                    Owned second = new Owned(config, (vcpu, machine) -> null, StartState.SUSPENDED)) {
+                first.machine.start();
+                assertThat(done.await(60, TimeUnit.SECONDS)).isTrue();
+                first.machine.suspend(true);
+                String saved = first.save();
+                assertThat(second.save()).isNotEqualTo(saved);
+                second.machine.restore(JsonReader.parse(saved));
+                assertThat(second.save()).as("seed %d", seed).isEqualTo(saved);
+                second.machine.start();
+                second.machine.resume(true);
+                second.machine.suspend(true);
+                assertThat(second.save()).isNotEmpty();
+            }
+        }
+    }
+
+    @Test
+    void aMachineThatSleepsStaysAsleep() throws Exception {
+        VmConfig config = config(IrqChipMode.SPLIT, SuspendClock.RUN);
+        CountDownLatch asked = new CountDownLatch(1);
+        FakeHypervisor.Guest sleeper = (vcpu, machine) -> {
+            if (vcpu == 0 && asked.getCount() > 0) {
+                machine.portWrite(Hardware.DEFAULT_PM_PORT + 4, 2, SLEEP_S1);
+                asked.countDown();
+            }
+            return null;
+        };
+        try (Owned first = new Owned(config, sleeper, StartState.RUNNING);
+                Owned second = new Owned(config, (vcpu, machine) -> null, StartState.SUSPENDED)) {
+            first.machine.start();
+            assertThat(asked.await(60, TimeUnit.SECONDS)).isTrue();
+            first.machine.suspend(true);
+            String saved = first.save();
+            assertThat(saved).contains("\"asleep\": true");
+            second.machine.restore(JsonReader.parse(saved));
+            assertThat(second.save()).isEqualTo(saved);
+        }
+    }
+
+    @Test
+    void whatDoesNotFitIsRefusedByName() throws Exception {
+        VmConfig config = config(IrqChipMode.SPLIT, SuspendClock.RUN);
+        VmConfig other = config(IrqChipMode.KERNEL, SuspendClock.RUN);
+        FakeHypervisor.Guest idle = (vcpu, machine) -> null;
+        try (Owned first = new Owned(config, idle, StartState.SUSPENDED);
+                Owned kernel = new Owned(other, idle, StartState.SUSPENDED);
+                Owned running = new Owned(config, idle, StartState.RUNNING)) {
+            String saved = first.save();
+            refused(first, saved.replace("\"cmos\"", "\"cmox\""), "this machine has no part 'cmox'");
+            refused(first, "{}", "the saved machine has no part 'clock'");
+            refused(first, "[]", "expected an object");
+            refused(first, saved.replaceFirst("\"index\": 0", "\"index\": 128"), "part 'cmos': the CMOS index is 128");
+            refused(first, saved.replaceFirst("\"nanos\": [0-9]+", "\"nanos\": -1"), "part 'clock'");
+            assertThat(first.save()).isEqualTo(saved);
+            Value value = JsonReader.parse(saved);
+            assertThatThrownBy(() -> kernel.machine.restore(value)).hasMessageContaining("interrupt controllers");
+            assertThatThrownBy(running.machine::save).hasMessageContaining("while it is suspended");
+            assertThatThrownBy(() -> running.machine.restore(value)).hasMessageContaining("while it is suspended");
+        }
+    }
+
+    private static void refused(Owned owned, String text, String message) {
+        assertThatThrownBy(() -> owned.machine.restore(JsonReader.parse(text)))
+                .isInstanceOf(VmmException.class)
+                .hasMessageContaining(message)
+                .message()
+                .doesNotContain("\n");
+    }
+}
