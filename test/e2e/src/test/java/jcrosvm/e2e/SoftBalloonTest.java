@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import jcrosvm.config.JsonReader;
+import jcrosvm.config.JsonWriter;
 import jcrosvm.devices.balloon.BalloonConfig;
 import jcrosvm.vmm.VmExit;
 import jcrosvm.vmm.config.HypervisorConfig;
@@ -45,6 +46,7 @@ class SoftBalloonTest {
                 .perform(
                         "BalloonCommand",
                         JsonReader.parse("{\"Adjust\":{\"num_bytes\":" + bytes + ",\"wait_for_success\":true}}"))
+                .thenApply(JsonWriter::compact)
                 .toCompletableFuture();
     }
 
