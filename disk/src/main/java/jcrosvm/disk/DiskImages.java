@@ -1,6 +1,7 @@
 package jcrosvm.disk;
 
 import java.nio.file.Path;
+import java.util.List;
 import jcrosvm.disk.composite.CompositeDisk;
 import jcrosvm.disk.qcow2.Qcow2Disk;
 import jcrosvm.disk.raw.ImageFile;
@@ -19,7 +20,22 @@ public final class DiskImages {
      * @throws jcrosvm.base.VmmException when it is missing, in use, or cannot be used
      */
     public static DiskFile open(Path path, DiskOptions options) {
-        return ImageChain.start().open(path, options);
+        DiskSource source = DiskSource.open(path, options);
+        try {
+            return source.disk(options);
+        } catch (RuntimeException | Error e) {
+            source.close();
+            throw e;
+        }
+    }
+
+    /** The images that one names: its backing file, or its parts, each once. */
+    static List<NamedImage> named(ImageFile file, DiskFormat format) {
+        return switch (format) {
+            case RAW, ANDROID_SPARSE, ZSTD -> List.of();
+            case COMPOSITE -> CompositeDisk.named(file);
+            case QCOW2 -> Qcow2Disk.named(file);
+        };
     }
 
     static DiskFile open(ImageFile file, DiskFormat format, ImageOpener named) {

@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Optional;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.FileStatus;
-import jcrosvm.disk.composite.CompositeDisk;
 import jcrosvm.disk.qcow2.Qcow2Images;
 import jcrosvm.disk.qcow2.Qcow2Summary;
 import jcrosvm.disk.raw.ImageFile;
@@ -50,14 +49,11 @@ public record ImageSummary(
                     return qcow2(file, allocated, Qcow2Images.info(file), named);
                 }
             }
+            List<ImageSummary> below = new ArrayList<>();
+            for (NamedImage part : DiskImages.named(file, format)) {
+                below.add(of(part.path(), part.options(), named));
+            }
             try (DiskFile disk = DiskImages.open(file, format, named)) {
-                List<ImageSummary> below = new ArrayList<>();
-                if (disk instanceof CompositeDisk composite) {
-                    composite
-                            .named()
-                            .forEach((part, given) ->
-                                    below.add(of(part, options.withFormat(given.orElse(null)), named)));
-                }
                 return new ImageSummary(
                         path, format, disk.length(), allocated, Optional.empty(), below, Optional.empty());
             }

@@ -2,27 +2,25 @@ package jcrosvm.disk.composite;
 
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.EnumSet;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Objects;
 import java.util.Set;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.io.IoVec;
 import jcrosvm.disk.DiskException;
 import jcrosvm.disk.DiskFile;
-import jcrosvm.disk.DiskFormat;
 import jcrosvm.disk.DiskOptions;
 import jcrosvm.disk.DiskRange;
 import jcrosvm.disk.ImageOpener;
 import jcrosvm.disk.IoVecPool;
+import jcrosvm.disk.NamedImage;
 import jcrosvm.disk.raw.ImageFile;
 
 /**
@@ -35,15 +33,13 @@ public final class CompositeDisk implements DiskFile {
     private final ImageFile list;
     private final List<DiskFile> images;
     private final Part[] parts;
-    private final Map<Path, Optional<DiskFormat>> named;
     private final long[] starts;
     private final Set<Feature> features;
     private final IoVecPool lists = new IoVecPool();
 
-    private CompositeDisk(ImageFile list, List<DiskFile> images, Part[] parts, Map<Path, Optional<DiskFormat>> named) {
+    private CompositeDisk(ImageFile list, Collection<DiskFile> images, Part[] parts) {
         this.list = list;
-        this.named = named;
-        this.images = images;
+        this.images = List.copyOf(images);
         this.parts = parts;
         starts = Arrays.stream(parts).mapToLong(part -> part.start).toArray();
         EnumSet<Feature> set = EnumSet.noneOf(Feature.class);
@@ -65,24 +61,40 @@ public final class CompositeDisk implements DiskFile {
      * @throws jcrosvm.base.VmmException when the list contradicts itself or a part cannot be opened
      */
     public static CompositeDisk open(ImageFile list, ImageOpener opener) {
+        CompositeSpec spec = read(list);
+        Map<Path, DiskFile> images = new LinkedHashMap<>();
+        try {
+            for (NamedImage image : named(list, spec)) {
+                images.put(image.path(), opener.open(image.path(), image.options()));
+            }
+            return new CompositeDisk(list, images.values(), parts(list, spec, images));
+        } catch (RuntimeException | Error e) {
+            images.values().forEach(DiskFile::close);
+            throw e;
+        }
+    }
+
+    /**
+     * The images of the parts, each once, in the order of the disk: an image of several parts is opened once, since a
+     * second opener would be locked out.
+     *
+     * @param list stays the caller's
+     * @throws jcrosvm.base.VmmException when the list contradicts itself
+     */
+    public static List<NamedImage> named(ImageFile list) {
+        return named(list, read(list));
+    }
+
+    private static CompositeSpec read(ImageFile list) {
         long size = list.size();
         if (size > MAX_LIST) {
             throw damaged(list, "its list of parts has " + size + " bytes; at most " + MAX_LIST + " are supported");
         }
         list.reserve(4 * size); // paths as they are and resolved
-        CompositeSpec spec;
         try {
-            spec = CompositeSpec.parse(list.bytes(0, (int) size));
+            return CompositeSpec.parse(list.bytes(0, (int) size));
         } catch (DiskException e) {
             throw damaged(list, String.valueOf(e.getMessage()));
-        }
-        List<DiskFile> images = new ArrayList<>();
-        try {
-            Map<Path, Optional<DiskFormat>> named = named(list, spec);
-            return new CompositeDisk(list, images, open(list, spec, opener, images), named);
-        } catch (RuntimeException e) {
-            images.forEach(DiskFile::close);
-            throw e;
         }
     }
 
@@ -90,40 +102,29 @@ public final class CompositeDisk implements DiskFile {
         return new DiskException("cannot open the composite disk " + list + ": " + what);
     }
 
-    /** The images of the parts, each once, in the order of the disk. */
-    private static Map<Path, Optional<DiskFormat>> named(ImageFile list, CompositeSpec spec) {
-        Map<Path, Optional<DiskFormat>> named = new LinkedHashMap<>();
+    private static List<NamedImage> named(ImageFile list, CompositeSpec spec) {
+        Map<Path, DiskOptions> named = new LinkedHashMap<>();
         for (CompositeSpec.Part part : spec.parts()) {
             Path path = resolve(list, part);
-            Optional<DiskFormat> format = Optional.ofNullable(part.format());
-            Optional<DiskFormat> before = named.putIfAbsent(path, format);
-            if (before != null && !before.equals(format)) {
+            DiskOptions options = list.options().withFormat(part.format());
+            DiskOptions before = named.get(path);
+            if (before != null && before.format() != options.format()) {
                 throw damaged(list, "it gives its part " + path + " two formats");
             }
+            boolean written = part.writable() || before != null && !before.readOnly();
+            named.put(path, options.withReadOnly(!written || list.options().readOnly()));
         }
-        return Collections.unmodifiableMap(named);
+        return named.entrySet().stream()
+                .map(entry -> new NamedImage(entry.getKey(), entry.getValue()))
+                .toList();
     }
 
-    private static Part[] open(ImageFile list, CompositeSpec spec, ImageOpener opener, List<DiskFile> images) {
-        Set<Path> written = new HashSet<>();
-        for (CompositeSpec.Part part : spec.parts()) {
-            if (part.writable() && !list.options().readOnly()) {
-                written.add(resolve(list, part));
-            }
-        }
-        // An image of several parts is opened once: a second opener would be locked out.
-        Map<Path, DiskFile> opened = new HashMap<>();
+    private static Part[] parts(ImageFile list, CompositeSpec spec, Map<Path, DiskFile> images) {
         Part[] parts = new Part[spec.parts().size()];
         for (int i = 0; i < parts.length; i++) {
             CompositeSpec.Part part = spec.parts().get(i);
             Path path = resolve(list, part);
-            DiskFile image = opened.get(path);
-            if (image == null) {
-                DiskOptions options = list.options().withFormat(part.format()).withReadOnly(!written.contains(path));
-                image = opener.open(path, options);
-                opened.put(path, image);
-                images.add(image);
-            }
+            DiskFile image = Objects.requireNonNull(images.get(path));
             boolean writable = part.writable() && image.features().contains(Feature.WRITE);
             long needed = spec.end(i) - part.offset();
             if (part.fileOffset() > image.length() || needed > image.length() - part.fileOffset()) {
@@ -143,11 +144,6 @@ public final class CompositeDisk implements DiskFile {
         } catch (InvalidPathException e) {
             throw damaged(list, "a part's path is none: " + e.getReason());
         }
-    }
-
-    /** The images of its parts, each once, with their formats where the list says them. */
-    public Map<Path, Optional<DiskFormat>> named() {
-        return named;
     }
 
     @Override

@@ -1,5 +1,6 @@
 package jcrosvm.disk.qcow2;
 
+import java.util.List;
 import java.util.Set;
 import jcrosvm.base.io.IoVec;
 import jcrosvm.disk.DiskException;
@@ -7,6 +8,7 @@ import jcrosvm.disk.DiskFile;
 import jcrosvm.disk.DiskFormat;
 import jcrosvm.disk.DiskOptions;
 import jcrosvm.disk.ImageOpener;
+import jcrosvm.disk.NamedImage;
 import jcrosvm.disk.raw.ImageFile;
 import org.jspecify.annotations.Nullable;
 
@@ -42,7 +44,8 @@ public final class Qcow2Disk implements DiskFile {
         if (!options.readOnly()) {
             header = Repair.beforeWriting(own, header);
         }
-        DiskFile backing = openBacking(own, header, options, opener);
+        NamedImage named = backing(own, header, options);
+        DiskFile backing = named == null ? null : opener.open(named.path(), named.options());
         try {
             Qcow2Image image = new Qcow2Image(own, header, backing, !options.readOnly());
             if (!options.readOnly() && header.autoclear() != 0) {
@@ -57,8 +60,19 @@ public final class Qcow2Disk implements DiskFile {
         }
     }
 
-    private static @Nullable DiskFile openBacking(
-            Qcow2File file, Qcow2Header header, DiskOptions options, ImageOpener opener) {
+    /**
+     * The backing file that an image names, if it names one.
+     *
+     * @param file stays the caller's
+     * @throws DiskException when the image is damaged, or does not say the format of its backing file
+     */
+    public static List<NamedImage> named(ImageFile file) {
+        Qcow2File own = new Qcow2File(file);
+        NamedImage backing = backing(own, Qcow2Header.read(own), file.options());
+        return backing == null ? List.of() : List.of(backing);
+    }
+
+    private static @Nullable NamedImage backing(Qcow2File file, Qcow2Header header, DiskOptions options) {
         String name = header.backing();
         if (name == null) {
             return null;
@@ -71,7 +85,7 @@ public final class Qcow2Disk implements DiskFile {
         DiskFormat format = DiskFormat.named(text)
                 .orElseThrow(() -> file.unusable("says that its backing file " + name + " has the format \"" + text
                         + "\", which is not known; only " + DiskFormat.names() + " are"));
-        return opener.open(file.resolve(name), options.withReadOnly(true).withFormat(format));
+        return new NamedImage(file.resolve(name), options.withReadOnly(true).withFormat(format));
     }
 
     @Override

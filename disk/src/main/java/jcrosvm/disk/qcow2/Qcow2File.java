@@ -135,7 +135,7 @@ final class Qcow2File implements AutoCloseable {
         }
         try {
             Path path = Path.of(plain);
-            return path.isAbsolute() ? path : path().toAbsolutePath().resolveSibling(path);
+            return path().resolveSibling(path);
         } catch (InvalidPathException e) {
             throw unusable("has the backing file \"" + name + "\", which is not a path");
         }

@@ -35,6 +35,7 @@ public final class ImageFile implements AutoCloseable {
     private volatile boolean canZeroRange = true;
     private volatile boolean canPunchHole = true;
     private volatile long limit = Long.MAX_VALUE;
+    private boolean detached;
 
     private ImageFile(Path path, Fd fd, DiskOptions options) {
         this.path = path;
@@ -70,6 +71,18 @@ public final class ImageFile implements AutoCloseable {
             fd.close();
             throw e;
         }
+    }
+
+    /**
+     * A file that is open already, as {@link #detach} gave it away, perhaps in another process: its locks are there, and
+     * are the file's own.
+     *
+     * @param path for messages
+     * @param fd owned by the file from here on, but not when this throws
+     * @param options as it was opened with
+     */
+    public static ImageFile of(Path path, Fd fd, DiskOptions options) {
+        return new ImageFile(path, fd, options);
     }
 
     /**
@@ -389,9 +402,19 @@ public final class ImageFile implements AutoCloseable {
         return done;
     }
 
+    /** Gives the descriptor away, with its locks: this object is done with, and closing it does nothing. */
+    public Fd detach() {
+        memory.close();
+        detached = true;
+        return fd;
+    }
+
     /** Unlocks and closes it; twice is harmless. */
     @Override
     public void close() {
+        if (detached) {
+            return;
+        }
         if (lock != null) {
             lock.close();
         }
