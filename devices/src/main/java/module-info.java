@@ -16,4 +16,14 @@ module jcrosvm.devices {
             jcrosvm.config;
     exports jcrosvm.devices.rng to
             jcrosvm.config;
+
+    uses jcrosvm.virtio.DeviceModule;
+
+    // In the order in which the devices appear on the bus.
+    provides jcrosvm.virtio.DeviceModule with
+            jcrosvm.devices.console.ConsoleModule,
+            jcrosvm.devices.block.BlockModule,
+            jcrosvm.devices.rng.RngModule,
+            jcrosvm.devices.balloon.BalloonModule,
+            jcrosvm.devices.net.NetModule;
 }

@@ -1,23 +1,47 @@
 package jcrosvm.devices;
 
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
+import java.util.ServiceLoader;
+import java.util.Set;
 import java.util.stream.Stream;
 import jcrosvm.base.VmmException;
-import jcrosvm.devices.balloon.BalloonModule;
-import jcrosvm.devices.block.BlockModule;
-import jcrosvm.devices.console.ConsoleModule;
-import jcrosvm.devices.net.NetModule;
-import jcrosvm.devices.rng.RngModule;
 import jcrosvm.virtio.DeviceConfig;
 import jcrosvm.virtio.DeviceModule;
 
-/** The registry: the one place that a new kind of device is added to. */
+/**
+ * The kinds of devices that there are: those that {@link ServiceLoader} finds. Ours stand in the order in which this
+ * module's declaration provides them, which is that of the bus; those of other modules follow, ordered by name.
+ */
 public final class DeviceModules {
     /** In the order in which they appear on the bus. */
-    public static final List<DeviceModule<?>> ALL =
-            List.of(new ConsoleModule(), new BlockModule(), new RngModule(), new BalloonModule(), new NetModule());
+    public static final List<DeviceModule<?>> ALL = find();
 
     private DeviceModules() {}
+
+    private static List<DeviceModule<?>> find() {
+        List<DeviceModule<?>> own = new ArrayList<>();
+        List<DeviceModule<?>> others = new ArrayList<>();
+        for (DeviceModule<?> module : ServiceLoader.load(DeviceModule.class, DeviceModules.class.getClassLoader())) {
+            (isOwn(module) ? own : others).add(module);
+        }
+        others.sort(Comparator.comparing(DeviceModule::name));
+        own.addAll(others);
+        Set<String> names = new HashSet<>();
+        for (DeviceModule<?> module : own) {
+            if (!names.add(module.name())) {
+                throw new VmmException("two device modules are called '" + module.name() + "': "
+                        + module.getClass().getName() + " is the second; remove one");
+            }
+        }
+        return List.copyOf(own);
+    }
+
+    private static boolean isOwn(DeviceModule<?> module) {
+        return module.getClass().getPackageName().startsWith(DeviceModules.class.getPackageName() + ".");
+    }
 
     /** The configurations of one kind, in order. */
     public static <C extends DeviceConfig> List<C> of(DeviceModule<C> module, List<? extends DeviceConfig> all) {

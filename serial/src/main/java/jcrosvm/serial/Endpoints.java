@@ -1,12 +1,6 @@
 package jcrosvm.serial;
 
-import java.nio.file.Files;
-import java.nio.file.Path;
-import jcrosvm.base.Errno;
-import jcrosvm.base.OsException;
-import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
-import jcrosvm.base.io.UnixSocket;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,112 +14,13 @@ public record Endpoints(
         @Nullable SerialOutput output,
         @Nullable Fd input,
         @Nullable Fd terminal) {
-    private static final Path SYSLOG = Path.of("/dev/log");
-    private static final int STANDARD_INPUT = 0;
-    private static final int STANDARD_OUTPUT = 1;
-    private static final int FILE_MODE = 0644;
-
     /**
      * Opens files and sockets; the caller closes what comes out.
      *
      * @param name of the port, for its threads and messages
-     * @throws VmmException naming what could not be opened
+     * @throws jcrosvm.base.VmmException naming what could not be opened
      */
     public static Endpoints open(String name, SerialConfig config) {
-        return open(name, config, SYSLOG);
-    }
-
-    static Endpoints open(String name, SerialConfig config, Path syslog) {
-        Fd out = null;
-        Fd terminal = null;
-        try {
-            out = output(config, syslog);
-            if (out != null && config.type() == SerialConfig.Type.STDOUT && out.isTerminal()) {
-                terminal = out.duplicate();
-            }
-            Fd in = input(config, out);
-            return new Endpoints(
-                    out == null ? null : new SerialOutput(name, target(config), out, format(config)), in, terminal);
-        } catch (VmmException e) {
-            if (terminal != null) {
-                terminal.close();
-            }
-            if (out != null) {
-                out.close();
-            }
-            throw new VmmException(describe(config) + ": " + e.getMessage(), e);
-        }
-    }
-
-    private static String describe(SerialConfig config) {
-        return config.hardware().word() + " " + config.num();
-    }
-
-    private static String target(SerialConfig config) {
-        Path path = config.path();
-        return path == null ? config.type().word() : path.toString();
-    }
-
-    private static OutputWriter.Format format(SerialConfig config) {
-        boolean syslog = config.type() == SerialConfig.Type.SYSLOG;
-        return new OutputWriter.Format(
-                config.outTimestamp(), syslog || config.type() == SerialConfig.Type.UNIX, syslog);
-    }
-
-    /** The descriptor to write to, or null for none. */
-    private static @Nullable Fd output(SerialConfig config, Path syslog) {
-        return switch (config.type()) {
-            case SINK -> null;
-            case STDOUT -> standard(STANDARD_OUTPUT);
-            case FILE -> Fd.open(path(config), Fd.O_WRONLY | Fd.O_CREAT | Fd.O_APPEND | Fd.O_NOCTTY, FILE_MODE);
-            case UNIX ->
-                UnixSocket.connect(path(config), UnixSocket.Type.DATAGRAM).fd();
-            case UNIX_STREAM ->
-                UnixSocket.connect(path(config), UnixSocket.Type.STREAM).fd();
-            case SYSLOG -> UnixSocket.connect(syslog, UnixSocket.Type.DATAGRAM).fd();
-        };
-    }
-
-    /** The descriptor to read from, or null for none. */
-    private static @Nullable Fd input(SerialConfig config, @Nullable Fd output) {
-        if (config.stdin()) {
-            return standard(STANDARD_INPUT);
-        }
-        if (config.readsSocket() && output != null) {
-            return output.duplicate();
-        }
-        Path input = config.input();
-        if (input == null) {
-            return null;
-        }
-        if (!Files.exists(input) || Files.isRegularFile(input)) {
-            return Fd.open(input, Fd.O_RDONLY);
-        }
-        try {
-            // A pipe opened for writing too does not end when its present writer leaves.
-            return Fd.open(input, Fd.O_RDWR | Fd.O_NONBLOCK | Fd.O_NOCTTY);
-        } catch (OsException e) {
-            return Fd.open(input, Fd.O_RDONLY | Fd.O_NONBLOCK | Fd.O_NOCTTY);
-        }
-    }
-
-    // The shell may have closed it: then there is nothing to read, and nobody to write to.
-    private static @Nullable Fd standard(int number) {
-        try {
-            return Fd.adopt(number).duplicate();
-        } catch (OsException e) {
-            if (e.errno() == Errno.EBADF) {
-                return null;
-            }
-            throw e;
-        }
-    }
-
-    private static Path path(SerialConfig config) {
-        Path path = config.path();
-        if (path == null) {
-            throw new VmmException(config.label() + " needs a path");
-        }
-        return path;
+        return EndpointFiles.open(config).connect(name, config);
     }
 }

@@ -48,9 +48,9 @@ class OutputWriterTest {
     void logsLines() {
         Path path = dir.resolve("log");
         try (UnixSocket log = UnixSocket.listen(path, UnixSocket.Type.DATAGRAM)) {
-            SerialOutput output =
-                    Objects.requireNonNull(Endpoints.open("test", config("type=syslog,hardware=virtio-console"), path)
-                            .output());
+            SerialConfig config = config("type=syslog,hardware=virtio-console");
+            SerialOutput output = Objects.requireNonNull(
+                    EndpointFiles.open(config, path).connect("test", config).output());
             byte[] text = ("first\r\n\r\n" + "x".repeat(1000) + "\nrest").getBytes(StandardCharsets.US_ASCII);
             output.put(text, 0, text.length);
             output.close();
@@ -68,7 +68,7 @@ class OutputWriterTest {
 
     @Test
     void saysThatThereIsNoLog() {
-        assertThatThrownBy(() -> Endpoints.open("test", config("type=syslog"), dir.resolve("none")))
+        assertThatThrownBy(() -> EndpointFiles.open(config("type=syslog"), dir.resolve("none")))
                 .isInstanceOf(VmmException.class)
                 .hasMessageStartingWith("serial 1: ")
                 .hasMessageContaining("none");

@@ -5,7 +5,8 @@ import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
 
 /**
- * Everything about a kind of device that others need: its options, how to make it, what can be asked of it.
+ * Everything about a kind of device that others need: its options, how to make it, what can be asked of it. Modules are
+ * found by {@link java.util.ServiceLoader}.
  *
  * @param <C> its configuration
  */
@@ -34,13 +35,38 @@ public interface DeviceModule<C extends DeviceConfig> {
         return "";
     }
 
+    /** Where such a device is to live. */
+    default Placement placement(C config) {
+        return Placement.LOCAL;
+    }
+
+    /** What the process of such a device may do. */
+    SandboxProfile sandbox(C config);
+
     /**
-     * Opens what the device needs of the host, and makes it.
+     * Opens what the device needs of the host. Called in the process of the VM, which has the user's rights.
      *
      * @param index among all devices of this kind
      * @throws jcrosvm.base.VmmException with one line for the user
      */
-    VirtioDevice create(C config, int index, VmFacts host);
+    HostResources open(C config, int index, VmFacts vm);
+
+    /**
+     * Makes the device of what was opened; opens no file. Called in the process that the device lives in, which may be
+     * allowed nothing but {@link #sandbox}.
+     *
+     * @param index among all devices of this kind
+     * @param resources as {@link #open} gave them; the caller closes what is left of them
+     * @throws jcrosvm.base.VmmException with one line for the user
+     */
+    VirtioDevice create(C config, int index, HostResources resources, VmFacts vm);
+
+    /** Opens and makes a device in one step, for a device that lives in the process of the VM. */
+    default VirtioDevice make(C config, int index, VmFacts vm) {
+        try (HostResources resources = open(config, index, vm)) {
+            return create(config, index, resources, vm);
+        }
+    }
 
     /** What can be asked of running devices of this kind. */
     default List<ControlVerb> verbs() {

@@ -14,6 +14,7 @@ import jcrosvm.virtio.ControlVerb;
 import jcrosvm.virtio.DeviceConfig;
 import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.KernelParameters;
+import jcrosvm.virtio.Placement;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
 import jcrosvm.vmm.config.VmConfig;
@@ -33,20 +34,10 @@ final class Devices implements AutoCloseable {
 
     /** Opens what the devices need of the host. */
     Devices(VmConfig config) {
-        VmFacts host = new VmFacts() {
-            @Override
-            public int vcpus() {
-                return config.cpus().count();
-            }
-
-            @Override
-            public long memorySize() {
-                return config.memory().sizeBytes();
-            }
-        };
+        VmFacts facts = new VmFacts(config.cpus().count(), config.memory().sizeBytes());
         try {
             for (DeviceModule<?> module : DeviceModules.ALL) {
-                create(module, config.devices(), host);
+                create(module, config.devices(), facts);
             }
         } catch (RuntimeException | Error e) {
             close();
@@ -54,14 +45,17 @@ final class Devices implements AutoCloseable {
         }
     }
 
-    private <C extends DeviceConfig> void create(DeviceModule<C> module, List<DeviceConfig> all, VmFacts host) {
+    private <C extends DeviceConfig> void create(DeviceModule<C> module, List<DeviceConfig> all, VmFacts facts) {
         List<C> configs = DeviceModules.of(module, all);
         KernelParameters parameters = module.kernelParameters(configs);
         early.addAll(parameters.early());
         late.addAll(parameters.late());
         for (int i = 0; i < configs.size(); i++) {
             C config = configs.get(i);
-            placed.add(new Placed(module.name(), module.create(config, i, host), module.pciAddress(config)));
+            if (module.placement(config) != Placement.LOCAL) {
+                throw new VmmException(module.name() + i + " cannot be in another process: this is not supported yet");
+            }
+            placed.add(new Placed(module.name(), module.make(config, i, facts), module.pciAddress(config)));
         }
     }
 

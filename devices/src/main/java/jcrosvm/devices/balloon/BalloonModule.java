@@ -6,6 +6,8 @@ import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
 import jcrosvm.virtio.ControlVerb;
 import jcrosvm.virtio.DeviceModule;
+import jcrosvm.virtio.HostResources;
+import jcrosvm.virtio.SandboxProfile;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
 
@@ -51,13 +53,23 @@ public final class BalloonModule implements DeviceModule<BalloonConfig> {
     }
 
     @Override
-    public VirtioDevice create(BalloonConfig config, int index, VmFacts host) {
+    public SandboxProfile sandbox(BalloonConfig config) {
+        return SandboxProfile.of("madvise", "fallocate");
+    }
+
+    @Override
+    public HostResources open(BalloonConfig config, int index, VmFacts vm) {
+        return new HostResources();
+    }
+
+    @Override
+    public VirtioDevice create(BalloonConfig config, int index, HostResources resources, VmFacts vm) {
         long initial = config.initMemMib() << 20;
-        if (initial > host.memorySize()) {
+        if (initial > vm.memorySize()) {
             throw new VmmException("--init-mem: " + config.initMemMib() + " MiB are more than the guest's memory of "
-                    + (host.memorySize() >> 20) + " MiB");
+                    + (vm.memorySize() >> 20) + " MiB");
         }
-        return new BalloonDevice(config, host.memorySize(), initial == 0 ? 0 : host.memorySize() - initial);
+        return new BalloonDevice(config, vm.memorySize(), initial == 0 ? 0 : vm.memorySize() - initial);
     }
 
     @Override

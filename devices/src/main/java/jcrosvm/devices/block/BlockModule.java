@@ -3,19 +3,46 @@ package jcrosvm.devices.block;
 import java.util.ArrayList;
 import java.util.List;
 import jcrosvm.base.VmmException;
+import jcrosvm.base.io.Fd;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
 import jcrosvm.disk.DiskFile;
-import jcrosvm.disk.DiskImages;
+import jcrosvm.disk.DiskSource;
 import jcrosvm.virtio.ControlVerb;
 import jcrosvm.virtio.DeviceModule;
+import jcrosvm.virtio.HostResources;
 import jcrosvm.virtio.KernelParameters;
+import jcrosvm.virtio.SandboxProfile;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
 
 /** Disks. */
 public final class BlockModule implements DeviceModule<BlockConfig> {
     private static final int LETTERS = 26;
+    private static final SandboxProfile SANDBOX = SandboxProfile.of(
+            "preadv",
+            "preadv2",
+            "pwritev",
+            "pwritev2",
+            "pread64",
+            "pwrite64",
+            "fdatasync",
+            "fsync",
+            "fallocate",
+            "ftruncate",
+            "lseek",
+            "statx",
+            "ioctl",
+            "io_uring_setup",
+            "io_uring_enter",
+            "io_uring_register");
+
+    /**
+     * What the descriptors are, in their order.
+     *
+     * @param images as {@link DiskSource} has them
+     */
+    public record Images(List<DiskSource.Image> images) {}
 
     @Override
     public String name() {
@@ -71,12 +98,37 @@ public final class BlockModule implements DeviceModule<BlockConfig> {
     }
 
     @Override
-    public VirtioDevice create(BlockConfig config, int index, VmFacts host) {
-        DiskFile disk = DiskImages.open(config.path(), config.options());
+    public SandboxProfile sandbox(BlockConfig config) {
+        return SANDBOX;
+    }
+
+    @Override
+    public HostResources open(BlockConfig config, int index, VmFacts vm) {
+        DiskSource source = DiskSource.open(config.path(), config.options());
+        HostResources resources = new HostResources(new Images(source.images()));
+        for (int i = 0; i < source.files().size(); i++) {
+            resources.with("image" + i, source.files().get(i));
+        }
+        return resources;
+    }
+
+    @Override
+    public VirtioDevice create(BlockConfig config, int index, HostResources resources, VmFacts vm) {
+        List<DiskSource.Image> images = resources.description(Images.class).images();
+        List<Fd> files = new ArrayList<>();
+        for (int i = 0; i < images.size(); i++) {
+            files.add(resources.take("image" + i));
+        }
+        DiskSource source = new DiskSource(images, files);
+        DiskFile disk = null;
         try {
-            return on(disk, config, index, host.vcpus());
-        } catch (RuntimeException e) {
-            disk.close();
+            disk = source.disk(config.options());
+            return on(disk, config, index, vm.vcpus());
+        } catch (RuntimeException | Error e) {
+            if (disk != null) {
+                disk.close();
+            }
+            source.close();
             throw e;
         }
     }

@@ -6,11 +6,14 @@ import jcrosvm.config.Arguments;
 import jcrosvm.config.ConfigException;
 import jcrosvm.config.Option;
 import jcrosvm.config.UsageException;
+import jcrosvm.serial.EndpointFiles;
 import jcrosvm.serial.Endpoints;
 import jcrosvm.serial.SerialConfig;
 import jcrosvm.serial.SerialOptions;
 import jcrosvm.virtio.DeviceModule;
+import jcrosvm.virtio.HostResources;
 import jcrosvm.virtio.KernelParameters;
+import jcrosvm.virtio.SandboxProfile;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
 
@@ -80,11 +83,29 @@ public final class ConsoleModule implements DeviceModule<ConsoleConfig> {
     }
 
     @Override
-    public VirtioDevice create(ConsoleConfig config, int index, VmFacts host) {
+    public SandboxProfile sandbox(ConsoleConfig config) {
+        return SandboxProfile.of("read", "readv", "write", "writev", "sendmsg", "recvmsg", "ioctl");
+    }
+
+    @Override
+    public HostResources open(ConsoleConfig config, int index, VmFacts vm) {
+        EndpointFiles files = EndpointFiles.open(config.serial());
+        return new HostResources()
+                .withOptional("output", files.output())
+                .withOptional("input", files.input())
+                .withOptional("terminal", files.terminal());
+    }
+
+    @Override
+    public VirtioDevice create(ConsoleConfig config, int index, HostResources resources, VmFacts vm) {
         SerialConfig serial = config.serial();
-        Endpoints ends = Endpoints.open("console" + serial.num(), serial);
-        ConsolePort port =
-                new ConsolePort("console" + serial.num(), portName(config), true, ends.input(), ends.output());
+        String name = "console" + serial.num();
+        Endpoints ends = new EndpointFiles(
+                        resources.takeOptional("output"),
+                        resources.takeOptional("input"),
+                        resources.takeOptional("terminal"))
+                .connect(name, serial);
+        ConsolePort port = new ConsolePort(name, portName(config), true, ends.input(), ends.output());
         List<Integer> sizes = serial.maxQueueSizes();
         return new ConsoleDevice(List.of(port), sizes == null ? List.of() : sizes, ends.terminal());
     }

@@ -3,19 +3,32 @@ package jcrosvm.devices.net;
 import static jcrosvm.devices.net.NetSpec.VIRTIO_NET_F_MRG_RXBUF;
 import static jcrosvm.virtio.VirtioFeatures.VIRTIO_F_RING_PACKED;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
+import jcrosvm.base.io.Fd;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
 import jcrosvm.devices.net.user.UserNetwork;
 import jcrosvm.virtio.ControlVerb;
 import jcrosvm.virtio.DeviceModule;
+import jcrosvm.virtio.HostResources;
+import jcrosvm.virtio.SandboxProfile;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
 
 /** Network devices. */
 public final class NetModule implements DeviceModule<NetConfig> {
     private static final System.Logger LOG = System.getLogger(NetModule.class.getName());
+
+    /**
+     * What the descriptors of a tap are.
+     *
+     * @param name of the interface
+     * @param mtu of the interface
+     * @param queues how many there are, a descriptor for each
+     */
+    public record Tap(String name, int mtu, int queues) {}
 
     @Override
     public String name() {
@@ -43,39 +56,70 @@ public final class NetModule implements DeviceModule<NetConfig> {
     }
 
     @Override
-    public VirtioDevice create(NetConfig config, int index, VmFacts host) {
-        int pairs = pairs(config, index, host);
+    public SandboxProfile sandbox(NetConfig config) {
+        if (config.user()) {
+            return new SandboxProfile(List.of(), List.of(UserNetwork.RESOLV_CONF), true);
+        }
+        return SandboxProfile.of("readv", "writev", "ioctl");
+    }
+
+    /** A user network has nothing that could be opened for it: it makes its connections as the guest asks for them. */
+    @Override
+    public HostResources open(NetConfig config, int index, VmFacts vm) {
+        int pairs = pairs(config, index, vm);
+        if (config.user()) {
+            return new HostResources();
+        }
+        TapPort port = TapPort.open(config.source(), pairs, config.mtu());
+        HostResources resources =
+                new HostResources(new Tap(port.name(), port.mtu(), port.queues().size()));
+        for (int i = 0; i < port.queues().size(); i++) {
+            resources.with("tap" + i, port.queues().get(i));
+        }
+        try {
+            VhostNetConfig kernel = config.vhostNet();
+            return kernel == null ? resources : resources.with("vhost", Vhost.openDevice(kernel.device()));
+        } catch (RuntimeException e) {
+            resources.close();
+            throw e;
+        }
+    }
+
+    @Override
+    public VirtioDevice create(NetConfig config, int index, HostResources resources, VmFacts vm) {
         MacAddress mac = mac(config, index);
         if (config.user()) {
             UserNetwork network = UserNetwork.open(config.userNetwork());
             return new NetDevice("net" + index, List.of(network), mac, network.mtu(), options(config));
         }
-        TapPort port = TapPort.open(config.source(), pairs, config.mtu());
-        List<TapBackend> backends = TapBackend.of(port);
-        if (config.vhostNet() != null) {
-            return vhost(config, config.vhostNet(), backends.getFirst(), index, mac);
+        Tap tap = resources.description(Tap.class);
+        List<Fd> queues = new ArrayList<>();
+        for (int i = 0; i < tap.queues(); i++) {
+            queues.add(resources.take("tap" + i));
         }
-        return new NetDevice("net" + index, backends, mac, port.mtu(), options(config));
+        List<TapBackend> backends = TapBackend.of(new TapPort(tap.name(), queues, tap.mtu()));
+        VhostNetConfig kernel = config.vhostNet();
+        try {
+            if (kernel == null) {
+                return new NetDevice("net" + index, backends, mac, tap.mtu(), options(config));
+            }
+            Vhost vhost = Vhost.of(resources.take("vhost"), kernel.device());
+            try {
+                return new VhostNetDevice(
+                        "net" + index, vhost, backends.getFirst(), mac, tap.mtu(), config.isMergeable());
+            } catch (RuntimeException e) {
+                vhost.close();
+                throw e;
+            }
+        } catch (RuntimeException e) {
+            backends.forEach(TapBackend::close);
+            throw e;
+        }
     }
 
     @Override
     public List<ControlVerb> verbs() {
         return List.of(NetCommand.VERB);
-    }
-
-    private static VirtioDevice vhost(
-            NetConfig config, VhostNetConfig kernel, TapBackend tap, int index, MacAddress mac) {
-        Vhost vhost = null;
-        try {
-            vhost = Vhost.open(kernel.device());
-            return new VhostNetDevice("net" + index, vhost, tap, mac, tap.mtu(), config.isMergeable());
-        } catch (RuntimeException e) {
-            if (vhost != null) {
-                vhost.close();
-            }
-            tap.close();
-            throw e;
-        }
     }
 
     private static MacAddress mac(NetConfig config, int index) {
@@ -99,14 +143,14 @@ public final class NetModule implements DeviceModule<NetConfig> {
         return (config.isMergeable() ? VIRTIO_NET_F_MRG_RXBUF : 0) | (config.packedQueue() ? VIRTIO_F_RING_PACKED : 0);
     }
 
-    private static int pairs(NetConfig config, int index, VmFacts host) {
-        if (config.vqPairs() > host.vcpus()) {
+    private static int pairs(NetConfig config, int index, VmFacts vm) {
+        if (config.vqPairs() > vm.vcpus()) {
             LOG.log(
                     System.Logger.Level.WARNING,
                     "net{0}: vq-pairs={1} is more than the {2} vCPUs: using 1",
                     index,
                     config.vqPairs(),
-                    host.vcpus());
+                    vm.vcpus());
             return 1;
         }
         if (config.vqPairs() > 1 && (config.user() || config.vhostNet() != null)) {

@@ -52,10 +52,9 @@ final class Vhost implements AutoCloseable {
     }
 
     /** @throws VmmException saying what is missing */
-    static Vhost open(Path device) {
-        Fd fd;
+    static Fd openDevice(Path device) {
         try {
-            fd = Fd.open(device, Fd.O_RDWR | Fd.O_NONBLOCK);
+            return Fd.open(device, Fd.O_RDWR | Fd.O_NONBLOCK);
         } catch (OsException e) {
             throw switch (e.errno()) {
                 case Errno.ENOENT, Errno.ENODEV, Errno.ENXIO ->
@@ -66,6 +65,15 @@ final class Vhost implements AutoCloseable {
                 default -> e;
             };
         }
+    }
+
+    /**
+     * Takes an open device over, which from here on works for this process.
+     *
+     * @param device for messages
+     * @throws VmmException when it is another device
+     */
+    static Vhost of(Fd fd, Path device) {
         try {
             return new Vhost(fd::tryIoctl, fd::close);
         } catch (OsException e) {

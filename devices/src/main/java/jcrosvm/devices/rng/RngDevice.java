@@ -1,6 +1,5 @@
 package jcrosvm.devices.rng;
 
-import java.nio.file.Path;
 import java.util.List;
 import jcrosvm.base.Errno;
 import jcrosvm.base.LimitedLog;
@@ -25,11 +24,14 @@ final class RngDevice implements VirtioDevice {
     private static final int PIECES = 1024;
     private static final LimitedLog LOG = LimitedLog.of(RngDevice.class);
 
-    /** The kernel's generator, which never waits and writes straight into the guest's buffers. */
-    private final Fd random = Fd.open(Path.of("/dev/urandom"), Fd.O_RDONLY);
-
+    private final Fd random;
     private final IoVec pieces = new IoVec(PIECES);
     private final QueueWorker worker = new QueueWorker("rng");
+
+    /** @param random gives entropy and never waits; owned by the device */
+    RngDevice(Fd random) {
+        this.random = random;
+    }
 
     @Override
     public DeviceTraits traits() {

@@ -1,9 +1,13 @@
 package jcrosvm.devices.rng;
 
+import java.nio.file.Path;
 import java.util.List;
+import jcrosvm.base.io.Fd;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
 import jcrosvm.virtio.DeviceModule;
+import jcrosvm.virtio.HostResources;
+import jcrosvm.virtio.SandboxProfile;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
 
@@ -32,7 +36,18 @@ public final class RngModule implements DeviceModule<RngConfig> {
     }
 
     @Override
-    public VirtioDevice create(RngConfig config, int index, VmFacts host) {
-        return new RngDevice();
+    public SandboxProfile sandbox(RngConfig config) {
+        return SandboxProfile.of("readv");
+    }
+
+    /** The kernel's generator, which never waits and writes straight into the guest's buffers. */
+    @Override
+    public HostResources open(RngConfig config, int index, VmFacts vm) {
+        return new HostResources().with("random", Fd.open(Path.of("/dev/urandom"), Fd.O_RDONLY));
+    }
+
+    @Override
+    public VirtioDevice create(RngConfig config, int index, HostResources resources, VmFacts vm) {
+        return new RngDevice(resources.take("random"));
     }
 }

@@ -531,18 +531,8 @@ class NetDeviceTest {
 
     @Test
     void networkOfOurOwnAnswers() {
-        VmFacts facts = new VmFacts() {
-            @Override
-            public int vcpus() {
-                return 1;
-            }
-
-            @Override
-            public long memorySize() {
-                return 64 << 20;
-            }
-        };
-        VirtioDevice device = new NetModule().create(NetConfig.user(UserNetworkConfig.defaults()), 0, facts);
+        VmFacts facts = new VmFacts(1, 64 << 20);
+        VirtioDevice device = new NetModule().make(NetConfig.user(UserNetworkConfig.defaults()), 0, facts);
         try (MockDriver driver =
                 new MockDriver(host, device, RINGS | device.traits().features())) {
             MockQueue rx = driver.start(0, 16);

@@ -47,17 +47,7 @@ class TapTest {
 
     private static VirtioDevice create(NetConfig config) {
         config.validate();
-        return new NetModule().create(config, 0, new VmFacts() {
-            @Override
-            public int vcpus() {
-                return 4;
-            }
-
-            @Override
-            public long memorySize() {
-                return 64 << 20;
-            }
-        });
+        return new NetModule().make(config, 0, new VmFacts(4, 64 << 20));
     }
 
     private static NetConfig made(Integer mtu, int pairs) {

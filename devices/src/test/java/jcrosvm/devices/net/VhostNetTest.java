@@ -179,10 +179,10 @@ class VhostNetTest {
 
     @Test
     void saysWhatIsMissing() {
-        assertThatThrownBy(() -> Vhost.open(Path.of("/dev/no-vhost")))
+        assertThatThrownBy(() -> Vhost.openDevice(Path.of("/dev/no-vhost")))
                 .hasMessage("there is no /dev/no-vhost: load the kernel's module with 'modprobe vhost_net', or leave"
                         + " vhost-net out");
-        assertThatThrownBy(() -> Vhost.open(Path.of("/dev/null"))).hasMessage("/dev/null is not a vhost device");
+        assertThatThrownBy(() -> open(Path.of("/dev/null"))).hasMessage("/dev/null is not a vhost device");
         Vhost.Ioctl failing = (request, argument) -> -Errno.EBUSY;
         assertThatThrownBy(() -> new Vhost(failing, () -> {})).hasMessageContaining("EBUSY");
     }
@@ -194,12 +194,7 @@ class VhostNetTest {
         NetworkNamespace.run(() -> {
             TapPort port = TapPort.open(new TapSource.Made(0x0a630001, 0xffffff00), 1, null);
             VhostNetDevice device = new VhostNetDevice(
-                    "net0",
-                    Vhost.open(VhostNetConfig.DEVICE),
-                    TapBackend.of(port).getFirst(),
-                    MAC,
-                    1500,
-                    true);
+                    "net0", open(VhostNetConfig.DEVICE), TapBackend.of(port).getFirst(), MAC, 1500, true);
             try (MockDriver driver = new MockDriver(device, RINGS)) {
                 MockQueue rx = driver.start(0, 16);
                 MockQueue tx = driver.start(1, 16);
@@ -211,5 +206,9 @@ class VhostNetTest {
             }
             return null;
         });
+    }
+
+    private static Vhost open(Path device) {
+        return Vhost.of(Vhost.openDevice(device), device);
     }
 }

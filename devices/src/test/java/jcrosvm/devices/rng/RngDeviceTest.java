@@ -16,7 +16,9 @@ import java.util.regex.Pattern;
 import jcrosvm.base.VmmException;
 import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
+import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VirtioFeatures;
+import jcrosvm.virtio.VmFacts;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -31,9 +33,13 @@ class RngDeviceTest {
         this.host = host;
     }
 
+    private static VirtioDevice device() {
+        return new RngModule().make(new RngConfig(), 0, new VmFacts(1, 1 << 20));
+    }
+
     @Test
     void fillsBuffersWithWhatNobodyHasSeen() {
-        try (MockDriver driver = new MockDriver(host, new RngDevice(), VirtioFeatures.RINGS)) {
+        try (MockDriver driver = new MockDriver(host, device(), VirtioFeatures.RINGS)) {
             MockQueue queue = driver.start(0, 8);
             Set<String> seen = new HashSet<>();
             for (int i = 0; i < 100; i++) {
@@ -50,8 +56,8 @@ class RngDeviceTest {
 
     @Test
     void goesOnElsewhere() {
-        try (MockDriver driver = new MockDriver(host, new RngDevice(), VirtioFeatures.RINGS);
-                MockDriver second = new MockDriver(host, new RngDevice(), VirtioFeatures.RINGS)) {
+        try (MockDriver driver = new MockDriver(host, device(), VirtioFeatures.RINGS);
+                MockDriver second = new MockDriver(host, device(), VirtioFeatures.RINGS)) {
             second.device().restoreState(driver.device().saveState());
             MockQueue queue = second.start(0, 8);
             assertThat(queue.perform(queue.writable(16)).written()).isEqualTo(16);
@@ -66,7 +72,7 @@ class RngDeviceTest {
     void passesRngtest() throws Exception {
         assumeThat(Path.of("/usr/bin/rngtest")).as("rngtest of rng-tools5").exists();
         ByteArrayOutputStream given = new ByteArrayOutputStream();
-        try (MockDriver driver = new MockDriver(host, new RngDevice(), VirtioFeatures.RINGS)) {
+        try (MockDriver driver = new MockDriver(host, device(), VirtioFeatures.RINGS)) {
             MockQueue queue = driver.start(0, 8);
             MockQueue.Buffer odd = queue.writable(4099);
             MockQueue.Buffer large = queue.writable(100_000);

@@ -39,7 +39,7 @@ class ShapesTest {
             entry("jcrosvm/hypervisor/Vm", 10),
             entry("jcrosvm/hypervisor/MemorySlot", 3),
             entry("jcrosvm/disk/DiskFile", 11),
-            entry("jcrosvm/virtio/DeviceModule", 9),
+            entry("jcrosvm/virtio/DeviceModule", 13),
             entry("jcrosvm/virtio/DeviceHost", 3),
             entry("jcrosvm/virtio/Interrupt", 3),
             entry("jcrosvm/virtio/SharedMemoryWindow", 2),

@@ -33,7 +33,8 @@ public final class UserNetwork implements NetBackend {
     private static final int NEEDS_CSUM = 1;
     private static final int MAX_FRAME = PacketWriter.ETHERNET + 65535 + 40;
     private static final int RING_SIZE = 512 << 10;
-    private static final Path RESOLV_CONF = Path.of("/etc/resolv.conf");
+    /** Where the host's name servers are found. */
+    public static final Path RESOLV_CONF = Path.of("/etc/resolv.conf");
 
     private final ReentrantLock lock = new ReentrantLock();
     private final EventFd event = new EventFd();
