@@ -6,5 +6,6 @@ module jcrosvm.virtio {
     requires transitive jcrosvm.memory;
 
     exports jcrosvm.virtio;
+    exports jcrosvm.virtio.relay;
     exports jcrosvm.virtio.transport;
 }

@@ -1,6 +1,7 @@
 package jcrosvm.virtio;
 
 import java.util.Arrays;
+import java.util.Objects;
 import jcrosvm.memory.GuestMemory;
 
 /**
@@ -92,6 +93,33 @@ public final class DescriptorChain {
             long n = Math.min(left, lengths[i] & 0xffffffffL);
             memory.written(addresses[i], n);
             left -= n;
+        }
+    }
+
+    /** How many buffers the request has that are not empty. */
+    public int buffers() {
+        return count;
+    }
+
+    /** How many of them, from the first on, the device may read; it may write the others. */
+    public int readableBuffers() {
+        return readableCount;
+    }
+
+    /** Guest physical address of a buffer. */
+    public long address(int buffer) {
+        return addresses[Objects.checkIndex(buffer, count)];
+    }
+
+    /** Bytes of a buffer, unsigned. */
+    public int length(int buffer) {
+        return lengths[Objects.checkIndex(buffer, count)];
+    }
+
+    /** Tells the memory that every buffer that may be written could have been. */
+    public void markWritten() {
+        for (int i = readableCount; i < count; i++) {
+            memory.written(addresses[i], lengths[i] & 0xffffffffL);
         }
     }
 

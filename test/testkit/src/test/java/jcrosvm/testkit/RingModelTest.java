@@ -14,6 +14,7 @@ import jcrosvm.testkit.EchoDevice.Order;
 import jcrosvm.testkit.MockQueue.Buffer;
 import jcrosvm.testkit.MockQueue.Completion;
 import jcrosvm.virtio.VirtioFeatures;
+import jcrosvm.virtio.relay.RelayDevice;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -40,10 +41,20 @@ class RingModelTest {
         run(rings, order, size, true);
     }
 
+    @ParameterizedTest
+    @MethodSource("rings")
+    void alsoBehindARelay(Rings rings, Order order, int size) {
+        run(rings, order, size, true, true);
+    }
+
     private void run(Rings rings, Order order, int size, boolean stops) {
+        run(rings, order, size, stops, false);
+    }
+
+    private void run(Rings rings, Order order, int size, boolean stops, boolean relay) {
         long seed = 31L * rings.ordinal() + 7L * order.ordinal() + size;
         EchoDevice device = new EchoDevice(order, List.of(256), VirtioFeatures.VIRTIO_F_RING_PACKED);
-        try (MockDriver driver = new MockDriver(device, rings.features)) {
+        try (MockDriver driver = new MockDriver(relay ? new RelayDevice("relay", device) : device, rings.features)) {
             Requests stream = new Requests(driver.start(0, size), new Random(seed), rings.indirect());
             while (stream.submitted < REQUESTS) {
                 stream.step();
