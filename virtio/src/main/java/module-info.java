@@ -1,10 +1,8 @@
 /** The virtio core. */
 module jcrosvm.virtio {
     requires static org.jspecify;
-    requires transitive jcrosvm.bus;
     requires transitive jcrosvm.config;
     requires transitive jcrosvm.memory;
 
     exports jcrosvm.virtio;
-    exports jcrosvm.virtio.transport;
 }

@@ -14,7 +14,7 @@ import jcrosvm.bus.Bus;
 import jcrosvm.bus.MessageInterrupt;
 import jcrosvm.bus.SharedIrqLine;
 import jcrosvm.bus.Suspendable;
-import jcrosvm.bus.pci.PciAddress;
+import jcrosvm.base.PciAddress;
 import jcrosvm.bus.pci.PciBus;
 import jcrosvm.hypervisor.IoEventAddress;
 import jcrosvm.hypervisor.Vm;

@@ -1,5 +1,6 @@
 package jcrosvm.bus.pci;
 
+import jcrosvm.base.PciAddress;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;

@@ -1,5 +1,6 @@
 package jcrosvm.bus.pci;
 
+import jcrosvm.base.PciAddress;
 import java.util.ArrayList;
 import java.util.List;
 import jcrosvm.base.VmmException;

@@ -3,6 +3,7 @@ package jcrosvm.bus.pci;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import jcrosvm.base.PciAddress;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;

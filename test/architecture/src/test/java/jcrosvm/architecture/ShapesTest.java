@@ -62,6 +62,7 @@ class ShapesTest {
                 "bus",
                 "platform",
                 "virtio",
+                "virtio-transport",
                 "disk",
                 "devices"
             })

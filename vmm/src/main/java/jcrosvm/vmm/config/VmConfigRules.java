@@ -10,7 +10,7 @@ import jcrosvm.base.VmmException;
 import jcrosvm.base.io.UnixSocket;
 import jcrosvm.boot.MemoryLayout;
 import jcrosvm.boot.PciConfig;
-import jcrosvm.bus.pci.PciAddress;
+import jcrosvm.base.PciAddress;
 import jcrosvm.config.CpuSet;
 import jcrosvm.devices.DeviceModules;
 import jcrosvm.platform.serial.SerialSetup;

@@ -1,4 +1,4 @@
-package jcrosvm.testkit;
+package jcrosvm.virtio.transport;
 
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -7,8 +7,6 @@ import jcrosvm.bus.IrqLine;
 import jcrosvm.bus.MessageInterrupt;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.virtio.VirtioDevice;
-import jcrosvm.virtio.transport.TransportHost;
-import jcrosvm.virtio.transport.VirtioMmioTransport;
 
 /** A machine with RAM, one MMIO device, kicks that go by events, and an interrupt line that wakes a thread. */
 final class MmioMachine implements TransportHost, IrqLine, AutoCloseable {

@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** The combinations of features that rings work differently with. */
-enum Rings {
+public enum Rings {
     SPLIT(0),
     SPLIT_EVENT(VIRTIO_F_EVENT_IDX),
     SPLIT_INDIRECT(VIRTIO_F_INDIRECT_DESC),
@@ -16,21 +16,21 @@ enum Rings {
     PACKED_INDIRECT(VIRTIO_F_RING_PACKED | VIRTIO_F_INDIRECT_DESC),
     PACKED_EVENT_INDIRECT(VIRTIO_F_RING_PACKED | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC);
 
-    final long features;
+    public final long features;
 
     Rings(long features) {
         this.features = VIRTIO_F_VERSION_1 | features;
     }
 
-    boolean packed() {
+    public boolean packed() {
         return (features & VIRTIO_F_RING_PACKED) != 0;
     }
 
-    boolean indirect() {
+    public boolean indirect() {
         return (features & VIRTIO_F_INDIRECT_DESC) != 0;
     }
 
-    List<Integer> sizes() {
+    public List<Integer> sizes() {
         List<Integer> sizes = new ArrayList<>(List.of(1, 2, 8, 256));
         if (packed()) {
             sizes.addAll(List.of(3, 7, 100));

@@ -1,10 +1,9 @@
-package jcrosvm.bus.pci;
+package jcrosvm.base;
 
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import jcrosvm.base.VmmException;
 
-/** Bus, device and function numbers of one PCI function. */
+/** Bus, device and function numbers of one PCI function, the host's or the guest's. */
 public record PciAddress(int bus, int device, int function) {
     private static final Pattern FORM =
             Pattern.compile("(?:([0-9a-fA-F]{1,4}):)?([0-9a-fA-F]{1,2}):([0-9a-fA-F]{1,2})\\.([0-7])");

@@ -1,14 +1,18 @@
-package jcrosvm.testkit;
+package jcrosvm.virtio.transport;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import java.util.Random;
+import jcrosvm.testkit.EchoDevice;
 import jcrosvm.testkit.EchoDevice.Order;
+import jcrosvm.testkit.MockDriver;
+import jcrosvm.testkit.MockQueue;
 import jcrosvm.testkit.MockQueue.Buffer;
 import jcrosvm.testkit.MockQueue.Completion;
+import jcrosvm.testkit.Quiet;
+import jcrosvm.testkit.Rings;
 import jcrosvm.virtio.VirtioFeatures;
-import jcrosvm.virtio.transport.VirtioMmioTransport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;

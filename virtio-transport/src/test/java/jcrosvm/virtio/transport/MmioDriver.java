@@ -1,4 +1,4 @@
-package jcrosvm.testkit;
+package jcrosvm.virtio.transport;
 
 import java.util.List;
 import java.util.Map;
@@ -13,7 +13,7 @@ import jcrosvm.virtio.VirtioDevice;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A device for a {@link MockDriver} that is another device behind MMIO registers: does the driver's part of the dance
+ * A device for a {@code MockDriver} that is another device behind MMIO registers: does the driver's part of the dance
  * with them (virtio 1.3, 3.1 and 4.2.3), and on a thread of its own what an interrupt handler does.
  */
 final class MmioDriver implements VirtioDevice {
