@@ -10,7 +10,7 @@ import jcrosvm.app.log.Log;
 import jcrosvm.base.VmmException;
 import jcrosvm.devices.block.BlockConfig;
 import jcrosvm.devices.net.NetConfig;
-import jcrosvm.devices.net.user.UserNetworkConfig;
+import jcrosvm.network.user.UserNetworkConfig;
 import jcrosvm.disk.DiskFormat;
 import jcrosvm.guest.DebianDisk;
 import jcrosvm.guest.DiskCopy;

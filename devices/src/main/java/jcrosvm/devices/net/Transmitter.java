@@ -2,6 +2,7 @@ package jcrosvm.devices.net;
 
 import jcrosvm.base.io.IoVec;
 import jcrosvm.base.io.Poller;
+import jcrosvm.network.NetBackend;
 import jcrosvm.virtio.DescriptorChain;
 import jcrosvm.virtio.Reader;
 import jcrosvm.virtio.Virtqueue;

@@ -1,6 +1,7 @@
 package jcrosvm.devices.net;
 
 import static jcrosvm.devices.net.NetSpec.*;
+import static jcrosvm.network.Offloads.*;
 import static jcrosvm.devices.net.NetworkNamespace.command;
 import static jcrosvm.virtio.VirtioFeatures.RINGS;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -18,10 +19,12 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
+import jcrosvm.network.TapPort;
+import jcrosvm.network.TapSource;
 import jcrosvm.testkit.MockDriver;
-import jcrosvm.testkit.MockQueue;
 import jcrosvm.testkit.MockQueue.Buffer;
 import jcrosvm.testkit.MockQueue.Completion;
+import jcrosvm.testkit.MockQueue;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
 import org.junit.jupiter.api.Test;
