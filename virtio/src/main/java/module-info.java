@@ -5,4 +5,5 @@ module jcrosvm.virtio {
     requires transitive jcrosvm.memory;
 
     exports jcrosvm.virtio;
+    exports jcrosvm.virtio.vhost;
 }

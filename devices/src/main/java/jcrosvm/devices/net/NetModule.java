@@ -14,6 +14,7 @@ import jcrosvm.virtio.ControlVerb;
 import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
+import jcrosvm.virtio.vhost.Vhost;
 
 /** Network devices. */
 public final class NetModule implements DeviceModule<NetConfig> {
@@ -69,7 +70,7 @@ public final class NetModule implements DeviceModule<NetConfig> {
             NetConfig config, VhostNetConfig kernel, TapBackend tap, int index, MacAddress mac) {
         Vhost vhost = null;
         try {
-            vhost = Vhost.open(kernel.device());
+            vhost = Vhost.open(kernel.device(), "vhost-net");
             return new VhostNetDevice("net" + index, vhost, tap, mac, tap.mtu(), config.isMergeable());
         } catch (RuntimeException e) {
             if (vhost != null) {

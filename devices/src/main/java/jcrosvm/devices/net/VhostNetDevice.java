@@ -19,6 +19,7 @@ import jcrosvm.virtio.QueueState;
 import jcrosvm.virtio.QueueWorker;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VirtioFeatures;
+import jcrosvm.virtio.vhost.Vhost;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -100,7 +101,7 @@ final class VhostNetDevice implements VirtioDevice {
                 resources.kick(),
                 resources.interrupt().callEvent(),
                 error);
-        vhost.start(index, tap.descriptor());
+        VhostNet.start(vhost, index, tap.descriptor());
         running[index] = resources;
         resources.kick().signal(); // for what was made available before the kernel looked
     }
@@ -112,7 +113,7 @@ final class VhostNetDevice implements VirtioDevice {
             return null;
         }
         running[index] = null;
-        int available = vhost.stop(index);
+        int available = VhostNet.stop(vhost, index);
         return new QueueState(available, Vhost.used(resources.layout(), resources.memory()));
     }
 

@@ -1,4 +1,4 @@
-package jcrosvm.devices.net;
+package jcrosvm.virtio.vhost;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -16,21 +16,20 @@ import jcrosvm.virtio.QueueLayout;
 
 /**
  * The kernel's workers on split rings, as linux/vhost.h describes them. The kernel sees guest memory at its addresses in
- * this process.
+ * this process. An error of the kernel is an {@link OsException} with the name of the request.
  */
-final class Vhost implements AutoCloseable {
-    static final long VHOST_GET_FEATURES = 0x8008af00L;
-    static final long VHOST_SET_FEATURES = 0x4008af00L;
-    static final long VHOST_SET_OWNER = 0xaf01L;
-    static final long VHOST_SET_MEM_TABLE = 0x4008af03L;
-    static final long VHOST_SET_VRING_NUM = 0x4008af10L;
-    static final long VHOST_SET_VRING_ADDR = 0x4028af11L;
-    static final long VHOST_SET_VRING_BASE = 0x4008af12L;
-    static final long VHOST_GET_VRING_BASE = 0xc008af12L;
-    static final long VHOST_SET_VRING_KICK = 0x4008af20L;
-    static final long VHOST_SET_VRING_CALL = 0x4008af21L;
-    static final long VHOST_SET_VRING_ERR = 0x4008af22L;
-    static final long VHOST_NET_SET_BACKEND = 0x4008af30L;
+public final class Vhost implements AutoCloseable {
+    public static final long VHOST_GET_FEATURES = 0x8008af00L;
+    public static final long VHOST_SET_FEATURES = 0x4008af00L;
+    public static final long VHOST_SET_OWNER = 0xaf01L;
+    public static final long VHOST_SET_MEM_TABLE = 0x4008af03L;
+    public static final long VHOST_SET_VRING_NUM = 0x4008af10L;
+    public static final long VHOST_SET_VRING_ADDR = 0x4028af11L;
+    public static final long VHOST_SET_VRING_BASE = 0x4008af12L;
+    public static final long VHOST_GET_VRING_BASE = 0xc008af12L;
+    public static final long VHOST_SET_VRING_KICK = 0x4008af20L;
+    public static final long VHOST_SET_VRING_CALL = 0x4008af21L;
+    public static final long VHOST_SET_VRING_ERR = 0x4008af22L;
 
     private static final int REGION = 32;
     private static final int ADDRESSES = 40;
@@ -38,21 +37,32 @@ final class Vhost implements AutoCloseable {
 
     /** The system call; the result is negative for an error: the errno. */
     @FunctionalInterface
-    interface Ioctl {
+    public interface Ioctl {
         int call(long request, MemorySegment argument);
     }
 
     private final Ioctl ioctl;
     private final Runnable release;
 
-    Vhost(Ioctl ioctl, Runnable release) {
+    /**
+     * Takes a descriptor over, for this process.
+     *
+     * @param ioctl on the descriptor
+     * @param release closes it
+     */
+    public Vhost(Ioctl ioctl, Runnable release) {
         this.ioctl = ioctl;
         this.release = release;
         call("VHOST_SET_OWNER", VHOST_SET_OWNER, MemorySegment.NULL);
     }
 
-    /** @throws VmmException saying what is missing */
-    static Vhost open(Path device) {
+    /**
+     * Opens a device.
+     *
+     * @param kind of it, as users know it: {@code vhost-net}
+     * @throws VmmException saying what is missing
+     */
+    public static Vhost open(Path device, String kind) {
         Fd fd;
         try {
             fd = Fd.open(device, Fd.O_RDWR | Fd.O_NONBLOCK);
@@ -60,7 +70,8 @@ final class Vhost implements AutoCloseable {
             throw switch (e.errno()) {
                 case Errno.ENOENT, Errno.ENODEV, Errno.ENXIO ->
                     new VmmException("there is no " + device
-                            + ": load the kernel's module with 'modprobe vhost_net', or leave vhost-net out");
+                            + ": load the kernel's module with 'modprobe " + kind.replace('-', '_') + "', or leave "
+                            + kind + " out");
                 case Errno.EACCES, Errno.EPERM ->
                     new VmmException("cannot open " + device + ": this user may not read and write it");
                 default -> e;
@@ -76,7 +87,8 @@ final class Vhost implements AutoCloseable {
         }
     }
 
-    private void call(String name, long request, MemorySegment argument) {
+    /** A request that only one kind of device has. */
+    public void call(String name, long request, MemorySegment argument) {
         int result = ioctl.call(request, argument);
         if (result < 0) {
             throw new OsException(name, -result);
@@ -84,7 +96,7 @@ final class Vhost implements AutoCloseable {
     }
 
     /** Feature bits that the kernel's workers can honour. */
-    long features() {
+    public long features() {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment bits = arena.allocate(8, 8);
             call("VHOST_GET_FEATURES", VHOST_GET_FEATURES, bits);
@@ -92,14 +104,15 @@ final class Vhost implements AutoCloseable {
         }
     }
 
-    void features(long wanted) {
+    /** Feature bits that the driver has accepted, as far as the kernel offers them. */
+    public void features(long wanted) {
         try (Arena arena = Arena.ofConfined()) {
             call("VHOST_SET_FEATURES", VHOST_SET_FEATURES, arena.allocateFrom(ValueLayout.JAVA_LONG, wanted));
         }
     }
 
     /** Tells it where guest memory is. */
-    void memory(GuestMemory memory) {
+    public void memory(GuestMemory memory) {
         List<MemoryRegion> regions = memory.regions();
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment table = arena.allocate(8 + (long) REGION * regions.size(), 8);
@@ -116,7 +129,7 @@ final class Vhost implements AutoCloseable {
     }
 
     /** Tells it where a ring is, where to go on, and how to reach the driver. */
-    void ring(int index, QueueLayout layout, GuestMemory memory, int base, EventFd kick, EventFd call, EventFd error) {
+    public void ring(int index, QueueLayout layout, GuestMemory memory, int base, EventFd kick, EventFd call, EventFd error) {
         int size = layout.size();
         pair("VHOST_SET_VRING_NUM", VHOST_SET_VRING_NUM, index, size);
         try (Arena arena = Arena.ofConfined()) {
@@ -133,28 +146,22 @@ final class Vhost implements AutoCloseable {
         pair("VHOST_SET_VRING_ERR", VHOST_SET_VRING_ERR, index, error.fd().number());
     }
 
-    /** Has the ring worked on with this tap. */
-    void start(int index, Fd tap) {
-        pair("VHOST_NET_SET_BACKEND", VHOST_NET_SET_BACKEND, index, tap.number());
-    }
-
-    /**
-     * Ends the work on a ring and waits until nothing of it is in flight.
-     *
-     * @return position of the next request to take
-     */
-    int stop(int index) {
-        pair("VHOST_NET_SET_BACKEND", VHOST_NET_SET_BACKEND, index, -1);
+    /** Position of the next request that a ring, which is not worked on any more, would take. */
+    public int available(int index) {
         return pair("VHOST_GET_VRING_BASE", VHOST_GET_VRING_BASE, index, 0) & 0xffff;
     }
 
     /** Position of the next completion: the kernel keeps it in the used ring only. */
-    static int used(QueueLayout layout, GuestMemory memory) {
+    public static int used(QueueLayout layout, GuestMemory memory) {
         return memory.loadAcquireShort(layout.device() + USED_INDEX) & 0xffff;
     }
 
-    /** A structure of an index and a number; the number afterwards. */
-    private int pair(String name, long request, int index, int number) {
+    /**
+     * A request about a ring that takes an index and a number (struct vhost_vring_state, vhost_vring_file).
+     *
+     * @return the number afterwards
+     */
+    public int pair(String name, long request, int index, int number) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment pair = arena.allocate(8, 8);
             pair.set(ValueLayout.JAVA_INT, 0, index);
