@@ -19,6 +19,7 @@ import jcrosvm.base.VmmException;
 import jcrosvm.config.JsonReader;
 import jcrosvm.disk.Backing;
 import jcrosvm.disk.DiskFile;
+import jcrosvm.disk.io.ThrottleConfig;
 import jcrosvm.disk.DiskImages;
 import jcrosvm.disk.DiskOptions;
 import jcrosvm.testkit.MockDriver;

@@ -14,6 +14,7 @@ import jcrosvm.config.JsonWriter;
 import jcrosvm.config.Syntax;
 import jcrosvm.disk.Backing;
 import jcrosvm.disk.DiskFile;
+import jcrosvm.disk.io.ThrottleConfig;
 import jcrosvm.disk.DiskFormat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

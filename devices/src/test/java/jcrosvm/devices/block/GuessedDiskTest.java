@@ -19,6 +19,7 @@ import jcrosvm.base.VmmException;
 import jcrosvm.config.KeyValueParser;
 import jcrosvm.config.RecordBinder;
 import jcrosvm.disk.DiskFile;
+import jcrosvm.disk.io.DiskExecutor;
 import jcrosvm.disk.DiskImages;
 import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
@@ -145,7 +146,7 @@ class GuessedDiskTest {
 
     @Test
     void theRefusalIsToldOnce() throws Exception {
-        Logger log = Logger.getLogger(BlockDevice.class.getName());
+        Logger log = Logger.getLogger(DiskExecutor.class.getName());
         List<String> lines = new CopyOnWriteArrayList<>();
         Handler handler = new Handler() {
             @Override

@@ -1,4 +1,4 @@
-package jcrosvm.devices.block;
+package jcrosvm.disk.io;
 
 import jcrosvm.base.VmmException;
 import jcrosvm.config.Range;
@@ -28,7 +28,8 @@ public record ThrottleConfig(
         return new ThrottleConfig(0, 0, 0, 0, 0, 0, 100);
     }
 
-    void validate() {
+    /** @throws VmmException naming the limit that cannot be */
+    public void validate() {
         if ((bps | readBps | writeBps | iops | readIops | writeIops) == 0) {
             throw new VmmException(
                     "throttle needs a limit: one of bps, read-bps, write-bps, iops, read-iops, write-iops");

@@ -1,4 +1,4 @@
-package jcrosvm.devices.block;
+package jcrosvm.disk.io;
 
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  * begin while there is something in every bucket that it takes from, and may overdraw it, so that no request is too big
  * for any bucket. Thread-safe: the queues of a disk share one.
  */
-final class Throttle {
+public final class Throttle {
     private static final double NANOS = 1e9;
     private static final long MILLI = 1_000_000;
 
@@ -16,7 +16,7 @@ final class Throttle {
     private static final long LONGEST = 1L << 58;
 
     /** No limits. */
-    static final Throttle NONE = new Throttle(null, () -> 0);
+    public static final Throttle NONE = new Throttle(null, () -> 0);
 
     /** A limit, as the time at which its bucket is full again. */
     private static final class Bucket {
@@ -50,7 +50,7 @@ final class Throttle {
     private final Bucket[] requestsOf;
 
     /** @param clock nanoseconds from an arbitrary origin, never backwards */
-    Throttle(@Nullable ThrottleConfig config, LongSupplier clock) {
+    public Throttle(@Nullable ThrottleConfig config, LongSupplier clock) {
         limited = config != null;
         this.clock = clock;
         epoch = clock.getAsLong();
@@ -65,17 +65,18 @@ final class Throttle {
     /**
      * Asks for a request to begin, which counts from now on if it may.
      *
-     * @param type of the request
+     * @param kind of the request
+     * @param length bytes to read or write
      * @return 0 if it may, else for how many nanoseconds it may not
      */
-    long admit(int type, long length) {
+    public long admit(DiskRequest.Kind kind, long length) {
         if (!limited) {
             return 0;
         }
-        int direction = switch (type) {
-            case BlockSpec.VIRTIO_BLK_T_IN -> 0;
-            case BlockSpec.VIRTIO_BLK_T_OUT, BlockSpec.VIRTIO_BLK_T_DISCARD, BlockSpec.VIRTIO_BLK_T_WRITE_ZEROES -> 1;
-            default -> -1;
+        int direction = switch (kind) {
+            case READ -> 0;
+            case WRITE, DISCARD, WRITE_ZEROES -> 1;
+            case FLUSH, OTHER -> -1;
         };
         return direction < 0 ? 0 : admitTo(direction, length);
     }

@@ -1,4 +1,4 @@
-package jcrosvm.devices.block;
+package jcrosvm.disk.io;
 
 import java.lang.foreign.Arena;
 import java.util.Set;
@@ -9,17 +9,17 @@ import jcrosvm.disk.PlainFile;
 import org.jspecify.annotations.Nullable;
 
 /** A disk whose file's pages leave the host's cache as soon as they have been read or written ({@code dontcache}). */
-final class UncachedDisk implements DiskFile {
+public final class UncachedDisk implements DiskFile {
     private static final int PROBE = 512;
 
     private final DiskFile disk;
 
-    UncachedDisk(DiskFile disk) {
+    public UncachedDisk(DiskFile disk) {
         this.disk = disk;
     }
 
     /** Whether kernel and file system can do that for this disk. */
-    static boolean isPossible(DiskFile disk) {
+    public static boolean isPossible(DiskFile disk) {
         PlainFile file = disk.plainFile();
         if (file == null || disk.length() < PROBE) {
             return false;
