@@ -1,15 +1,16 @@
-package jcrosvm.vmm;
+package jcrosvm.platform;
 
 import java.util.function.IntConsumer;
 import jcrosvm.bus.BusDevice;
 
 /** The port of {@code --debug-exit}: a write ends the VM with a value. */
-final class DebugExit implements BusDevice {
-    static final int PORTS = 4;
+public final class DebugExit implements BusDevice {
+    public static final int PORTS = 4;
 
     private final IntConsumer exit;
 
-    DebugExit(IntConsumer exit) {
+    /** @param exit takes the value */
+    public DebugExit(IntConsumer exit) {
         this.exit = exit;
     }
 

@@ -1,4 +1,4 @@
-package jcrosvm.vmm;
+package jcrosvm.platform;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -13,7 +13,7 @@ class TestPortsTest {
     private final List<String> lines = new ArrayList<>();
 
     TestPortsTest() {
-        TestPorts.attach(ports, memory, gsi -> level -> lines.add(gsi + "=" + level), new Parts());
+        TestPorts.attach(ports, memory, gsi -> level -> lines.add(gsi + "=" + level), (name, part) -> {});
     }
 
     @Test

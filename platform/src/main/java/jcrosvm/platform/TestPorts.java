@@ -1,5 +1,6 @@
-package jcrosvm.vmm;
+package jcrosvm.platform;
 
+import java.util.function.BiConsumer;
 import java.util.function.IntFunction;
 import jcrosvm.base.Stateful;
 import jcrosvm.base.VmmException;
@@ -11,17 +12,27 @@ import jcrosvm.bus.IrqLine;
  * Where a guest tests its own machine: interrupt lines to drive, a register that keeps its value, and memory whose every
  * access exits.
  */
-final class TestPorts {
+public final class TestPorts {
     static final int LINES_PORT = 0x2000;
     static final int LINES = 24;
     static final int SCRATCH_PORT = 0xe0;
     static final int SCRATCH_SIZE = 4;
-    static final long MEMORY = 0xff00_0000L;
+    public static final long MEMORY = 0xff00_0000L;
     static final int MEMORY_SIZE = 64 << 10;
 
     private TestPorts() {}
 
-    static void attach(Bus ports, Bus memory, IntFunction<IrqLine> lines, Parts parts) {
+    /**
+     * Puts all of it on the buses.
+     *
+     * @param lines of each GSI
+     * @param parts take what has a state, with its name
+     */
+    public static void attach(
+            Bus ports,
+            Bus memory,
+            IntFunction<IrqLine> lines,
+            BiConsumer<String, Stateful<TestMemoryState>> parts) {
         IrqLine[] all = new IrqLine[LINES];
         for (int gsi = 0; gsi < LINES; gsi++) {
             all[gsi] = lines.apply(gsi);
@@ -29,10 +40,10 @@ final class TestPorts {
         ports.insert(new Lines(all), LINES_PORT, LINES);
         Scratch scratch = new Scratch(SCRATCH_SIZE);
         ports.insert(scratch, SCRATCH_PORT, SCRATCH_SIZE);
-        parts.add("test-scratch", TestMemoryState.class, scratch);
+        parts.accept("test-scratch", scratch);
         Scratch pages = new Scratch(MEMORY_SIZE);
         memory.insert(pages, MEMORY, MEMORY_SIZE);
-        parts.add("test-memory", TestMemoryState.class, pages);
+        parts.accept("test-memory", pages);
     }
 
     private record Lines(IrqLine[] lines) implements BusDevice {
