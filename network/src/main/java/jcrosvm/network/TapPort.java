@@ -220,8 +220,8 @@ public record TapPort(String name, List<Fd> queues, int mtu) {
     static void attachQueue(Fd fd, boolean on) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment request = arena.allocate(HostInterface.REQUEST_SIZE, 8);
-            request.set(
-                    ValueLayout.JAVA_SHORT, HostInterface.NAME_SIZE, (short) (on ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE));
+            request.set(ValueLayout.JAVA_SHORT, HostInterface.NAME_SIZE, (short)
+                    (on ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE));
             int result = fd.tryIoctl(TUNSETQUEUE, request);
             if (result < 0) {
                 LOG.log(System.Logger.Level.DEBUG, "TUNSETQUEUE: {0}", Errno.name(-result));

@@ -29,10 +29,7 @@ public final class TestPorts {
      * @param parts take what has a state, with its name
      */
     public static void attach(
-            Bus ports,
-            Bus memory,
-            IntFunction<IrqLine> lines,
-            BiConsumer<String, Stateful<TestMemoryState>> parts) {
+            Bus ports, Bus memory, IntFunction<IrqLine> lines, BiConsumer<String, Stateful<TestMemoryState>> parts) {
         IrqLine[] all = new IrqLine[LINES];
         for (int gsi = 0; gsi < LINES; gsi++) {
             all[gsi] = lines.apply(gsi);

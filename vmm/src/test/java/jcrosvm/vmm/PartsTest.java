@@ -151,7 +151,11 @@ class PartsTest {
             clock.suspend();
             IrqChip chip = vm.irqChip();
             Interrupts interrupts = new Interrupts(chip, clock, () -> {});
-            TestPorts.attach(Bus.ports(), Bus.memory(), gsi -> level -> {}, (name, part) -> parts.add(name, TestMemoryState.class, part));
+            TestPorts.attach(
+                    Bus.ports(),
+                    Bus.memory(),
+                    gsi -> level -> {},
+                    (name, part) -> parts.add(name, TestMemoryState.class, part));
             new StateCoverage(Map.ofEntries(
                             Map.entry("MachineClock.scope", "of the host"),
                             Map.entry("MachineClock.lock", "of the host"),

@@ -1,10 +1,10 @@
 package jcrosvm.bus.pci;
 
-import jcrosvm.base.PciAddress;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.function.IntFunction;
+import jcrosvm.base.PciAddress;
 import jcrosvm.base.Stateful;
 import jcrosvm.base.VmmException;
 import jcrosvm.bus.Bus;

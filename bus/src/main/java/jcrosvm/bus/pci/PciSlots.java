@@ -1,8 +1,8 @@
 package jcrosvm.bus.pci;
 
-import jcrosvm.base.PciAddress;
 import java.util.ArrayList;
 import java.util.List;
+import jcrosvm.base.PciAddress;
 import jcrosvm.base.VmmException;
 import org.jspecify.annotations.Nullable;
 

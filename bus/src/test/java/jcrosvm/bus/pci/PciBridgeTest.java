@@ -3,11 +3,11 @@ package jcrosvm.bus.pci;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import jcrosvm.base.PciAddress;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import jcrosvm.base.PciAddress;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.testing.FakeLine;
 import org.junit.jupiter.api.Test;

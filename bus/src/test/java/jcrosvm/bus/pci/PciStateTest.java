@@ -3,13 +3,13 @@ package jcrosvm.bus.pci;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import jcrosvm.base.PciAddress;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import jcrosvm.base.PciAddress;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.bus.Bus;

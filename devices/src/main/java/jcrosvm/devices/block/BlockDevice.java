@@ -152,8 +152,7 @@ final class BlockDevice implements VirtioDevice {
     @Override
     public void startQueue(int index, QueueResources resources) {
         QueueWorker worker = worker(index);
-        worker.start(
-                resources, new BlockQueue(this, disk, worker, throttle, useUring ? uring() : null));
+        worker.start(resources, new BlockQueue(this, disk, worker, throttle, useUring ? uring() : null));
     }
 
     private UringQueue<BlockRequest> uring() {

@@ -1,8 +1,8 @@
 package jcrosvm.devices.net;
 
 import static jcrosvm.devices.net.NetSpec.*;
-import static jcrosvm.network.Offloads.*;
 import static jcrosvm.devices.net.NetworkNamespace.command;
+import static jcrosvm.network.Offloads.*;
 import static jcrosvm.virtio.VirtioFeatures.RINGS;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -22,9 +22,9 @@ import jcrosvm.base.io.Fd;
 import jcrosvm.network.TapPort;
 import jcrosvm.network.TapSource;
 import jcrosvm.testkit.MockDriver;
+import jcrosvm.testkit.MockQueue;
 import jcrosvm.testkit.MockQueue.Buffer;
 import jcrosvm.testkit.MockQueue.Completion;
-import jcrosvm.testkit.MockQueue;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
 import org.junit.jupiter.api.Test;

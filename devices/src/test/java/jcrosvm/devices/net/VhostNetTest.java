@@ -74,7 +74,8 @@ class VhostNetTest {
         NetworkNamespace.run(() -> {
             TapPort port = TapPort.open(new TapSource.Made(0x0a630001, 0xffffff00), 1, null);
             TapBackend tap = TapBackend.of(port).getFirst();
-            try (VhostNetDevice device = new VhostNetDevice("net0", new VhostKernel(FEATURES).vhost(), tap, MAC, 1500, true)) {
+            try (VhostNetDevice device =
+                    new VhostNetDevice("net0", new VhostKernel(FEATURES).vhost(), tap, MAC, 1500, true)) {
                 assertThatThrownBy(() -> new MockDriver(MockDriver.Host.LOOPBACK, device, RINGS))
                         .hasMessage("the device must be in the VM's own process");
                 assertThat(device.traits().unsavable()).isEqualTo("the host's kernel moves its packets (vhost-net)");

@@ -47,11 +47,9 @@ class ThrottleTest {
     void bytesPerSecond() {
         Throttle throttle = throttle(1 << 20, 0, 0, 0);
         admitted(throttle, Kind.READ, 4096, SECOND);
-        assertThat(admitted(throttle, Kind.READ, 4096, 10 * SECOND))
-                .isBetween(2559L, 2561L);
+        assertThat(admitted(throttle, Kind.READ, 4096, 10 * SECOND)).isBetween(2559L, 2561L);
         // Longer than a second's worth: late, but admitted.
-        assertThat(admitted(throttle, Kind.READ, 4 << 20, 40 * SECOND))
-                .isBetween(9L, 11L);
+        assertThat(admitted(throttle, Kind.READ, 4 << 20, 40 * SECOND)).isBetween(9L, 11L);
     }
 
     @Test
@@ -59,10 +57,8 @@ class ThrottleTest {
         Throttle throttle = throttle(0, 0, 4096, 10);
         admitted(throttle, Kind.READ, 4096, SECOND);
         admitted(throttle, Kind.WRITE, 4096, SECOND);
-        assertThat(admitted(throttle, Kind.WRITE, 1 << 20, 10 * SECOND))
-                .isBetween(99L, 101L);
-        assertThat(admitted(throttle, Kind.DISCARD, 0, 10 * SECOND))
-                .isBetween(99L, 101L);
+        assertThat(admitted(throttle, Kind.WRITE, 1 << 20, 10 * SECOND)).isBetween(99L, 101L);
+        assertThat(admitted(throttle, Kind.DISCARD, 0, 10 * SECOND)).isBetween(99L, 101L);
         assertThat(throttle.admit(Kind.READ, 512)).isZero();
     }
 

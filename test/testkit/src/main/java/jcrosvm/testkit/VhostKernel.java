@@ -13,6 +13,7 @@ public final class VhostKernel implements Vhost.Ioctl {
     public final List<String> calls = new ArrayList<>();
     /** Descriptors that errors are reported with, in the order of the requests. */
     public final List<Integer> errorFds = new ArrayList<>();
+
     private final long features;
     private boolean closed;
 
@@ -31,8 +32,7 @@ public final class VhostKernel implements Vhost.Ioctl {
         if (request == Vhost.VHOST_SET_MEM_TABLE) {
             length = 8 + 32 * argument.get(ValueLayout.JAVA_INT, 0);
         }
-        long[] longs =
-                length == 0 ? new long[0] : argument.asSlice(0, length).toArray(ValueLayout.JAVA_LONG);
+        long[] longs = length == 0 ? new long[0] : argument.asSlice(0, length).toArray(ValueLayout.JAVA_LONG);
         StringBuilder text = new StringBuilder(Long.toHexString(request));
         Arrays.stream(longs).forEach(value -> text.append(' ').append(Long.toHexString(value)));
         calls.add(text.toString());

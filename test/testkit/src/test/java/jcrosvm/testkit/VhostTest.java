@@ -69,7 +69,8 @@ class VhostTest {
         assertThatThrownBy(() -> Vhost.open(Path.of("/dev/no-vhost"), "vhost-net"))
                 .hasMessage("there is no /dev/no-vhost: load the kernel's module with 'modprobe vhost_net', or leave"
                         + " vhost-net out");
-        assertThatThrownBy(() -> Vhost.open(Path.of("/dev/null"), "vhost-net")).hasMessage("/dev/null is not a vhost device");
+        assertThatThrownBy(() -> Vhost.open(Path.of("/dev/null"), "vhost-net"))
+                .hasMessage("/dev/null is not a vhost device");
         Vhost.Ioctl failing = (request, argument) -> -Errno.EBUSY;
         assertThatThrownBy(() -> new Vhost(failing, () -> {})).hasMessageContaining("EBUSY");
     }

@@ -129,7 +129,8 @@ public final class Vhost implements AutoCloseable {
     }
 
     /** Tells it where a ring is, where to go on, and how to reach the driver. */
-    public void ring(int index, QueueLayout layout, GuestMemory memory, int base, EventFd kick, EventFd call, EventFd error) {
+    public void ring(
+            int index, QueueLayout layout, GuestMemory memory, int base, EventFd kick, EventFd call, EventFd error) {
         int size = layout.size();
         pair("VHOST_SET_VRING_NUM", VHOST_SET_VRING_NUM, index, size);
         try (Arena arena = Arena.ofConfined()) {
