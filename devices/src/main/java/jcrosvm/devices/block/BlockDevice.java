@@ -38,7 +38,7 @@ final class BlockDevice implements VirtioDevice {
     private final DiskExecutor disk;
     private final DeviceTraits traits;
     private final byte[] id = new byte[BlockConfig.ID_LENGTH];
-    private final ConfigSpace config;
+    private final BlockConfigSpace config;
     private final Throttle throttle;
     private final QueueWorker[] workers;
 
@@ -75,7 +75,7 @@ final class BlockDevice implements VirtioDevice {
             byte[] text = settings.id().getBytes(StandardCharsets.UTF_8);
             System.arraycopy(text, 0, id, 0, Math.min(text.length, id.length));
         }
-        config = new ConfigSpace(
+        config = new BlockConfigSpace(
                 settings.blockSize(), queues, file.plainFile() != null ? PLAIN_DISCARD : CLUSTER_DISCARD);
         throttle = settings.throttle() == null ? Throttle.NONE : new Throttle(settings.throttle(), System::nanoTime);
         useUring = AsyncExecutor.isUring(settings, file);

@@ -90,7 +90,7 @@ final class NetDevice implements VirtioDevice, ControlQueue.Settings {
 
     @Override
     public void readConfig(int offset, byte[] into) {
-        ConfigSpace.read(offset, into, mac, link.up(), pairs.size(), mtu);
+        NetConfigSpace.read(offset, into, mac, link.up(), pairs.size(), mtu);
     }
 
     @Override

@@ -83,7 +83,7 @@ final class VhostNetDevice implements VirtioDevice {
 
     @Override
     public void readConfig(int offset, byte[] into) {
-        ConfigSpace.read(offset, into, mac, true, 1, mtu);
+        NetConfigSpace.read(offset, into, mac, true, 1, mtu);
     }
 
     @Override
