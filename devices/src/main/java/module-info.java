@@ -2,6 +2,7 @@
 module jcrosvm.devices {
     requires static org.jspecify;
     requires jcrosvm.disk;
+    requires transitive jcrosvm.network;
     requires transitive jcrosvm.serial;
     requires transitive jcrosvm.virtio;
 
@@ -10,7 +11,6 @@ module jcrosvm.devices {
     exports jcrosvm.devices.block;
     exports jcrosvm.devices.console;
     exports jcrosvm.devices.net;
-    exports jcrosvm.devices.net.user;
     // The option language binds values to configuration records.
     exports jcrosvm.devices.balloon to
             jcrosvm.config;

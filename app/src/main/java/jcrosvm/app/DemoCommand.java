@@ -8,11 +8,11 @@ import jcrosvm.config.Option;
 import jcrosvm.config.Syntax;
 import jcrosvm.config.UsageException;
 import jcrosvm.devices.net.NetConfig;
-import jcrosvm.devices.net.user.UserNetworkConfig;
 import jcrosvm.guest.DemoGuest;
 import jcrosvm.guest.GuestImage;
 import jcrosvm.guest.Guests;
 import jcrosvm.hypervisor.HypervisorProvider.Availability.Level;
+import jcrosvm.network.user.UserNetworkConfig;
 import jcrosvm.vmm.HypervisorChoice;
 import jcrosvm.vmm.config.VmConfig;
 

@@ -1,7 +1,7 @@
 package jcrosvm.virtio;
 
+import jcrosvm.base.PciAddress;
 import jcrosvm.base.VmmException;
-import jcrosvm.bus.pci.PciAddress;
 import jcrosvm.config.ConfigException;
 import org.jspecify.annotations.Nullable;
 

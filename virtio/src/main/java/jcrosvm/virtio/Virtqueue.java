@@ -96,6 +96,31 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
     /** Tells the driver that kicks are not needed for now. */
     public abstract void disableNotifications();
 
+    /**
+     * Has all requests worked on that are available, and those that become so meanwhile.
+     *
+     * @return true when none is left and the driver kicks for the next; false when the handler put one off with {@link
+     *     RequestHandler#LATER}: then kicks are off, and the caller has this called again
+     */
+    public final boolean forEach(RequestHandler handler) {
+        do {
+            disableNotifications();
+            for (DescriptorChain chain = pop(); chain != null; chain = pop()) {
+                long written = handler.handle(chain);
+                if (written == RequestHandler.LATER) {
+                    unpop(chain);
+                    flush();
+                    return false;
+                }
+                if (written != RequestHandler.KEPT) {
+                    complete(chain, (int) written);
+                }
+            }
+            flush();
+        } while (enableNotifications());
+        return true;
+    }
+
     /** Where the queue stands; only when nothing is in flight and all is flushed. */
     public abstract QueueState state();
 

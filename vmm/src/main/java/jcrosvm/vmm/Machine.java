@@ -36,9 +36,12 @@ import jcrosvm.platform.AcpiPm;
 import jcrosvm.platform.AcpiPmState;
 import jcrosvm.platform.Cmos;
 import jcrosvm.platform.CmosState;
+import jcrosvm.platform.DebugExit;
 import jcrosvm.platform.I8042;
 import jcrosvm.platform.PowerControl;
 import jcrosvm.platform.PvPanic;
+import jcrosvm.platform.TestMemoryState;
+import jcrosvm.platform.TestPorts;
 import jcrosvm.platform.serial.SerialPorts;
 import jcrosvm.platform.serial.SerialPortsState;
 import jcrosvm.vmm.config.CpuConfig.NestedMode;
@@ -164,7 +167,11 @@ final class Machine implements AutoCloseable {
                 ports.insert(
                         new DebugExit(events::debugExit), config.debugExit().port(), DebugExit.PORTS);
                 if (config.debugExit().testPorts()) {
-                    TestPorts.attach(ports, mmio, interrupts::line, parts);
+                    TestPorts.attach(
+                            ports,
+                            mmio,
+                            interrupts::line,
+                            (name, part) -> parts.add(name, TestMemoryState.class, part));
                 }
             }
 

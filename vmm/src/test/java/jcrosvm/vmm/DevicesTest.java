@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import jcrosvm.base.VmmException;
 import jcrosvm.devices.block.BlockConfig;
 import jcrosvm.devices.net.NetConfig;
-import jcrosvm.devices.net.user.UserNetworkConfig;
+import jcrosvm.network.user.UserNetworkConfig;
 import jcrosvm.virtio.DeviceConfig;
 import jcrosvm.vmm.config.VmConfig;
 import jcrosvm.vmm.config.VmConfigBuilder;

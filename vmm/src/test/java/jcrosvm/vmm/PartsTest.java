@@ -21,6 +21,8 @@ import jcrosvm.config.JsonWriter;
 import jcrosvm.hypervisor.IrqChip;
 import jcrosvm.hypervisor.IrqChipMode;
 import jcrosvm.hypervisor.Vm;
+import jcrosvm.platform.TestMemoryState;
+import jcrosvm.platform.TestPorts;
 import org.junit.jupiter.api.Test;
 
 class PartsTest {
@@ -149,7 +151,11 @@ class PartsTest {
             clock.suspend();
             IrqChip chip = vm.irqChip();
             Interrupts interrupts = new Interrupts(chip, clock, () -> {});
-            TestPorts.attach(Bus.ports(), Bus.memory(), gsi -> level -> {}, parts);
+            TestPorts.attach(
+                    Bus.ports(),
+                    Bus.memory(),
+                    gsi -> level -> {},
+                    (name, part) -> parts.add(name, TestMemoryState.class, part));
             new StateCoverage(Map.ofEntries(
                             Map.entry("MachineClock.scope", "of the host"),
                             Map.entry("MachineClock.lock", "of the host"),

@@ -19,6 +19,7 @@ import jcrosvm.hypervisor.IrqChipMode;
 import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.VcpuExitHandler;
+import jcrosvm.platform.TestPorts;
 import jcrosvm.serial.SerialConfig;
 import jcrosvm.vmm.config.DebugExitConfig;
 import jcrosvm.vmm.config.HypervisorConfig;

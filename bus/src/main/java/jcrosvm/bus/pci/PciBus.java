@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.function.IntFunction;
+import jcrosvm.base.PciAddress;
 import jcrosvm.base.Stateful;
 import jcrosvm.base.VmmException;
 import jcrosvm.bus.Bus;

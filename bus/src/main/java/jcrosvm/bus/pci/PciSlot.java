@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntPredicate;
+import jcrosvm.base.PciAddress;
 import jcrosvm.base.VmmException;
 import jcrosvm.bus.Bus;
 import org.jspecify.annotations.Nullable;

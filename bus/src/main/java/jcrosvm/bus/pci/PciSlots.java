@@ -2,6 +2,7 @@ package jcrosvm.bus.pci;
 
 import java.util.ArrayList;
 import java.util.List;
+import jcrosvm.base.PciAddress;
 import jcrosvm.base.VmmException;
 import org.jspecify.annotations.Nullable;
 

@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import jcrosvm.base.PciAddress;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.testing.FakeLine;
 import org.junit.jupiter.api.Test;

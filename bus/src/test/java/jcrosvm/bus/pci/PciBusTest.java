@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import jcrosvm.base.PciAddress;
 import jcrosvm.base.VmmException;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.testing.FakeLine;

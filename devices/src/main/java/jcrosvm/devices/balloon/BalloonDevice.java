@@ -13,6 +13,7 @@ import jcrosvm.base.io.Poller;
 import jcrosvm.base.io.TimerFd;
 import jcrosvm.config.Value;
 import jcrosvm.memory.GuestMemory;
+import jcrosvm.virtio.ConfigBytes;
 import jcrosvm.virtio.DescriptorChain;
 import jcrosvm.virtio.DescriptorException;
 import jcrosvm.virtio.DeviceHost;
@@ -35,7 +36,8 @@ final class BalloonDevice implements VirtioDevice {
     static final long VIRTIO_BALLOON_F_PAGE_REPORTING = 1 << 5;
 
     private static final int TYPE = 5;
-    private static final int CONFIG_LENGTH = 8; // num_pages, actual
+    private static final int CONFIG_LENGTH = 8;
+    private static final int NUM_PAGES = 0;
     private static final int ACTUAL = 4;
     private static final int QUEUE_SIZE = 128;
     /** A driver sends a page of numbers at a time; what is much longer only keeps the worker busy. */
@@ -100,19 +102,10 @@ final class BalloonDevice implements VirtioDevice {
 
     @Override
     public void readConfig(int offset, byte[] into) {
-        byte[] config = config();
-        int length = Math.min(into.length, CONFIG_LENGTH - offset);
-        if (length > 0) {
-            System.arraycopy(config, offset, into, 0, length);
-        }
-    }
-
-    private byte[] config() {
-        return ByteBuffer.allocate(CONFIG_LENGTH)
-                .order(ByteOrder.LITTLE_ENDIAN)
-                .putInt(size.target())
-                .putInt(size.actual())
-                .array();
+        new ConfigBytes(CONFIG_LENGTH)
+                .putInt(NUM_PAGES, size.target())
+                .putInt(ACTUAL, size.actual())
+                .read(offset, into);
     }
 
     @Override
@@ -127,7 +120,7 @@ final class BalloonDevice implements VirtioDevice {
         if (index == 0) {
             driven = true;
         }
-        Virtqueue queue = worker.start(resources, handler(index));
+        Virtqueue queue = worker.start(resources, handler(index, resources.memory()));
         if (index == statsIndex()) {
             statsQueue = queue;
         }
@@ -151,35 +144,20 @@ final class BalloonDevice implements VirtioDevice {
         return (features & VIRTIO_BALLOON_F_STATS_VQ) != 0 ? 2 : -1;
     }
 
-    private QueueHandler handler(int index) {
+    private QueueHandler handler(int index, GuestMemory memory) {
         if (index == 0) {
-            return queue -> work(queue, this::inflate);
+            return QueueHandler.forEach(chain -> inflate(memory, chain));
         }
         if (index == 1) {
-            return queue -> work(queue, (memory, chain) -> {}); // a page comes back when the guest touches it
+            return QueueHandler.forEach(chain -> 0); // a page comes back when the guest touches it
         }
         if (index == statsIndex()) {
             return stats::process;
         }
-        return queue -> work(queue, this::report);
+        return QueueHandler.forEach(chain -> report(memory, chain));
     }
 
-    private interface Request {
-        void perform(GuestMemory memory, DescriptorChain chain);
-    }
-
-    private static void work(Virtqueue queue, Request request) {
-        do {
-            queue.disableNotifications();
-            for (DescriptorChain chain = queue.pop(); chain != null; chain = queue.pop()) {
-                request.perform(queue.memory(), chain);
-                queue.complete(chain, 0);
-            }
-            queue.flush();
-        } while (queue.enableNotifications());
-    }
-
-    private void inflate(GuestMemory memory, DescriptorChain chain) {
+    private long inflate(GuestMemory memory, DescriptorChain chain) {
         Reader from = chain.readable();
         if (from.remaining() > MAX_REQUEST) {
             throw new DescriptorException("a request of " + from.remaining() + " bytes to the balloon");
@@ -192,15 +170,17 @@ final class BalloonDevice implements VirtioDevice {
             }
         }
         release.flush(memory);
+        return 0;
     }
 
-    private void report(GuestMemory memory, DescriptorChain chain) {
+    private long report(GuestMemory memory, DescriptorChain chain) {
         Writer free = chain.writable();
         while (free.remaining() > 0) {
             long length = free.together();
             release.release(memory, free.address(), length);
             free.skip(length);
         }
+        return 0;
     }
 
     @Override
@@ -273,7 +253,9 @@ final class BalloonDevice implements VirtioDevice {
 
     @Override
     public byte[] saveState() {
-        return config();
+        byte[] state = new byte[CONFIG_LENGTH];
+        readConfig(0, state);
+        return state;
     }
 
     @Override

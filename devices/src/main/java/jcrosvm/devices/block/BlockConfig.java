@@ -8,6 +8,7 @@ import jcrosvm.config.Required;
 import jcrosvm.disk.Backing;
 import jcrosvm.disk.DiskFormat;
 import jcrosvm.disk.DiskOptions;
+import jcrosvm.disk.io.ThrottleConfig;
 import jcrosvm.virtio.DeviceConfig;
 import jcrosvm.virtio.PciPlace;
 import org.jspecify.annotations.Nullable;

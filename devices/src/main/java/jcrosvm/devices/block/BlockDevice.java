@@ -4,17 +4,16 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.atomic.AtomicBoolean;
-import jcrosvm.base.Errno;
 import jcrosvm.base.LimitedLog;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
-import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.IoUring;
 import jcrosvm.config.Value;
 import jcrosvm.disk.DiskFile;
-import jcrosvm.disk.PlainFile;
-import jcrosvm.disk.RefusedWriteException;
+import jcrosvm.disk.io.DiskExecutor;
+import jcrosvm.disk.io.Throttle;
+import jcrosvm.disk.io.UncachedDisk;
+import jcrosvm.disk.io.UringQueue;
 import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceTraits;
 import jcrosvm.virtio.QueueResources;
@@ -27,28 +26,25 @@ import org.jspecify.annotations.Nullable;
 /** A disk. */
 final class BlockDevice implements VirtioDevice {
     private static final LimitedLog LOG = LimitedLog.of(BlockDevice.class);
-    private static final LimitedLog REFUSALS = LimitedLog.of(BlockDevice.class);
+
+    /** No status: the disk is to be asked. */
+    private static final int UNDECIDED = -1;
 
     private static final int PLAIN_DISCARD = 4096;
     private static final int CLUSTER_DISCARD = 65536;
 
     private final String name;
     private final boolean multipleWorkers;
-    private final DiskFile disk;
+    private final DiskExecutor disk;
     private final DeviceTraits traits;
-    private final boolean readOnly;
     private final byte[] id = new byte[BlockConfig.ID_LENGTH];
-    private final ConfigSpace config;
+    private final BlockConfigSpace config;
     private final Throttle throttle;
-    private final Runnable flush;
-    private final AtomicBoolean refusalTold = new AtomicBoolean();
     private final QueueWorker[] workers;
 
-    private final boolean useKernel;
-    private final int kernelFlags;
+    private final boolean useUring;
+    private final int uringFlags;
 
-    private volatile long sectors;
-    private volatile boolean writeThrough;
     private volatile DeviceHost host = DeviceHost.NONE;
     private long negotiated;
 
@@ -60,59 +56,57 @@ final class BlockDevice implements VirtioDevice {
     BlockDevice(String name, BlockConfig settings, DiskFile image, int vcpus) {
         this.name = name;
         boolean uncached = settings.dontcache() && UncachedDisk.isPossible(image);
-        disk = uncached ? new UncachedDisk(image) : image;
+        DiskFile file = uncached ? new UncachedDisk(image) : image;
+        disk = new DiskExecutor(name, file, settings.ro(), settings.sparse());
         if (settings.dontcache() && !uncached) {
             LOG.log(
                     System.Logger.Level.WARNING,
                     name + ": dontcache has no effect: " + settings.path()
                             + " is no plain file, or its file system cannot do that");
         }
-        flush = disk::flush;
         multipleWorkers = settings.multipleWorkers();
-        readOnly = settings.ro() || !disk.features().contains(DiskFile.Feature.WRITE);
         int queues = Math.clamp(vcpus, 1, BlockSpec.MAX_QUEUES);
-        boolean discard = settings.sparse() && disk.features().contains(DiskFile.Feature.DISCARD);
         traits = new DeviceTraits(
                 BlockSpec.DEVICE_TYPE,
-                features(discard, settings.packedQueue()),
+                features(settings.packedQueue()),
                 Collections.nCopies(queues, BlockSpec.QUEUE_SIZE),
                 BlockSpec.CONFIG_LENGTH);
         if (settings.id() != null) {
             byte[] text = settings.id().getBytes(StandardCharsets.UTF_8);
             System.arraycopy(text, 0, id, 0, Math.min(text.length, id.length));
         }
-        config = new ConfigSpace(
-                settings.blockSize(), queues, disk.plainFile() != null ? PLAIN_DISCARD : CLUSTER_DISCARD);
+        config = new BlockConfigSpace(
+                settings.blockSize(), queues, file.plainFile() != null ? PLAIN_DISCARD : CLUSTER_DISCARD);
         throttle = settings.throttle() == null ? Throttle.NONE : new Throttle(settings.throttle(), System::nanoTime);
-        useKernel = KernelRequests.suit(settings, disk);
-        kernelFlags = uncached ? IoUring.RWF_DONTCACHE : 0;
+        useUring = AsyncExecutor.isUring(settings, file);
+        uringFlags = uncached ? IoUring.RWF_DONTCACHE : 0;
         workers = new QueueWorker[multipleWorkers ? queues : 1];
         Arrays.setAll(workers, i -> new QueueWorker(multipleWorkers ? name + "/q" + i : name));
-        sectors = disk.length() >> BlockSpec.SECTOR_SHIFT;
-        config.capacity(sectors);
+        config.capacity(disk.sectors());
         negotiated(0);
-        if (disk.length() % settings.blockSize() != 0) {
+        long rest = image.length() % settings.blockSize();
+        if (rest != 0) {
             LOG.log(
                     System.Logger.Level.WARNING,
-                    name + ": the last " + disk.length() % settings.blockSize() + " bytes of " + settings.path()
+                    name + ": the last " + rest + " bytes of " + settings.path()
                             + " are no whole block and stay unused");
         }
     }
 
-    private long features(boolean discard, boolean packed) {
+    private long features(boolean packed) {
         long features = BlockSpec.VIRTIO_BLK_F_SEG_MAX
                 | BlockSpec.VIRTIO_BLK_F_BLK_SIZE
                 | BlockSpec.VIRTIO_BLK_F_TOPOLOGY
                 | BlockSpec.VIRTIO_BLK_F_MQ
                 | (packed ? VirtioFeatures.VIRTIO_F_RING_PACKED : 0);
-        if (readOnly) {
+        if (disk.isReadOnly()) {
             return features | BlockSpec.VIRTIO_BLK_F_RO;
         }
         return features
                 | BlockSpec.VIRTIO_BLK_F_FLUSH
                 | BlockSpec.VIRTIO_BLK_F_CONFIG_WCE
                 | BlockSpec.VIRTIO_BLK_F_WRITE_ZEROES
-                | (discard ? BlockSpec.VIRTIO_BLK_F_DISCARD : 0);
+                | (disk.discards() ? BlockSpec.VIRTIO_BLK_F_DISCARD : 0);
     }
 
     @Override
@@ -133,7 +127,7 @@ final class BlockDevice implements VirtioDevice {
     }
 
     private void writeback(boolean on) {
-        writeThrough = !on && !readOnly;
+        disk.writeThrough(!on);
         config.writeback(on);
     }
 
@@ -151,15 +145,18 @@ final class BlockDevice implements VirtioDevice {
         boolean on = (from[(int) at] & 1) != 0;
         writeback(on);
         if (!on) {
-            attempt("flush", flush); // what was written before must not wait for a flush any more either
+            disk.flush(); // what was written before must not wait for a flush any more either
         }
     }
 
     @Override
     public void startQueue(int index, QueueResources resources) {
         QueueWorker worker = worker(index);
-        worker.start(
-                resources, new BlockQueue(this, worker, throttle, useKernel ? new KernelRequests(kernelFlags) : null));
+        worker.start(resources, new BlockQueue(this, disk, worker, throttle, useUring ? uring() : null));
+    }
+
+    private UringQueue<BlockRequest> uring() {
+        return new UringQueue<>(BlockSpec.QUEUE_SIZE, uringFlags, () -> new BlockRequest(BlockSpec.QUEUE_SIZE));
     }
 
     private QueueWorker worker(int index) {
@@ -178,7 +175,7 @@ final class BlockDevice implements VirtioDevice {
 
     @Override
     public byte[] saveState() {
-        return new byte[] {(byte) (writeThrough ? 0 : 1)};
+        return new byte[] {(byte) (disk.isWriteThrough() ? 0 : 1)};
     }
 
     @Override
@@ -196,196 +193,55 @@ final class BlockDevice implements VirtioDevice {
      * @throws OsException EROFS, ENOTSUP, EINVAL, or what the host says
      */
     void resize(long length) {
-        if (readOnly) {
-            throw new OsException(name + ": cannot resize a read-only disk", Errno.EROFS);
-        }
-        if (!disk.features().contains(DiskFile.Feature.RESIZE)) {
-            throw new OsException(name + ": images of this format cannot be resized", Errno.ENOTSUP);
-        }
-        if (length <= 0 || length % BlockSpec.SECTOR != 0) {
-            throw new OsException(
-                    name + ": a disk is a multiple of " + BlockSpec.SECTOR + " bytes long, not " + length,
-                    Errno.EINVAL);
-        }
         disk.resize(length);
-        sectors = length >> BlockSpec.SECTOR_SHIFT;
-        config.capacity(sectors);
+        config.capacity(disk.sectors());
         host.configChanged();
-    }
-
-    /** The file at whose {@link BlockRequest#offset} the kernel can carry out a valid request; null if it cannot. */
-    @Nullable
-    Fd fileFor(BlockRequest request) {
-        int alignment = disk.alignment();
-        boolean can = switch (request.type()) {
-            case BlockSpec.VIRTIO_BLK_T_IN -> true;
-            case BlockSpec.VIRTIO_BLK_T_OUT -> !readOnly && !writeThrough;
-            case BlockSpec.VIRTIO_BLK_T_FLUSH -> !readOnly;
-            default -> false;
-        };
-        if (!can || request.type() != BlockSpec.VIRTIO_BLK_T_FLUSH && !isPlain(request, alignment)) {
-            return null;
-        }
-        PlainFile file = disk.plainFile();
-        boolean early =
-                file != null && request.type() == BlockSpec.VIRTIO_BLK_T_OUT && request.offset() < file.writableFrom();
-        return file == null || early ? null : file.fd();
-    }
-
-    private boolean isPlain(BlockRequest request, int alignment) {
-        return request.length() > 0
-                && request.within(sectors)
-                && (alignment == 1
-                        || (request.offset() | request.length()) % alignment == 0
-                                && request.data().isAligned(alignment));
     }
 
     /** Takes a request over that the kernel was given: its status. */
     int finish(BlockRequest request, int result) {
-        if (request.type() == BlockSpec.VIRTIO_BLK_T_FLUSH) {
-            // Not asked again: an error is told once, the next flush would know nothing of it.
-            return result == 0 ? BlockSpec.VIRTIO_BLK_S_OK : failed("flush", new OsException("fdatasync", -result));
-        }
-        return result == request.length() ? BlockSpec.VIRTIO_BLK_S_OK : perform(request);
+        return status(disk.finish(request, result));
     }
 
     /** Carries a valid request out: its status. */
     int perform(BlockRequest request) {
-        return switch (request.type()) {
-            case BlockSpec.VIRTIO_BLK_T_IN -> read(request);
-            case BlockSpec.VIRTIO_BLK_T_OUT -> write(request);
-            case BlockSpec.VIRTIO_BLK_T_FLUSH -> flush();
+        int status = switch (request.type()) {
             case BlockSpec.VIRTIO_BLK_T_GET_ID -> {
                 request.putId(id);
                 yield BlockSpec.VIRTIO_BLK_S_OK;
             }
-            case BlockSpec.VIRTIO_BLK_T_DISCARD -> discard(request);
-            case BlockSpec.VIRTIO_BLK_T_WRITE_ZEROES -> writeZeroes(request);
-            default -> BlockSpec.VIRTIO_BLK_S_UNSUPP;
+            case BlockSpec.VIRTIO_BLK_T_DISCARD ->
+                disk.discards() ? check(request, BlockSpec.MAX_DISCARD_SECTORS, 0) : UNDECIDED;
+            case BlockSpec.VIRTIO_BLK_T_WRITE_ZEROES ->
+                disk.isReadOnly()
+                        ? UNDECIDED
+                        : check(request, BlockSpec.MAX_WRITE_ZEROES_SECTORS, BlockSpec.RANGE_FLAG_UNMAP);
+            default -> UNDECIDED;
         };
-    }
-
-    private int read(BlockRequest request) {
-        if (!request.within(sectors)) {
-            return BlockSpec.VIRTIO_BLK_S_IOERR;
-        }
-        try {
-            if (request.length() > 0) {
-                disk.read(request.offset(), request.data());
-            }
-            return BlockSpec.VIRTIO_BLK_S_OK;
-        } catch (VmmException | IllegalArgumentException e) {
-            return failed("read", e);
-        }
-    }
-
-    private int write(BlockRequest request) {
-        if (readOnly || !request.within(sectors)) {
-            return BlockSpec.VIRTIO_BLK_S_IOERR;
-        }
-        try {
-            if (request.length() > 0) {
-                disk.write(request.offset(), request.data());
-                writeThrough();
-            }
-            return BlockSpec.VIRTIO_BLK_S_OK;
-        } catch (RefusedWriteException e) {
-            return refused(e);
-        } catch (VmmException | IllegalArgumentException e) {
-            return failed("write", e);
-        }
-    }
-
-    private void writeThrough() {
-        if (writeThrough) {
-            disk.flush();
-        }
-    }
-
-    private int flush() {
-        return readOnly ? BlockSpec.VIRTIO_BLK_S_OK : attempt("flush", flush);
-    }
-
-    private int discard(BlockRequest request) {
-        if ((traits.features() & BlockSpec.VIRTIO_BLK_F_DISCARD) == 0) {
-            return readOnly ? BlockSpec.VIRTIO_BLK_S_IOERR : BlockSpec.VIRTIO_BLK_S_UNSUPP;
-        }
-        int status = check(request, BlockSpec.MAX_DISCARD_SECTORS, 0);
-        if (status != BlockSpec.VIRTIO_BLK_S_OK) {
-            return status;
-        }
-        try {
-            for (int i = 0; i < request.ranges(); i++) {
-                if (request.rangeLength(i) > 0) {
-                    disk.discard(request.rangeOffset(i), request.rangeLength(i));
-                }
-            }
-            return BlockSpec.VIRTIO_BLK_S_OK;
-        } catch (VmmException | IllegalArgumentException e) {
-            return failed("discard", e);
-        }
-    }
-
-    private int writeZeroes(BlockRequest request) {
-        if (readOnly) {
-            return BlockSpec.VIRTIO_BLK_S_IOERR;
-        }
-        int status = check(request, BlockSpec.MAX_WRITE_ZEROES_SECTORS, BlockSpec.RANGE_FLAG_UNMAP);
-        if (status != BlockSpec.VIRTIO_BLK_S_OK) {
-            return status;
-        }
-        try {
-            for (int i = 0; i < request.ranges(); i++) {
-                if (request.rangeLength(i) > 0) {
-                    boolean unmap = (request.rangeFlags(i) & BlockSpec.RANGE_FLAG_UNMAP) != 0;
-                    disk.writeZeroes(request.rangeOffset(i), request.rangeLength(i), unmap);
-                }
-            }
-            writeThrough();
-            return BlockSpec.VIRTIO_BLK_S_OK;
-        } catch (VmmException | IllegalArgumentException e) {
-            return failed("write-zeroes", e);
-        }
+        return status == UNDECIDED ? status(disk.perform(request)) : status;
     }
 
     /** Checks all ranges before anything is done with any. */
-    private int check(BlockRequest request, int mostSectors, int knownFlags) {
+    private static int check(BlockRequest request, int mostSectors, int knownFlags) {
         for (int i = 0; i < request.ranges(); i++) {
             if ((request.rangeFlags(i) & ~knownFlags) != 0) {
                 return BlockSpec.VIRTIO_BLK_S_UNSUPP;
             }
         }
         for (int i = 0; i < request.ranges(); i++) {
-            if (!request.rangeWithin(i, sectors, mostSectors)) {
+            if (request.rangeSectors(i) > mostSectors) {
                 return BlockSpec.VIRTIO_BLK_S_IOERR;
             }
         }
-        return BlockSpec.VIRTIO_BLK_S_OK;
+        return UNDECIDED;
     }
 
-    private int attempt(String what, Runnable action) {
-        try {
-            action.run();
-            return BlockSpec.VIRTIO_BLK_S_OK;
-        } catch (VmmException | IllegalArgumentException e) {
-            return failed(what, e);
-        }
-    }
-
-    /** Says so once, whatever else went wrong before: the user can do something about it. */
-    private int refused(RefusedWriteException error) {
-        if (!refusalTold.getAndSet(true)) {
-            REFUSALS.log(
-                    System.Logger.Level.WARNING, name + ": " + error.getMessage() + "; the guest gets an I/O error");
-        }
-        return BlockSpec.VIRTIO_BLK_S_IOERR;
-    }
-
-    private int failed(String what, RuntimeException error) {
-        LOG.log(
-                System.Logger.Level.WARNING,
-                name + ": " + what + " failed, the guest gets an I/O error: " + error.getMessage());
-        return BlockSpec.VIRTIO_BLK_S_IOERR;
+    private static int status(DiskExecutor.Outcome outcome) {
+        return switch (outcome) {
+            case DONE -> BlockSpec.VIRTIO_BLK_S_OK;
+            case FAILED -> BlockSpec.VIRTIO_BLK_S_IOERR;
+            case UNSUPPORTED -> BlockSpec.VIRTIO_BLK_S_UNSUPP;
+        };
     }
 
     @Override

@@ -4,6 +4,9 @@ import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.Poller;
 import jcrosvm.base.io.TimerFd;
+import jcrosvm.disk.io.DiskExecutor;
+import jcrosvm.disk.io.Throttle;
+import jcrosvm.disk.io.UringQueue;
 import jcrosvm.virtio.DescriptorChain;
 import jcrosvm.virtio.DescriptorException;
 import jcrosvm.virtio.QueueHandler;
@@ -19,27 +22,34 @@ final class BlockQueue implements QueueHandler {
     /** How long one queue keeps the thread from others, and from who wants to stop it. */
     private static final long SLICE_NANOS = 5_000_000;
 
-    /** After so many requests that had no company the next one is not expected to have any. */
-    private static final int ALONE = 16;
+    /** After so many single requests the next one is not expected to be one of many. */
+    private static final int SINGLES = 16;
 
     private final BlockDevice device;
+    private final DiskExecutor disk;
     private final QueueWorker worker;
     private final Throttle throttle;
     private final BlockRequest own = new BlockRequest(BlockSpec.QUEUE_SIZE);
     private final TimerFd resume = new TimerFd();
-    private final @Nullable KernelRequests kernel;
+    private final @Nullable UringQueue<BlockRequest> uring;
     private boolean attached;
     /** Nothing is under way, and nothing was waiting when last looked. */
-    private boolean lull;
-    /** How many requests came one after the other in a lull each. */
-    private int alone;
+    private boolean idle;
+    /** How many requests came one after the other, each while the queue was idle. */
+    private int singles;
 
-    /** @param kernel that carries out what it can, or null */
-    BlockQueue(BlockDevice device, QueueWorker worker, Throttle throttle, @Nullable KernelRequests kernel) {
+    /** @param uring that carries out what it can, or null */
+    BlockQueue(
+            BlockDevice device,
+            DiskExecutor disk,
+            QueueWorker worker,
+            Throttle throttle,
+            @Nullable UringQueue<BlockRequest> uring) {
         this.device = device;
+        this.disk = disk;
         this.worker = worker;
         this.throttle = throttle;
-        this.kernel = kernel;
+        this.uring = uring;
     }
 
     @Override
@@ -47,16 +57,16 @@ final class BlockQueue implements QueueHandler {
         if (!attached) {
             attach(queue.index());
         }
-        if (kernel == null) {
+        if (uring == null) {
             work(queue);
             return;
         }
         boolean again;
         do {
-            kernel.ring().mute();
-            takeBack(queue, kernel);
+            uring.ring().mute();
+            reap(queue, uring);
             again = work(queue);
-            again &= kernel.ring().listen();
+            again &= uring.ring().listen();
         } while (again);
     }
 
@@ -66,8 +76,8 @@ final class BlockQueue implements QueueHandler {
             resume.drain();
             worker.process(index);
         });
-        if (kernel != null) {
-            EventFd completions = kernel.ring().completions();
+        if (uring != null) {
+            EventFd completions = uring.ring().completions();
             worker.poller().add(completions.fd(), Poller.READABLE, events -> {
                 completions.drain();
                 worker.process(index);
@@ -81,16 +91,16 @@ final class BlockQueue implements QueueHandler {
         long flushed = begin;
         queue.disableNotifications();
         while (true) {
-            if (kernel != null && kernel.isFull()) {
-                settle(queue);
-                if (kernel.isFull()) {
+            if (uring != null && uring.isFull()) {
+                submitAndFlush(queue);
+                if (uring.isFull()) {
                     return true; // a completion calls again
                 }
             }
             DescriptorChain chain = queue.pop();
             if (chain == null) {
-                settle(queue);
-                lull = kernel != null && kernel.ring().inFlight() == 0;
+                submitAndFlush(queue);
+                idle = uring != null && uring.ring().inFlight() == 0;
                 if (!queue.enableNotifications()) {
                     return true;
                 }
@@ -101,28 +111,28 @@ final class BlockQueue implements QueueHandler {
             long now = System.nanoTime();
             if (wait > 0 || now - begin > SLICE_NANOS) {
                 // Kicks stay off: nothing more can be done before the timer expires.
-                settle(queue);
+                submitAndFlush(queue);
                 resume.arm(wait, 0);
                 return false;
             }
             if (now - flushed > FLUSH_NANOS) {
-                settle(queue);
+                submitAndFlush(queue);
                 flushed = now;
             }
         }
     }
 
     /** Shows the driver everything that is complete by now. */
-    private void settle(Virtqueue queue) {
-        if (kernel != null) {
-            kernel.ring().submit();
-            takeBack(queue, kernel);
+    private void submitAndFlush(Virtqueue queue) {
+        if (uring != null) {
+            uring.ring().submit();
+            reap(queue, uring);
         }
         queue.flush();
     }
 
-    private void takeBack(Virtqueue queue, KernelRequests from) {
-        for (BlockRequest request = from.takeBack(); request != null; request = from.takeBack()) {
+    private void reap(Virtqueue queue, UringQueue<BlockRequest> from) {
+        for (BlockRequest request = from.reap(); request != null; request = from.reap()) {
             int status = device.finish(request, from.ring().result());
             DescriptorChain chain = request.chain();
             queue.complete(chain, request.end(status));
@@ -131,27 +141,27 @@ final class BlockQueue implements QueueHandler {
 
     /** Carries a request out, or puts it back when it has to wait: for how many nanoseconds then. */
     private long take(Virtqueue queue, DescriptorChain chain) {
-        BlockRequest request = kernel != null ? kernel.next() : own;
+        BlockRequest request = uring != null ? uring.next() : own;
         boolean valid;
         try {
             valid = request.begin(chain);
         } catch (DescriptorException e) {
             queue.unpop(chain);
-            settle(queue);
+            submitAndFlush(queue);
             throw e;
         }
         if (!valid) {
             queue.complete(chain, request.end(BlockSpec.VIRTIO_BLK_S_IOERR));
             return 0;
         }
-        long wait = throttle.admit(request.type(), request.length());
+        long wait = throttle.admit(request.kind(), request.length());
         if (wait > 0) {
             queue.unpop(chain);
             return wait;
         }
-        Fd file = kernel != null && hasCompany() ? device.fileFor(request) : null;
-        if (kernel != null && file != null) {
-            kernel.start(request, file);
+        Fd file = uring != null && isBatched() ? disk.fileFor(request) : null;
+        if (uring != null && file != null) {
+            uring.start(request, file);
         } else {
             queue.complete(chain, request.end(device.perform(request)));
         }
@@ -162,24 +172,24 @@ final class BlockQueue implements QueueHandler {
      * Whether the request is one of many, which the kernel carries out side by side. For a single one that way is longer
      * than a system call.
      */
-    private boolean hasCompany() {
-        alone = lull ? Math.min(alone + 1, ALONE) : 0;
-        lull = false;
-        return alone < ALONE;
+    private boolean isBatched() {
+        singles = idle ? Math.min(singles + 1, SINGLES) : 0;
+        idle = false;
+        return singles < SINGLES;
     }
 
     @Override
     public void drain(Virtqueue queue) {
         worker.poller().remove(resume.fd());
         resume.close();
-        if (kernel == null) {
+        if (uring == null) {
             return;
         }
-        worker.poller().remove(kernel.ring().completions().fd());
-        while (kernel.ring().inFlight() > 0) {
-            kernel.ring().submitAndWait();
-            takeBack(queue, kernel);
+        worker.poller().remove(uring.ring().completions().fd());
+        while (uring.ring().inFlight() > 0) {
+            uring.ring().submitAndWait();
+            reap(queue, uring);
         }
-        kernel.close();
+        uring.close();
     }
 }

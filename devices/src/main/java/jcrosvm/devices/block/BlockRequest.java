@@ -2,6 +2,7 @@ package jcrosvm.devices.block;
 
 import java.util.Objects;
 import jcrosvm.base.io.IoVec;
+import jcrosvm.disk.io.DiskRequest;
 import jcrosvm.virtio.DescriptorChain;
 import jcrosvm.virtio.DescriptorException;
 import jcrosvm.virtio.Reader;
@@ -13,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * bytes that the device may read, the status the last byte that it may write, what lies between is data. An object is
  * used for one request after the other.
  */
-final class BlockRequest {
+final class BlockRequest implements DiskRequest {
     private static final byte[] ZEROS = new byte[4096];
 
     private final IoVec data;
@@ -94,27 +95,30 @@ final class BlockRequest {
         return type;
     }
 
-    /** Bytes to read or write; 0 for other requests. */
-    long length() {
+    @Override
+    public Kind kind() {
+        return switch (type) {
+            case BlockSpec.VIRTIO_BLK_T_IN -> Kind.READ;
+            case BlockSpec.VIRTIO_BLK_T_OUT -> Kind.WRITE;
+            case BlockSpec.VIRTIO_BLK_T_FLUSH -> Kind.FLUSH;
+            case BlockSpec.VIRTIO_BLK_T_DISCARD -> Kind.DISCARD;
+            case BlockSpec.VIRTIO_BLK_T_WRITE_ZEROES -> Kind.WRITE_ZEROES;
+            default -> Kind.OTHER;
+        };
+    }
+
+    @Override
+    public long length() {
         return length;
     }
 
-    /** Byte of the disk where a transfer begins; only if it is {@link #within} the disk. */
-    long offset() {
-        return sector << BlockSpec.SECTOR_SHIFT;
+    @Override
+    public long sector() {
+        return sector;
     }
 
-    /** Whether a transfer lies within a disk of so many sectors. */
-    boolean within(long sectors) {
-        return isWithin(sector, length >> BlockSpec.SECTOR_SHIFT, sectors);
-    }
-
-    private static boolean isWithin(long first, long count, long sectors) {
-        return first >= 0 && first <= sectors && count <= sectors - first;
-    }
-
-    /** The guest's memory that a transfer is from or to. */
-    IoVec data() {
+    @Override
+    public IoVec data() {
         if (data.count() == 0 && length > 0) {
             if (type == BlockSpec.VIRTIO_BLK_T_IN) {
                 chain().writable().collect(data, length);
@@ -125,23 +129,24 @@ final class BlockRequest {
         return data;
     }
 
-    /** Ranges of a discard or a write-zeroes. */
-    int ranges() {
+    @Override
+    public int ranges() {
         return ranges;
     }
 
-    /** Whether a range lies within a disk of so many sectors, and is no longer than allowed. */
-    boolean rangeWithin(int range, long sectors, int most) {
-        long count = counts[range] & 0xffffffffL;
-        return count <= most && isWithin(starts[range], count, sectors);
+    @Override
+    public long rangeSector(int range) {
+        return starts[range];
     }
 
-    long rangeOffset(int range) {
-        return starts[range] << BlockSpec.SECTOR_SHIFT;
+    @Override
+    public long rangeSectors(int range) {
+        return counts[range] & 0xffffffffL;
     }
 
-    long rangeLength(int range) {
-        return (counts[range] & 0xffffffffL) << BlockSpec.SECTOR_SHIFT;
+    @Override
+    public boolean rangeMayUnmap(int range) {
+        return (flags[range] & BlockSpec.RANGE_FLAG_UNMAP) != 0;
     }
 
     int rangeFlags(int range) {

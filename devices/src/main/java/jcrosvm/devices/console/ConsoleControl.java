@@ -7,6 +7,7 @@ import java.util.ArrayDeque;
 import java.util.List;
 import jcrosvm.virtio.DescriptorChain;
 import jcrosvm.virtio.Reader;
+import jcrosvm.virtio.RequestHandler;
 import jcrosvm.virtio.Virtqueue;
 import org.jspecify.annotations.Nullable;
 
@@ -24,6 +25,7 @@ final class ConsoleControl {
     private static final int MESSAGES_PER_PORT = 8;
 
     private final List<ConsolePort> ports;
+    private final RequestHandler messages = this::perform;
     private final ArrayDeque<byte[]> outgoing = new ArrayDeque<>();
     private @Nullable Virtqueue receive;
     private byte[] size = new byte[0]; // of the first port's terminal, once it is known
@@ -60,20 +62,18 @@ final class ConsoleControl {
 
     /** The driver sends messages. */
     void transmit(Virtqueue queue) {
-        do {
-            queue.disableNotifications();
-            for (DescriptorChain chain = queue.pop(); chain != null; chain = queue.pop()) {
-                Reader from = chain.readable();
-                if (from.remaining() >= HEADER) {
-                    int port = from.getInt();
-                    int event = from.getShort();
-                    perform(port, event, from.getShort());
-                }
-                queue.complete(chain, 0);
-            }
-            queue.flush();
-        } while (queue.enableNotifications());
+        queue.forEach(messages);
         deliver();
+    }
+
+    private long perform(DescriptorChain message) {
+        Reader from = message.readable();
+        if (from.remaining() >= HEADER) {
+            int port = from.getInt();
+            int event = from.getShort();
+            perform(port, event, from.getShort());
+        }
+        return 0;
     }
 
     private void perform(int id, int event, int value) {

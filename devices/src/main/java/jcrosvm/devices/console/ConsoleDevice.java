@@ -1,11 +1,10 @@
 package jcrosvm.devices.console;
 
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import jcrosvm.base.io.Fd;
+import jcrosvm.virtio.ConfigBytes;
 import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceTraits;
 import jcrosvm.virtio.QueueHandler;
@@ -22,7 +21,10 @@ final class ConsoleDevice implements VirtioDevice {
 
     private static final String UNSAVABLE = "its ports are open streams";
     private static final int TYPE = 3;
-    private static final int CONFIG_LENGTH = 12; // cols, rows, max_nr_ports, emerg_wr
+    private static final int CONFIG_LENGTH = 12;
+    private static final int COLUMNS = 0;
+    private static final int ROWS = 2;
+    private static final int PORTS = 4;
     private static final int QUEUE_SIZE = 256;
     private static final int CONTROL_RECEIVE = 2;
     private static final int CONTROL_TRANSMIT = 3;
@@ -78,16 +80,11 @@ final class ConsoleDevice implements VirtioDevice {
 
     @Override
     public synchronized void readConfig(int offset, byte[] into) {
-        byte[] config = ByteBuffer.allocate(CONFIG_LENGTH)
-                .order(ByteOrder.LITTLE_ENDIAN)
-                .putShort((short) columns)
-                .putShort((short) rows)
-                .putInt(ports.size())
-                .array();
-        int length = Math.min(into.length, CONFIG_LENGTH - offset);
-        if (length > 0) {
-            System.arraycopy(config, offset, into, 0, length);
-        }
+        new ConfigBytes(CONFIG_LENGTH)
+                .putShort(COLUMNS, columns)
+                .putShort(ROWS, rows)
+                .putInt(PORTS, ports.size())
+                .read(offset, into);
     }
 
     /** The terminal behind the first port has another size now. From any thread. */

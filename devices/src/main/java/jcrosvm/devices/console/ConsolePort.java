@@ -7,6 +7,7 @@ import jcrosvm.serial.SerialOutput;
 import jcrosvm.virtio.DescriptorChain;
 import jcrosvm.virtio.QueueHandler;
 import jcrosvm.virtio.QueueWorker;
+import jcrosvm.virtio.RequestHandler;
 import jcrosvm.virtio.Virtqueue;
 import org.jspecify.annotations.Nullable;
 
@@ -22,6 +23,7 @@ final class ConsolePort implements AutoCloseable {
     private final boolean isConsole;
     private final @Nullable SerialInput input;
     private final @Nullable SerialOutput output;
+    private final RequestHandler transmission = this::transmit;
     private final byte[] chunk = new byte[CHUNK];
     private volatile @Nullable QueueWorker worker;
     private @Nullable Virtqueue receive;
@@ -187,21 +189,26 @@ final class ConsolePort implements AutoCloseable {
     }
 
     private void transmit(Virtqueue queue) {
-        do {
-            queue.disableNotifications();
-            while (!isWaiting) {
-                DescriptorChain chain = sending != null ? sending : queue.pop();
-                if (chain == null) {
-                    break;
-                }
-                sending = chain;
-                if (send(chain)) {
-                    sending = null;
-                    queue.complete(chain, 0);
-                }
-            }
-            queue.flush();
-        } while (!isWaiting && queue.enableNotifications());
+        DescriptorChain rest = sending;
+        if (isWaiting || rest != null && !send(rest)) {
+            return;
+        }
+        if (rest != null) {
+            sending = null;
+            queue.complete(rest, 0);
+        }
+        queue.forEach(transmission);
+    }
+
+    private long transmit(DescriptorChain chain) {
+        if (isWaiting) {
+            return RequestHandler.LATER;
+        }
+        if (send(chain)) {
+            return 0;
+        }
+        sending = chain;
+        return RequestHandler.KEPT;
     }
 
     /** Whether all of it is written or thrown away; otherwise the output is waited for. */

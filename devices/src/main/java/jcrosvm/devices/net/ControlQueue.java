@@ -3,6 +3,7 @@ package jcrosvm.devices.net;
 import jcrosvm.virtio.DescriptorChain;
 import jcrosvm.virtio.QueueHandler;
 import jcrosvm.virtio.Reader;
+import jcrosvm.virtio.RequestHandler;
 import jcrosvm.virtio.Virtqueue;
 
 /** Commands of the driver (virtio 1.3, 5.1.6.5): two bytes of class and command, data, and a byte to answer in. */
@@ -23,6 +24,8 @@ final class ControlQueue implements QueueHandler {
 
     private final Settings settings;
     private final Runnable again;
+    private final RequestHandler command = this::perform;
+    private int budget;
 
     /** @param again has the queue looked at again, soon */
     ControlQueue(Settings settings, Runnable again) {
@@ -32,26 +35,22 @@ final class ControlQueue implements QueueHandler {
 
     @Override
     public void process(Virtqueue queue) {
-        int budget = BATCH;
-        queue.disableNotifications();
-        do {
-            for (DescriptorChain chain = queue.pop(); chain != null; chain = queue.pop()) {
-                if (budget-- == 0) {
-                    queue.unpop(chain);
-                    queue.flush();
-                    again.run();
-                    return;
-                }
-                boolean done = perform(chain.readable());
-                int written = 0;
-                if (chain.writable().remaining() > 0) {
-                    chain.writable().putByte(done ? NetSpec.VIRTIO_NET_OK : NetSpec.VIRTIO_NET_ERR);
-                    written = 1;
-                }
-                queue.complete(chain, written);
-            }
-            queue.flush();
-        } while (queue.enableNotifications());
+        budget = BATCH;
+        if (!queue.forEach(command)) {
+            again.run();
+        }
+    }
+
+    private long perform(DescriptorChain chain) {
+        if (budget-- == 0) {
+            return RequestHandler.LATER;
+        }
+        boolean done = perform(chain.readable());
+        if (chain.writable().remaining() == 0) {
+            return 0;
+        }
+        chain.writable().putByte(done ? NetSpec.VIRTIO_NET_OK : NetSpec.VIRTIO_NET_ERR);
+        return 1;
     }
 
     private boolean perform(Reader data) {

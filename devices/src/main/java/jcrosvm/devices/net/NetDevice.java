@@ -1,6 +1,7 @@
 package jcrosvm.devices.net;
 
 import static jcrosvm.devices.net.NetSpec.*;
+import static jcrosvm.network.Offloads.*;
 
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -9,6 +10,7 @@ import java.util.List;
 import java.util.concurrent.CompletionStage;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.Value;
+import jcrosvm.network.NetBackend;
 import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceTraits;
 import jcrosvm.virtio.QueueResources;
@@ -88,7 +90,7 @@ final class NetDevice implements VirtioDevice, ControlQueue.Settings {
 
     @Override
     public void readConfig(int offset, byte[] into) {
-        ConfigSpace.read(offset, into, mac, link.up(), pairs.size(), mtu);
+        NetConfigSpace.read(offset, into, mac, link.up(), pairs.size(), mtu);
     }
 
     @Override

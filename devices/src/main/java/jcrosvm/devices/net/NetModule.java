@@ -9,13 +9,16 @@ import java.util.concurrent.ThreadLocalRandom;
 import jcrosvm.base.io.Fd;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
-import jcrosvm.devices.net.user.UserNetwork;
+import jcrosvm.network.TapBackend;
+import jcrosvm.network.TapPort;
+import jcrosvm.network.user.UserNetwork;
 import jcrosvm.virtio.ControlVerb;
 import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.HostResources;
 import jcrosvm.virtio.SandboxProfile;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
+import jcrosvm.virtio.vhost.Vhost;
 
 /** Network devices. */
 public final class NetModule implements DeviceModule<NetConfig> {
@@ -78,7 +81,7 @@ public final class NetModule implements DeviceModule<NetConfig> {
         }
         try {
             VhostNetConfig kernel = config.vhostNet();
-            return kernel == null ? resources : resources.with("vhost", Vhost.openDevice(kernel.device()));
+            return kernel == null ? resources : resources.with("vhost", Vhost.openDevice(kernel.device(), "vhost-net"));
         } catch (RuntimeException e) {
             resources.close();
             throw e;

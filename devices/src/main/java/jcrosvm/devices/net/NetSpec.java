@@ -1,18 +1,12 @@
 package jcrosvm.devices.net;
 
-/** Numbers of the network device (virtio 1.3, 5.1), spelled as there. */
+import jcrosvm.network.NetBackend;
+
+/** Numbers of the network device (virtio 1.3, 5.1), spelled as there; those of offloads are in {@code Offloads}. */
 public final class NetSpec {
-    public static final long VIRTIO_NET_F_CSUM = 1L;
-    public static final long VIRTIO_NET_F_GUEST_CSUM = 1L << 1;
     public static final long VIRTIO_NET_F_CTRL_GUEST_OFFLOADS = 1L << 2;
     public static final long VIRTIO_NET_F_MTU = 1L << 3;
     public static final long VIRTIO_NET_F_MAC = 1L << 5;
-    public static final long VIRTIO_NET_F_GUEST_TSO4 = 1L << 7;
-    public static final long VIRTIO_NET_F_GUEST_TSO6 = 1L << 8;
-    public static final long VIRTIO_NET_F_GUEST_UFO = 1L << 10;
-    public static final long VIRTIO_NET_F_HOST_TSO4 = 1L << 11;
-    public static final long VIRTIO_NET_F_HOST_TSO6 = 1L << 12;
-    public static final long VIRTIO_NET_F_HOST_UFO = 1L << 14;
     public static final long VIRTIO_NET_F_MRG_RXBUF = 1L << 15;
     public static final long VIRTIO_NET_F_STATUS = 1L << 16;
     public static final long VIRTIO_NET_F_CTRL_VQ = 1L << 17;
@@ -20,24 +14,6 @@ public final class NetSpec {
     public static final long VIRTIO_NET_F_CTRL_VLAN = 1L << 19;
     public static final long VIRTIO_NET_F_MQ = 1L << 22;
     public static final long VIRTIO_NET_F_CTRL_MAC_ADDR = 1L << 23;
-    public static final long VIRTIO_NET_F_GUEST_USO4 = 1L << 54;
-    public static final long VIRTIO_NET_F_GUEST_USO6 = 1L << 55;
-    public static final long VIRTIO_NET_F_HOST_USO = 1L << 56;
-
-    /** What {@code VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET} can switch: features of packets that the driver gets. */
-    public static final long GUEST_OFFLOADS = VIRTIO_NET_F_GUEST_CSUM
-            | VIRTIO_NET_F_GUEST_TSO4
-            | VIRTIO_NET_F_GUEST_TSO6
-            | VIRTIO_NET_F_GUEST_UFO
-            | VIRTIO_NET_F_GUEST_USO4
-            | VIRTIO_NET_F_GUEST_USO6;
-
-    /** Features of packets that the driver sends. */
-    public static final long HOST_OFFLOADS = VIRTIO_NET_F_CSUM
-            | VIRTIO_NET_F_HOST_TSO4
-            | VIRTIO_NET_F_HOST_TSO6
-            | VIRTIO_NET_F_HOST_UFO
-            | VIRTIO_NET_F_HOST_USO;
 
     static final int DEVICE_TYPE = 1;
     static final int QUEUE_SIZE = 256;

@@ -2,6 +2,7 @@ package jcrosvm.devices.net;
 
 import java.util.concurrent.atomic.AtomicBoolean;
 import jcrosvm.base.io.Poller;
+import jcrosvm.network.NetBackend;
 import jcrosvm.virtio.QueueHandler;
 import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.QueueState;

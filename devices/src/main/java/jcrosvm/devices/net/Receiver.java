@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import jcrosvm.base.io.IoVec;
 import jcrosvm.base.io.Poller;
+import jcrosvm.network.NetBackend;
 import jcrosvm.virtio.DescriptorChain;
 import jcrosvm.virtio.DescriptorException;
 import jcrosvm.virtio.Virtqueue;

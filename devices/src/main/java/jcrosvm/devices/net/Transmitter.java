@@ -2,8 +2,10 @@ package jcrosvm.devices.net;
 
 import jcrosvm.base.io.IoVec;
 import jcrosvm.base.io.Poller;
+import jcrosvm.network.NetBackend;
 import jcrosvm.virtio.DescriptorChain;
 import jcrosvm.virtio.Reader;
+import jcrosvm.virtio.RequestHandler;
 import jcrosvm.virtio.Virtqueue;
 
 /** Packets from the guest: straight from its buffers to the backend. */
@@ -11,6 +13,8 @@ final class Transmitter extends PacketMover {
     private static final int BATCH = 128;
 
     private final IoVec packet = new IoVec(1024);
+    private final RequestHandler packets = this::send;
+    private int budget;
 
     Transmitter(QueuePair pair) {
         super(pair, Poller.WRITABLE);
@@ -18,27 +22,18 @@ final class Transmitter extends PacketMover {
 
     @Override
     void move(Virtqueue queue) {
-        int budget = BATCH;
-        queue.disableNotifications();
-        do {
-            for (DescriptorChain chain = queue.pop(); chain != null; chain = queue.pop()) {
-                if (budget-- == 0) {
-                    queue.unpop(chain);
-                    queue.flush();
-                    pair.yieldTransmit();
-                    return;
-                }
-                if (!send(chain.readable())) {
-                    queue.unpop(chain);
-                    queue.flush();
-                    watch(true);
-                    return;
-                }
-                queue.complete(chain, 0);
-            }
-            queue.flush();
-        } while (queue.enableNotifications());
-        watch(false);
+        budget = BATCH;
+        if (queue.forEach(packets)) {
+            watch(false);
+        } else if (budget < 0) {
+            pair.yieldTransmit();
+        } else {
+            watch(true);
+        }
+    }
+
+    private long send(DescriptorChain chain) {
+        return budget-- == 0 || !send(chain.readable()) ? RequestHandler.LATER : 0;
     }
 
     /** Whether the packet is done with: sent, or not worth sending. */

@@ -1,6 +1,7 @@
 package jcrosvm.devices.net;
 
 import static jcrosvm.devices.net.NetSpec.*;
+import static jcrosvm.network.Offloads.*;
 
 import java.util.List;
 import java.util.concurrent.CompletionStage;
@@ -10,6 +11,7 @@ import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Poller;
 import jcrosvm.config.Value;
+import jcrosvm.network.TapBackend;
 import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceTraits;
 import jcrosvm.virtio.QueueResources;
@@ -17,6 +19,7 @@ import jcrosvm.virtio.QueueState;
 import jcrosvm.virtio.QueueWorker;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VirtioFeatures;
+import jcrosvm.virtio.vhost.Vhost;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -80,7 +83,7 @@ final class VhostNetDevice implements VirtioDevice {
 
     @Override
     public void readConfig(int offset, byte[] into) {
-        ConfigSpace.read(offset, into, mac, true, 1, mtu);
+        NetConfigSpace.read(offset, into, mac, true, 1, mtu);
     }
 
     @Override
@@ -98,7 +101,7 @@ final class VhostNetDevice implements VirtioDevice {
                 resources.kick(),
                 resources.interrupt().callEvent(),
                 error);
-        vhost.start(index, tap.descriptor());
+        VhostNet.start(vhost, index, tap.descriptor());
         running[index] = resources;
         resources.kick().signal(); // for what was made available before the kernel looked
     }
@@ -110,7 +113,7 @@ final class VhostNetDevice implements VirtioDevice {
             return null;
         }
         running[index] = null;
-        int available = vhost.stop(index);
+        int available = VhostNet.stop(vhost, index);
         return new QueueState(available, Vhost.used(resources.layout(), resources.memory()));
     }
 

@@ -8,11 +8,11 @@ import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.IoVec;
 import jcrosvm.virtio.DescriptorChain;
 import jcrosvm.virtio.DeviceTraits;
+import jcrosvm.virtio.QueueHandler;
 import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.QueueState;
 import jcrosvm.virtio.QueueWorker;
 import jcrosvm.virtio.VirtioDevice;
-import jcrosvm.virtio.Virtqueue;
 import org.jspecify.annotations.Nullable;
 
 /** One queue of empty buffers to fill. */
@@ -43,29 +43,18 @@ final class RngDevice implements VirtioDevice {
 
     @Override
     public void startQueue(int index, QueueResources resources) {
-        worker.start(resources, this::process);
+        worker.start(resources, QueueHandler.forEach(this::fill));
     }
 
-    private void process(Virtqueue queue) {
-        do {
-            queue.disableNotifications();
-            for (DescriptorChain chain = queue.pop(); chain != null; chain = queue.pop()) {
-                int length = (int) Math.min(CHUNK, chain.writable().remaining());
-                queue.complete(chain, fill(chain, length));
-            }
-            queue.flush();
-        } while (queue.enableNotifications());
-    }
-
-    private int fill(DescriptorChain chain, int length) {
+    private long fill(DescriptorChain chain) {
         pieces.clear();
-        chain.writable().collect(pieces, length);
+        chain.writable().collect(pieces, Math.min(CHUNK, chain.writable().remaining()));
         long given = random.tryReadv(pieces);
         if (given < 0) {
             LOG.log(System.Logger.Level.WARNING, "no entropy from the host: " + Errno.name((int) -given));
             return 0;
         }
-        return (int) given;
+        return given;
     }
 
     @Override

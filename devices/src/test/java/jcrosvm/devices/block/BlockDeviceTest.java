@@ -21,6 +21,7 @@ import jcrosvm.disk.Backing;
 import jcrosvm.disk.DiskFile;
 import jcrosvm.disk.DiskImages;
 import jcrosvm.disk.DiskOptions;
+import jcrosvm.disk.io.ThrottleConfig;
 import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
 import jcrosvm.testkit.MockQueue.Buffer;

@@ -15,6 +15,7 @@ import jcrosvm.config.Syntax;
 import jcrosvm.disk.Backing;
 import jcrosvm.disk.DiskFile;
 import jcrosvm.disk.DiskFormat;
+import jcrosvm.disk.io.ThrottleConfig;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;

@@ -20,6 +20,7 @@ import jcrosvm.config.KeyValueParser;
 import jcrosvm.config.RecordBinder;
 import jcrosvm.disk.DiskFile;
 import jcrosvm.disk.DiskImages;
+import jcrosvm.disk.io.DiskExecutor;
 import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
 import jcrosvm.testkit.MockQueue.Completion;
@@ -145,7 +146,7 @@ class GuessedDiskTest {
 
     @Test
     void theRefusalIsToldOnce() throws Exception {
-        Logger log = Logger.getLogger(BlockDevice.class.getName());
+        Logger log = Logger.getLogger(DiskExecutor.class.getName());
         List<String> lines = new CopyOnWriteArrayList<>();
         Handler handler = new Handler() {
             @Override

@@ -2,6 +2,7 @@ package jcrosvm.devices.net;
 
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+import jcrosvm.network.NetBackend;
 
 /** Packets as a guest's stack makes them: the device's header, Ethernet, and what is in it. */
 final class Frames {

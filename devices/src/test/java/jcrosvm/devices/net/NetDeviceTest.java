@@ -1,6 +1,7 @@
 package jcrosvm.devices.net;
 
 import static jcrosvm.devices.net.NetSpec.*;
+import static jcrosvm.network.Offloads.*;
 import static jcrosvm.virtio.VirtioFeatures.RINGS;
 import static jcrosvm.virtio.VirtioFeatures.VIRTIO_F_EVENT_IDX;
 import static jcrosvm.virtio.VirtioFeatures.VIRTIO_F_RING_PACKED;
@@ -20,8 +21,8 @@ import jcrosvm.base.VmmException;
 import jcrosvm.config.ConfigException;
 import jcrosvm.config.JsonReader;
 import jcrosvm.config.JsonWriter;
-import jcrosvm.devices.net.user.UserNetwork;
-import jcrosvm.devices.net.user.UserNetworkConfig;
+import jcrosvm.network.user.UserNetwork;
+import jcrosvm.network.user.UserNetworkConfig;
 import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
 import jcrosvm.testkit.MockQueue.Buffer;

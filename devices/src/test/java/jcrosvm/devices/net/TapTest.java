@@ -2,6 +2,7 @@ package jcrosvm.devices.net;
 
 import static jcrosvm.devices.net.NetSpec.*;
 import static jcrosvm.devices.net.NetworkNamespace.command;
+import static jcrosvm.network.Offloads.*;
 import static jcrosvm.virtio.VirtioFeatures.RINGS;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -18,6 +19,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
+import jcrosvm.network.TapPort;
+import jcrosvm.network.TapSource;
 import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
 import jcrosvm.testkit.MockQueue.Buffer;

@@ -6,6 +6,7 @@ import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.IoVec;
 import jcrosvm.base.io.Poller;
 import jcrosvm.base.io.UnixSocket;
+import jcrosvm.network.NetBackend;
 import org.jspecify.annotations.Nullable;
 
 /** A cable to the test: packets with their headers go through a pair of sockets that keep boundaries. */

@@ -39,6 +39,7 @@ class ShapesTest {
             entry("jcrosvm/hypervisor/Vm", 10),
             entry("jcrosvm/hypervisor/MemorySlot", 3),
             entry("jcrosvm/disk/DiskFile", 11),
+            entry("jcrosvm/network/NetBackend", 9),
             entry("jcrosvm/virtio/DeviceModule", 13),
             entry("jcrosvm/virtio/DeviceHost", 3),
             entry("jcrosvm/virtio/Interrupt", 3),
@@ -62,7 +63,9 @@ class ShapesTest {
                 "bus",
                 "platform",
                 "virtio",
+                "virtio-transport",
                 "disk",
+                "network",
                 "devices"
             })
     void methodsOnHotPathsCanBeCompiled(String module) throws IOException {

@@ -1,0 +1,8 @@
+/** The host's side of network devices. */
+module jcrosvm.network {
+    requires static org.jspecify;
+    requires transitive jcrosvm.base;
+
+    exports jcrosvm.network;
+    exports jcrosvm.network.user;
+}

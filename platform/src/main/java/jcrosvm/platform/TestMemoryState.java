@@ -1,0 +1,8 @@
+package jcrosvm.platform;
+
+/** Content of one of the {@link TestPorts}' registers. */
+public record TestMemoryState(byte[] bytes) {
+    public TestMemoryState {
+        bytes = bytes.clone();
+    }
+}

@@ -1,8 +1,0 @@
-package jcrosvm.vmm;
-
-/** Content of one of the {@link TestPorts}' registers. */
-public record TestMemoryState(byte[] bytes) {
-    public TestMemoryState {
-        bytes = bytes.clone();
-    }
-}
