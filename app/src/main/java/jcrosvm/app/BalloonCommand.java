@@ -2,9 +2,10 @@ package jcrosvm.app;
 
 import java.util.List;
 import jcrosvm.config.Arguments;
+import jcrosvm.config.JsonReader;
 import jcrosvm.config.Option;
 import jcrosvm.config.Syntax;
-import jcrosvm.control.Request;
+import jcrosvm.vmm.VmRequest;
 
 /** {@code balloon}: takes memory from a guest, or gives it back. */
 final class BalloonCommand extends SocketCommand {
@@ -27,10 +28,10 @@ final class BalloonCommand extends SocketCommand {
     }
 
     @Override
-    Request request(Arguments arguments) {
-        return Request.Verb.of(
+    VmRequest request(Arguments arguments) {
+        return new VmRequest(
                 "BalloonCommand",
-                "{\"Adjust\":{\"num_bytes\":%d,\"wait_for_success\":%b}}"
-                        .formatted(number(arguments, 0, "SIZE"), arguments.has(WAIT)));
+                JsonReader.parse("{\"Adjust\":{\"num_bytes\":%d,\"wait_for_success\":%b}}"
+                        .formatted(number(arguments, 0, "SIZE"), arguments.has(WAIT))));
     }
 }

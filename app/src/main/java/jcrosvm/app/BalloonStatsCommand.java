@@ -1,13 +1,11 @@
 package jcrosvm.app;
 
 import jcrosvm.config.Arguments;
-import jcrosvm.config.ConfigException;
-import jcrosvm.config.JsonReader;
 import jcrosvm.config.JsonWriter;
 import jcrosvm.config.Syntax;
 import jcrosvm.config.Value;
 import jcrosvm.control.Reply;
-import jcrosvm.control.Request;
+import jcrosvm.vmm.VmRequest;
 import org.jspecify.annotations.Nullable;
 
 /** {@code balloon_stats}: prints what a guest says of its memory. */
@@ -18,23 +16,17 @@ final class BalloonStatsCommand extends SocketCommand {
     }
 
     @Override
-    Request request(Arguments arguments) {
-        return Request.Verb.of("BalloonCommand", "\"Stats\"");
+    VmRequest request(Arguments arguments) {
+        return new VmRequest("BalloonCommand", Value.string("Stats"));
     }
 
     @Override
     @Nullable
     String output(Reply reply) {
-        try {
-            if (reply instanceof Reply.Other(String json)
-                    && JsonReader.parse(json) instanceof Value.Group group
-                    && group.entries().size() == 1
-                    && "BalloonStats".equals(group.entries().getFirst().key())) {
-                return JsonWriter.pretty(group) + "\n";
-            }
-        } catch (ConfigException e) {
-            return null;
-        }
-        return null;
+        return reply instanceof Reply.Answer(Value.Group group)
+                        && group.entries().size() == 1
+                        && "BalloonStats".equals(group.entries().getFirst().key())
+                ? JsonWriter.pretty(group) + "\n"
+                : null;
     }
 }

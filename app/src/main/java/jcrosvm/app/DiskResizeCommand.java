@@ -5,16 +5,17 @@ import java.util.List;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.ConfigException;
+import jcrosvm.config.JsonReader;
 import jcrosvm.config.Numbers;
 import jcrosvm.config.Option;
 import jcrosvm.config.Syntax;
 import jcrosvm.config.UsageException;
 import jcrosvm.control.ControlClient;
 import jcrosvm.control.Reply;
-import jcrosvm.control.Request;
 import jcrosvm.disk.DiskFile;
 import jcrosvm.disk.DiskImages;
 import jcrosvm.disk.DiskOptions;
+import jcrosvm.vmm.VmRequest;
 
 /** {@code disk resize}: makes an image, or with three words a disk of a running VM, longer or shorter. */
 final class DiskResizeCommand extends Command {
@@ -74,7 +75,7 @@ final class DiskResizeCommand extends Command {
     private static int online(long index, long size, Path socket) {
         try (ControlClient client = ControlClient.connect(socket)) {
             String body = "{\"disk_index\":" + index + ",\"command\":{\"Resize\":{\"new_size\":" + size + "}}}";
-            Reply reply = client.send(Request.Verb.of("DiskCommand", body), TIMEOUT_MILLIS);
+            Reply reply = client.send(new VmRequest("DiskCommand", JsonReader.parse(body)), TIMEOUT_MILLIS);
             if (reply instanceof Reply.Ok) {
                 return ExitCode.SUCCESS;
             }

@@ -2,7 +2,8 @@ package jcrosvm.app;
 
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Syntax;
-import jcrosvm.control.Request;
+import jcrosvm.vmm.MachineVerb;
+import jcrosvm.vmm.VmRequest;
 
 /** {@code powerbtn}: asks the guest to shut down. */
 final class PowerButtonCommand extends SocketCommand {
@@ -12,7 +13,7 @@ final class PowerButtonCommand extends SocketCommand {
     }
 
     @Override
-    Request.Command request(Arguments arguments) {
-        return Request.Command.POWER_BUTTON;
+    VmRequest request(Arguments arguments) {
+        return MachineVerb.POWER_BUTTON.request();
     }
 }

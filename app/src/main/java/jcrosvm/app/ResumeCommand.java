@@ -3,7 +3,8 @@ package jcrosvm.app;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
 import jcrosvm.config.Syntax;
-import jcrosvm.control.Request;
+import jcrosvm.vmm.MachineVerb;
+import jcrosvm.vmm.VmRequest;
 
 /** {@code resume}: counterpart of suspend. */
 final class ResumeCommand extends SocketCommand {
@@ -15,7 +16,7 @@ final class ResumeCommand extends SocketCommand {
     }
 
     @Override
-    Request.Command request(Arguments arguments) {
-        return arguments.has(FULL) ? Request.Command.RESUME_VM : Request.Command.RESUME_VCPUS;
+    VmRequest request(Arguments arguments) {
+        return arguments.has(FULL) ? MachineVerb.RESUME_VM.request() : MachineVerb.RESUME_VCPUS.request();
     }
 }

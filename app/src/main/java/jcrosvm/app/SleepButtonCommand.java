@@ -2,7 +2,8 @@ package jcrosvm.app;
 
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Syntax;
-import jcrosvm.control.Request;
+import jcrosvm.vmm.MachineVerb;
+import jcrosvm.vmm.VmRequest;
 
 /** {@code sleepbtn}: asks the guest to sleep. */
 final class SleepButtonCommand extends SocketCommand {
@@ -12,7 +13,7 @@ final class SleepButtonCommand extends SocketCommand {
     }
 
     @Override
-    Request.Command request(Arguments arguments) {
-        return Request.Command.SLEEP_BUTTON;
+    VmRequest request(Arguments arguments) {
+        return MachineVerb.SLEEP_BUTTON.request();
     }
 }

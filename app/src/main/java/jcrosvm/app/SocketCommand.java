@@ -11,7 +11,7 @@ import jcrosvm.config.Syntax;
 import jcrosvm.config.UsageException;
 import jcrosvm.control.ControlClient;
 import jcrosvm.control.Reply;
-import jcrosvm.control.Request;
+import jcrosvm.vmm.VmRequest;
 import org.jspecify.annotations.Nullable;
 
 /** A command that asks one thing of a running VM through its control socket. */
@@ -39,7 +39,7 @@ abstract class SocketCommand extends Command {
     }
 
     /** @throws UsageException when a word cannot be read */
-    abstract Request request(Arguments arguments);
+    abstract VmRequest request(Arguments arguments);
 
     /** Seconds to wait where none are given. */
     int defaultTimeout(Arguments arguments) {
@@ -54,7 +54,7 @@ abstract class SocketCommand extends Command {
 
     @Override
     final int run(Arguments arguments, boolean isExtended) {
-        Request request = request(arguments);
+        VmRequest request = request(arguments);
         Integer given = arguments.value(TIMEOUT);
         int seconds = given == null ? defaultTimeout(arguments) : given;
         if (seconds > MAX_SECONDS) {

@@ -2,7 +2,8 @@ package jcrosvm.app;
 
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Syntax;
-import jcrosvm.control.Request;
+import jcrosvm.vmm.MachineVerb;
+import jcrosvm.vmm.VmRequest;
 
 /** {@code stop}: ends a VM. */
 final class StopCommand extends SocketCommand {
@@ -12,7 +13,7 @@ final class StopCommand extends SocketCommand {
     }
 
     @Override
-    Request.Command request(Arguments arguments) {
-        return Request.Command.EXIT;
+    VmRequest request(Arguments arguments) {
+        return MachineVerb.EXIT.request();
     }
 }

@@ -3,7 +3,8 @@ package jcrosvm.app;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
 import jcrosvm.config.Syntax;
-import jcrosvm.control.Request;
+import jcrosvm.vmm.MachineVerb;
+import jcrosvm.vmm.VmRequest;
 
 /** {@code suspend}: stops the guest until resume. */
 final class SuspendCommand extends SocketCommand {
@@ -15,7 +16,7 @@ final class SuspendCommand extends SocketCommand {
     }
 
     @Override
-    Request.Command request(Arguments arguments) {
-        return arguments.has(FULL) ? Request.Command.SUSPEND_VM : Request.Command.SUSPEND_VCPUS;
+    VmRequest request(Arguments arguments) {
+        return arguments.has(FULL) ? MachineVerb.SUSPEND_VM.request() : MachineVerb.SUSPEND_VCPUS.request();
     }
 }

@@ -12,6 +12,7 @@ import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.config.Value;
 import jcrosvm.vmm.VmControl;
+import jcrosvm.vmm.VmRequest;
 import org.junit.jupiter.api.Test;
 
 class TerminationTest {
@@ -21,8 +22,8 @@ class TerminationTest {
     /** Counts, and presses its button as told. */
     private static final class Vm implements VmControl {
         @Override
-        public CompletionStage<Value> perform(String verb, Value body) {
-            throw new OsException(verb, Errno.ENOTSUP);
+        public CompletionStage<Value> performOnDevices(VmRequest request) {
+            throw new OsException(request.verb(), Errno.ENOTSUP);
         }
 
         final AtomicInteger presses = new AtomicInteger();

@@ -7,6 +7,7 @@ import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.Poller;
 import jcrosvm.base.io.UnixSocket;
+import jcrosvm.vmm.VmRequest;
 
 /** A connection to a VM's control socket. Not thread-safe. */
 public final class ControlClient implements AutoCloseable {
@@ -41,9 +42,9 @@ public final class ControlClient implements AutoCloseable {
      * @param timeoutMillis how long to wait, -1 for ever
      * @throws VmmException when the VM does not answer in time or goes away without an answer
      */
-    public Reply send(Request request, int timeoutMillis) {
+    public Reply send(VmRequest request, int timeoutMillis) {
         try {
-            socket.send(RequestCodec.encode(request));
+            socket.send(RequestCodec.encode(request), request.descriptors());
             if (Poller.await(socket.fd(), Poller.READABLE, timeoutMillis) == 0) {
                 throw new VmmException(
                         "the VM behind " + path + " did not answer within " + timeoutMillis / 1000 + " s");

@@ -19,8 +19,9 @@ import jcrosvm.base.io.Poller;
 import jcrosvm.base.io.Threads;
 import jcrosvm.base.io.UnixSocket;
 import jcrosvm.config.ConfigException;
-import jcrosvm.config.Value;
+import jcrosvm.vmm.MachineVerb;
 import jcrosvm.vmm.VmControl;
+import jcrosvm.vmm.VmRequest;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +36,9 @@ public final class ControlServer implements AutoCloseable {
     private static final int MAX_CLIENTS = 128;
     // Descriptors of clients come from what the whole VM needs: none left is no reason to stop serving the others.
     private static final int ACCEPT_PAUSE_MILLIS = 100;
+
+    /** Descriptors with one request, which are held until its reply. */
+    private static final int MAX_DESCRIPTORS = 8;
 
     /** Requests of one client without a reply; its next ones are not read before. */
     private static final int MAX_OUTSTANDING = 16;
@@ -153,24 +157,24 @@ public final class ControlServer implements AutoCloseable {
             if (message == null) {
                 return;
             }
-            // No request of ours carries descriptors.
-            message.fds().forEach(Fd::close);
             if (message.endOfStream()) {
+                message.fds().forEach(Fd::close);
                 drop(client);
                 return;
             }
-            Request request = message.truncated()
-                    ? new Request.Malformed("packet of more than " + MAX_PACKET + " bytes")
-                    : RequestCodec.decode(message.data());
-            if (request == Request.Command.EXIT) {
-                // The client learns of it first: afterwards this process may be gone.
-                client.replies.forEach(reply -> reply.complete(new Reply.Err(Errno.ECANCELED)));
-                client.replies.add(CompletableFuture.completedFuture(new Reply.Ok()));
-                send(client);
-                vm.stop();
-                return;
+            CompletableFuture<Reply> reply;
+            try {
+                VmRequest request = decode(message);
+                if (request.verb().equals(MachineVerb.EXIT.name()) && request.isUnit()) {
+                    message.fds().forEach(Fd::close);
+                    exit(client, vm);
+                    return;
+                }
+                reply = carryOut(request, vm);
+            } catch (ConfigException e) {
+                reply = CompletableFuture.completedFuture(failure(e));
             }
-            CompletableFuture<Reply> reply = carryOut(request, vm);
+            var _ = reply.whenComplete((done, error) -> message.fds().forEach(Fd::close));
             client.replies.add(reply);
             send(client);
             if (!reply.isDone()) {
@@ -222,31 +226,34 @@ public final class ControlServer implements AutoCloseable {
         }
     }
 
-    /** Never fails: errors are replies. */
-    private static CompletableFuture<Reply> carryOut(Request request, VmControl vm) {
-        try {
-            switch (request) {
-                case Request.Command command -> perform(command, vm);
-                case Request.Verb(String name, Value body) -> {
-                    CompletableFuture<Reply> reply = new CompletableFuture<>();
-                    vm.perform(name, body)
-                            .whenComplete(
-                                    (value, error) -> reply.complete(error == null ? Reply.of(value) : failure(error)));
-                    return reply;
-                }
-                case Request.Unsupported(String name) -> {
-                    complain(name + " is not supported");
-                    return CompletableFuture.completedFuture(new Reply.Err(Errno.ENOTSUP));
-                }
-                case Request.Malformed(String reason) -> {
-                    complain("bad request: " + reason);
-                    return CompletableFuture.completedFuture(new Reply.Err(Errno.EINVAL));
-                }
-            }
-            return CompletableFuture.completedFuture(new Reply.Ok());
-        } catch (RuntimeException e) {
-            return CompletableFuture.completedFuture(failure(e));
+    private static VmRequest decode(UnixSocket.Message message) {
+        if (message.truncated()) {
+            throw new ConfigException("packet of more than " + MAX_PACKET + " bytes");
         }
+        if (message.fds().size() > MAX_DESCRIPTORS) {
+            throw new ConfigException(message.fds().size() + " descriptors; at most " + MAX_DESCRIPTORS + " are taken");
+        }
+        return RequestCodec.decode(message.data(), message.fds());
+    }
+
+    /** The client learns of it first: afterwards this process may be gone. */
+    private void exit(Client client, VmControl vm) {
+        client.replies.forEach(reply -> reply.complete(new Reply.Err(Errno.ECANCELED)));
+        client.replies.add(CompletableFuture.completedFuture(new Reply.Ok()));
+        send(client);
+        vm.stop();
+    }
+
+    /** Never fails: errors are replies. */
+    private static CompletableFuture<Reply> carryOut(VmRequest request, VmControl vm) {
+        CompletableFuture<Reply> reply = new CompletableFuture<>();
+        try {
+            vm.perform(request)
+                    .whenComplete((value, error) -> reply.complete(error == null ? Reply.of(value) : failure(error)));
+        } catch (RuntimeException e) {
+            reply.complete(failure(e));
+        }
+        return reply;
     }
 
     private static Reply failure(Throwable error) {
@@ -270,18 +277,6 @@ public final class ControlServer implements AutoCloseable {
                 yield new Reply.Err(Errno.EIO);
             }
         };
-    }
-
-    private static void perform(Request.Command command, VmControl vm) {
-        switch (command) {
-            case EXIT -> vm.stop();
-            case POWER_BUTTON -> vm.powerButton();
-            case SLEEP_BUTTON -> vm.sleepButton();
-            case SUSPEND_VCPUS -> vm.suspend(false);
-            case RESUME_VCPUS -> vm.resume(false);
-            case SUSPEND_VM -> vm.suspend(true);
-            case RESUME_VM -> vm.resume(true);
-        }
     }
 
     private void drop(Client client) {

@@ -26,15 +26,23 @@ public sealed interface Reply {
         }
     }
 
-    /**
-     * Something else of the protocol, or garbage.
-     *
-     * @param json as it came
-     */
-    record Other(String json) implements Reply {
+    /** What was asked for, or a reason that is no errno. */
+    record Answer(Value value) implements Reply {
         @Override
         public String toString() {
-            return json;
+            return JsonWriter.compact(value);
+        }
+    }
+
+    /**
+     * No reply of the protocol.
+     *
+     * @param text as it came
+     */
+    record Garbage(String text) implements Reply {
+        @Override
+        public String toString() {
+            return text;
         }
     }
 
@@ -43,7 +51,8 @@ public sealed interface Reply {
         String json = switch (this) {
             case Ok() -> "\"Ok\"";
             case Err(int errno) -> "{\"Err\":" + errno + "}";
-            case Other(String text) -> text;
+            case Answer(Value value) -> JsonWriter.compact(value);
+            case Garbage(String text) -> text;
         };
         return json.getBytes(StandardCharsets.UTF_8);
     }
@@ -52,21 +61,17 @@ public sealed interface Reply {
     static Reply decode(byte[] packet) {
         String json = new String(packet, StandardCharsets.UTF_8);
         if (json.equals("\"Ok\"")) {
-            return new Ok();
+            return new Ok(); // without the JSON reader, which need not be loaded for it
         }
         try {
-            return of(JsonReader.parse(json), json);
+            return of(JsonReader.parse(json));
         } catch (ConfigException e) {
-            return new Other(json);
+            return new Garbage(json);
         }
     }
 
     /** What the VM says to a request that it carried out. */
     static Reply of(Value value) {
-        return of(value, JsonWriter.compact(value));
-    }
-
-    private static Reply of(Value value, String json) {
         if (value instanceof Value.Text text
                 && text.form() == Value.Form.JSON_STRING
                 && text.text().equals("Ok")) {
@@ -80,6 +85,6 @@ public sealed interface Reply {
                 && "Err".equals(group.entries().getFirst().key())) {
             return new Err((int) Numbers.parse(text.text(), 0, 0, Integer.MAX_VALUE));
         }
-        return new Other(json);
+        return new Answer(value);
     }
 }

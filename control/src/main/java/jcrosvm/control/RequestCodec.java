@@ -3,37 +3,35 @@ package jcrosvm.control;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.util.Set;
+import java.util.List;
+import jcrosvm.base.io.Fd;
 import jcrosvm.config.ConfigException;
 import jcrosvm.config.JsonReader;
 import jcrosvm.config.JsonWriter;
 import jcrosvm.config.Value;
+import jcrosvm.vmm.VmRequest;
 
-/** Requests as packets: variants without fields are JSON strings, others are objects with the variant as only key. */
+/** Requests as packets: those without fields are JSON strings, others are objects with the verb as only key. */
 final class RequestCodec {
-    /** Requests of the protocol without fields that need parts this VM does not have. */
-    private static final Set<String> UNSUPPORTED = Set.of("MakeRT", "VcpuPidTid", "GetVmDescriptor", "Unregister");
-
     private static final int MAX_NAME = 40;
 
     private RequestCodec() {}
 
-    static byte[] encode(Request request) {
-        String json = switch (request) {
-            case Request.Command command -> '"' + command.json() + '"';
-            case Request.Verb(String name, Value body) -> "{\"" + name + "\":" + JsonWriter.compact(body) + "}";
-            case Request.Unsupported(String name) -> '"' + name + '"';
-            case Request.Malformed(String reason) -> throw new IllegalArgumentException(reason);
-        };
+    /** The packet of a request; its descriptors go beside it. */
+    static byte[] encode(VmRequest request) {
+        String name = '"' + request.verb() + '"';
+        String json = request.isUnit() ? name : "{" + name + ":" + JsonWriter.compact(request.body()) + "}";
         return json.getBytes(StandardCharsets.UTF_8);
     }
 
-    /** Never throws: what cannot be read is {@link Request.Malformed}. */
-    static Request decode(byte[] packet) {
-        // The requests that are plain names are found without the JSON reader, which need not be loaded for them.
-        for (Request.Command command : Request.Command.values()) {
-            if (isQuoted(packet, command.json())) {
-                return command;
+    /** @throws ConfigException when this is no request: its message can be repeated in a log */
+    static VmRequest decode(byte[] packet, List<Fd> descriptors) {
+        // Plain names need no JSON reader, which is not loaded for them.
+        int last = packet.length - 1;
+        if (packet.length > 2 && packet[0] == '"' && packet[last] == '"') {
+            String name = new String(packet, 1, last - 1, StandardCharsets.ISO_8859_1);
+            if (isName(name)) {
+                return new VmRequest(name, Value.ofNull(), descriptors);
             }
         }
         try {
@@ -41,43 +39,31 @@ final class RequestCodec {
                     .newDecoder()
                     .decode(ByteBuffer.wrap(packet))
                     .toString();
-            return decode(JsonReader.parse(text));
+            return decode(JsonReader.parse(text), descriptors);
         } catch (CharacterCodingException e) {
-            return new Request.Malformed("not UTF-8");
-        } catch (ConfigException e) {
-            return new Request.Malformed(String.valueOf(e.getMessage()));
+            throw new ConfigException("not UTF-8");
         }
     }
 
-    private static Request decode(Value value) {
+    private static VmRequest decode(Value value, List<Fd> descriptors) {
         String name;
-        Value body = value;
-        boolean isUnit = false;
+        Value body;
         if (value instanceof Value.Text text && text.form() == Value.Form.JSON_STRING) {
             name = text.text();
-            isUnit = true;
+            body = Value.ofNull();
         } else if (value instanceof Value.Group group
                 && group.brackets() == Value.Brackets.OBJECT
                 && group.entries().size() == 1) {
             Value.Entry only = group.entries().getFirst();
             name = String.valueOf(only.key());
             body = only.value();
-            isUnit = body instanceof Value.Text text && text.form() == Value.Form.JSON_NULL;
         } else {
-            return new Request.Malformed("expected a string or an object with one key");
+            throw new ConfigException("expected a string or an object with one key");
         }
-        for (Request.Command command : Request.Command.values()) {
-            if (command.json().equals(name)) {
-                return isUnit ? command : new Request.Malformed("'" + name + "' has no fields");
-            }
+        if (!isName(name)) {
+            throw new ConfigException("unknown request '" + shortened(name) + "'");
         }
-        if (UNSUPPORTED.contains(name)) {
-            return new Request.Unsupported(name);
-        }
-        // Which requests with fields there are, the devices know.
-        return !isUnit && isName(name)
-                ? new Request.Verb(name, body)
-                : new Request.Malformed("unknown request '" + shortened(name) + "'");
+        return new VmRequest(name, body, descriptors);
     }
 
     // What may be repeated in a message as it is.
@@ -89,19 +75,6 @@ final class RequestCodec {
             }
         }
         return !name.isEmpty() && name.length() <= MAX_NAME;
-    }
-
-    private static boolean isQuoted(byte[] packet, String name) {
-        int last = packet.length - 1;
-        if (packet.length != name.length() + 2 || packet[0] != '"' || packet[last] != '"') {
-            return false;
-        }
-        for (int i = 0; i < name.length(); i++) {
-            if (packet[i + 1] != name.charAt(i)) {
-                return false;
-            }
-        }
-        return true;
     }
 
     // A client must not be able to fill the log with one packet, or to write control characters there.

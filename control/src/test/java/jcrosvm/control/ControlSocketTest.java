@@ -13,9 +13,11 @@ import java.util.Random;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.logging.Handler;
 import java.util.logging.Level;
 import java.util.logging.LogRecord;
@@ -25,10 +27,15 @@ import jcrosvm.base.LimitedLog;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
+import jcrosvm.base.io.Fd;
+import jcrosvm.base.io.Poller;
 import jcrosvm.base.io.UnixSocket;
 import jcrosvm.config.ConfigException;
+import jcrosvm.config.JsonReader;
 import jcrosvm.config.Value;
+import jcrosvm.vmm.MachineVerb;
 import jcrosvm.vmm.VmControl;
+import jcrosvm.vmm.VmRequest;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -37,11 +44,17 @@ import org.junit.jupiter.api.io.TempDir;
 class ControlSocketTest {
     /** Records what it is asked, and fails as it is told. */
     private static final class Recorder implements VmControl {
+        final List<Fd> received = new CopyOnWriteArrayList<>();
+        volatile Consumer<List<Fd>> onDescriptors = fds -> {};
         final BlockingQueue<CompletableFuture<Value>> late = new LinkedBlockingQueue<>();
 
         /** "Late" is answered when the test wants, "Echo" with its body. */
         @Override
-        public CompletionStage<Value> perform(String verb, Value body) {
+        public CompletionStage<Value> performOnDevices(VmRequest request) {
+            String verb = request.verb();
+            Value body = request.body();
+            received.addAll(request.descriptors());
+            onDescriptors.accept(request.descriptors());
             if (failure != null) {
                 throw failure;
             }
@@ -127,9 +140,9 @@ class ControlSocketTest {
     @Test
     void carriesOutEveryCommand() {
         try (ControlClient client = ControlClient.connect(server.path())) {
-            for (Request.Command command : Request.Command.values()) {
-                if (command != Request.Command.EXIT) {
-                    assertThat(client.send(command, -1)).isEqualTo(new Reply.Ok());
+            for (MachineVerb verb : MachineVerb.ALL) {
+                if (verb != MachineVerb.EXIT) {
+                    assertThat(client.send(verb.request(), -1)).isEqualTo(new Reply.Ok());
                 }
             }
         }
@@ -181,13 +194,13 @@ class ControlSocketTest {
     void passesErrorsOn() {
         try (ControlClient client = ControlClient.connect(server.path())) {
             vm.failure = new OsException("power button", Errno.ENOTSUP);
-            assertThat(client.send(Request.Command.POWER_BUTTON, -1)).isEqualTo(new Reply.Err(Errno.ENOTSUP));
+            assertThat(client.send(MachineVerb.POWER_BUTTON.request(), -1)).isEqualTo(new Reply.Err(Errno.ENOTSUP));
             vm.failure = new VmmException("no");
-            assertThat(client.send(Request.Command.POWER_BUTTON, -1)).isEqualTo(new Reply.Err(Errno.EIO));
+            assertThat(client.send(MachineVerb.POWER_BUTTON.request(), -1)).isEqualTo(new Reply.Err(Errno.EIO));
             vm.failure = new IllegalStateException("defect");
-            assertThat(client.send(Request.Command.POWER_BUTTON, -1)).isEqualTo(new Reply.Err(Errno.EIO));
+            assertThat(client.send(MachineVerb.POWER_BUTTON.request(), -1)).isEqualTo(new Reply.Err(Errno.EIO));
             vm.failure = null;
-            assertThat(client.send(Request.Command.POWER_BUTTON, -1)).isEqualTo(new Reply.Ok());
+            assertThat(client.send(MachineVerb.POWER_BUTTON.request(), -1)).isEqualTo(new Reply.Ok());
         }
     }
 
@@ -243,8 +256,8 @@ class ControlSocketTest {
         try (UnixSocket client = connect();
                 ControlClient typed = ControlClient.connect(server.path())) {
             assertThat(ask(client, "{\"Echo\":{\"a\":[1,\"x\",null]}}")).isEqualTo("{\"Echo\":{\"a\":[1,\"x\",null]}}");
-            assertThat(typed.send(Request.Verb.of("Echo", "{\"b\": true}"), -1))
-                    .isEqualTo(new Reply.Other("{\"Echo\":{\"b\":true}}"));
+            assertThat(typed.send(new VmRequest("Echo", JsonReader.parse("{\"b\": true}")), -1))
+                    .isEqualTo(new Reply.Answer(JsonReader.parse("{\"Echo\":{\"b\":true}}")));
             assertThat(ask(client, "{\"Other\":1}")).isEqualTo("{\"Err\":95}");
             assertThat(ask(client, "{\"No name\":1}")).isEqualTo("{\"Err\":22}");
             vm.failure = new OsException("x", Errno.EROFS);
@@ -254,6 +267,24 @@ class ControlSocketTest {
             vm.failure = new IllegalStateException("defect");
             assertThat(ask(client, "{\"Echo\":1}")).isEqualTo("{\"Err\":5}");
         }
+    }
+
+    @Test
+    void descriptorsComeWithARequest() throws Exception {
+        try (UnixSocket client = connect();
+                EventFd event = new EventFd()) {
+            vm.onDescriptors = fds -> {
+                assertThat(fds).hasSize(2);
+                new EventFd(fds.getLast().duplicate()).signal();
+            };
+            client.send("{\"Echo\":1}".getBytes(StandardCharsets.UTF_8), List.of(event.fd(), event.fd()));
+            assertThat(receive(client)).isEqualTo("{\"Echo\":1}");
+            assertThat(Poller.await(event.fd(), Poller.READABLE, 0)).isNotZero();
+            vm.onDescriptors = fds -> {};
+            client.send("{\"Echo\":1}".getBytes(StandardCharsets.UTF_8), Collections.nCopies(9, event.fd()));
+            assertThat(receive(client)).isEqualTo("{\"Err\":22}");
+        }
+        assertThat(vm.received).isNotEmpty().noneMatch(Fd::isOpen);
     }
 
     @Test
@@ -456,9 +487,10 @@ class ControlSocketTest {
         Path silent = folder.resolve("silent");
         try (UnixSocket live = UnixSocket.listen(silent, UnixSocket.Type.SEQPACKET);
                 ControlClient client = ControlClient.connect(silent)) {
-            assertThatThrownBy(() -> client.send(Request.Command.EXIT, 1)).hasMessageContaining("did not answer");
+            assertThatThrownBy(() -> client.send(MachineVerb.EXIT.request(), 1)).hasMessageContaining("did not answer");
             live.accept().close();
-            assertThatThrownBy(() -> client.send(Request.Command.EXIT, -1)).isInstanceOf(VmmException.class);
+            assertThatThrownBy(() -> client.send(MachineVerb.EXIT.request(), -1))
+                    .isInstanceOf(VmmException.class);
         }
     }
 
@@ -469,7 +501,10 @@ class ControlSocketTest {
                 .isEqualTo("error: Invalid argument (EINVAL)");
         for (String other :
                 List.of("{\"Err\":\"x\"}", "{\"Err\":-1}", "{\"Err\":1,\"x\":2}", "{\"ErrString\":\"x\"}", "")) {
-            assertThat(Reply.decode(other.getBytes(StandardCharsets.UTF_8))).isEqualTo(new Reply.Other(other));
+            assertThat(Reply.decode(other.getBytes(StandardCharsets.UTF_8))).satisfies(reply -> {
+                assertThat(reply).isNotInstanceOfAny(Reply.Ok.class, Reply.Err.class);
+                assertThat(reply).hasToString(other);
+            });
         }
     }
 }

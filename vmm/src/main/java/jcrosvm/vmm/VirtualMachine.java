@@ -271,11 +271,11 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
     }
 
     @Override
-    public synchronized CompletionStage<Value> perform(String verb, Value body) {
+    public synchronized CompletionStage<Value> performOnDevices(VmRequest request) {
         if (closed) {
-            throw new OsException(verb, Errno.ENODEV);
+            throw new OsException(request.verb(), Errno.ENODEV);
         }
-        return devices.perform(verb, body);
+        return devices.perform(request.verb(), request.body());
     }
 
     /** Stops the VM if it runs, and gives back all that it holds. */

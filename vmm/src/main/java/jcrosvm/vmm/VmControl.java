@@ -45,12 +45,22 @@ public interface VmControl {
     void resume(boolean full);
 
     /**
-     * Asks something of the virtio devices, as {@link jcrosvm.virtio.ControlVerb} says.
+     * Asks something by name, of the machine ({@link MachineVerb}) or of its virtio devices ({@link
+     * jcrosvm.virtio.ControlVerb}).
      *
-     * @param verb name of the request
-     * @param body what stands under it
      * @return the reply, now or later
-     * @throws jcrosvm.base.OsException ENOTSUP when no device knows the request, or what the device says
+     * @throws jcrosvm.base.OsException ENOTSUP when nothing knows the request, or what the device says
+     * @throws jcrosvm.config.ConfigException when the request is malformed
      */
-    CompletionStage<Value> perform(String verb, Value body);
+    default CompletionStage<Value> perform(VmRequest request) {
+        return MachineVerb.perform(this, request);
+    }
+
+    /** Asks something by name, without descriptors. */
+    default CompletionStage<Value> perform(String verb, Value body) {
+        return perform(new VmRequest(verb, body));
+    }
+
+    /** Asks the devices, as {@link #perform} says. */
+    CompletionStage<Value> performOnDevices(VmRequest request);
 }
