@@ -12,7 +12,7 @@ import jcrosvm.vmm.config.VmConfig;
 /** What a guest is booted with: what the user says, and what the machine says of itself. */
 record BootData(VmConfig machine, Devices devices, SerialConsoles consoles, VirtioTransports virtio) {
     /** The hardware that tables describe. */
-    Hardware hardware(List<Vcpu> processors, PciBus pci) {
+    Hardware hardware(List<? extends Vcpu> processors, PciBus pci) {
         return new Hardware(
                 processors.stream().map(Vcpu::id).toList(),
                 0,

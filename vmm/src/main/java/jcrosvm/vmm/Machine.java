@@ -31,6 +31,9 @@ import jcrosvm.hypervisor.Vm;
 import jcrosvm.hypervisor.x86.CpuTopology;
 import jcrosvm.hypervisor.x86.CpuidTable;
 import jcrosvm.hypervisor.x86.VcpuState;
+import jcrosvm.hypervisor.x86.X86Hypervisor;
+import jcrosvm.hypervisor.x86.X86Vcpu;
+import jcrosvm.hypervisor.x86.X86Vm;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.platform.AcpiPm;
 import jcrosvm.platform.AcpiPmState;
@@ -92,7 +95,7 @@ final class Machine implements AutoCloseable {
      */
     Machine(
             VmConfig config,
-            Hypervisor hypervisor,
+            X86Hypervisor hypervisor,
             SerialConsoles consoles,
             Devices devices,
             CpuSpeed speed,
@@ -110,15 +113,15 @@ final class Machine implements AutoCloseable {
                 layout.ram(),
                 new GuestMemory.Options(
                         config.memory().hugepages(), config.memory().locked()));
-        Vm made = null;
+        X86Vm made = null;
         VirtioTransports attached = null;
-        List<Vcpu> processors = new ArrayList<>();
+        List<X86Vcpu> processors = new ArrayList<>();
         try {
             made = hypervisor.createVm(memory, irqChipMode(hypervisor));
             vm = made;
             CpuTopology topology = Topologies.of(config.cpus());
             for (int n = 0; n < config.cpus().count(); n++) {
-                processors.add(vm.createVcpu(topology.apicId(n)));
+                processors.add(made.createVcpu(topology.apicId(n)));
             }
             interrupts = new Interrupts(vm.irqChip(), clock, processors.getFirst()::kick);
 

@@ -10,12 +10,12 @@ import jcrosvm.base.VmmException;
 import jcrosvm.base.io.ThreadScope;
 import jcrosvm.boot.CpuSpeed;
 import jcrosvm.config.Value;
-import jcrosvm.hypervisor.Hypervisor;
 import jcrosvm.hypervisor.HypervisorProvider.Availability;
 import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.x86.GuestCpuid;
-import jcrosvm.hypervisor.x86.Registers;
+import jcrosvm.hypervisor.x86.X86Hypervisor;
+import jcrosvm.hypervisor.x86.X86Vcpu;
 import jcrosvm.vmm.config.CpuConfig;
 import jcrosvm.vmm.config.HypervisorConfig;
 import jcrosvm.vmm.config.RebootPolicy;
@@ -45,7 +45,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
     private final VmConfig config;
     private final HypervisorChoice choice;
     private final ThreadScope threads = new ThreadScope(this::threadFailed);
-    private final Hypervisor hypervisor;
+    private final X86Hypervisor hypervisor;
     private final SerialConsoles consoles;
     private final Devices devices;
     private final Endings endings = new Endings();
@@ -65,7 +65,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
     private VirtualMachine(VmConfig config, HypervisorChoice choice) {
         this.config = config;
         this.choice = choice;
-        hypervisor = choice.open(config.hypervisor());
+        hypervisor = (X86Hypervisor) choice.open(config.hypervisor());
         SerialConsoles opened = null;
         Devices made = null;
         try {
@@ -359,9 +359,8 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         }
 
         private void logRegisters(Vcpu vcpu) {
-            if (LOG.isLoggable(System.Logger.Level.DEBUG)) {
-                Registers r = vcpu.registers();
-                LOG.log(System.Logger.Level.DEBUG, r + " " + vcpu.specialRegisters());
+            if (vcpu instanceof X86Vcpu x86 && LOG.isLoggable(System.Logger.Level.DEBUG)) {
+                LOG.log(System.Logger.Level.DEBUG, x86.registers() + " " + x86.specialRegisters());
             }
         }
     }
