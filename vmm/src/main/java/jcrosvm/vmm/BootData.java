@@ -2,9 +2,10 @@ package jcrosvm.vmm;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.OptionalInt;
 import jcrosvm.boot.BootConfig;
+import jcrosvm.boot.DeviceNode;
 import jcrosvm.boot.Hardware;
+import jcrosvm.boot.PcDevices;
 import jcrosvm.bus.pci.PciBus;
 import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.vmm.config.VmConfig;
@@ -15,18 +16,24 @@ record BootData(VmConfig machine, Devices devices, SerialConsoles consoles, Virt
     Hardware hardware(List<? extends Vcpu> processors, PciBus pci) {
         return new Hardware(
                 processors.stream().map(Vcpu::id).toList(),
-                0,
-                Hardware.DEFAULT_SCI_IRQ,
-                Hardware.DEFAULT_PM_PORT,
-                Hardware.defaults(1).serialPorts(),
-                machine.platform().rtc(),
-                machine.platform().i8042(),
-                OptionalInt.empty(),
+                nodes(),
                 pci.intxRoutes().stream()
                         .map(r -> new Hardware.PciInterrupt(r.device(), r.pin(), r.gsi()))
                         .toList(),
-                parameters(),
-                virtio.aml());
+                parameters());
+    }
+
+    private List<DeviceNode> nodes() {
+        List<DeviceNode> all = new ArrayList<>(PcDevices.SERIAL);
+        all.add(PcDevices.ACPI_PM);
+        if (machine.platform().rtc()) {
+            all.add(PcDevices.RTC);
+        }
+        if (machine.platform().i8042()) {
+            all.add(PcDevices.I8042);
+        }
+        all.addAll(virtio.nodes());
+        return all;
     }
 
     private List<String> parameters() {

@@ -12,9 +12,9 @@ import jcrosvm.base.io.Mapping;
 import jcrosvm.base.io.ThreadScope;
 import jcrosvm.boot.Boot;
 import jcrosvm.boot.CpuSpeed;
-import jcrosvm.boot.Hardware;
 import jcrosvm.boot.LoadedGuest;
 import jcrosvm.boot.MemoryLayout;
+import jcrosvm.boot.PcDevices;
 import jcrosvm.boot.Rom;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.pci.PciBus;
@@ -133,8 +133,8 @@ final class Machine implements AutoCloseable {
             parts.add("guest-clock", GuestClockState.class, new GuestClock(vm));
             parts.add("interrupts", InterruptsState.class, interrupts);
             processors.forEach(vcpu -> parts.add("vcpu" + vcpu.id(), VcpuState.class, vcpu));
-            pm = new AcpiPm(interrupts.line(Hardware.DEFAULT_SCI_IRQ), power);
-            pm.attach(ports, Hardware.DEFAULT_PM_PORT);
+            pm = new AcpiPm(interrupts.line(PcDevices.ACPI_PM.gsi()), power);
+            pm.attach(ports, (int) PcDevices.ACPI_PM.base());
             parts.add("acpi-pm", AcpiPmState.class, pm);
             parts.add("sleep", SleepState.class, new Sleep());
             if (config.platform().rtc()) {

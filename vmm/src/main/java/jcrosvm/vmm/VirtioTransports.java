@@ -9,7 +9,8 @@ import java.util.Map;
 import java.util.OptionalLong;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.EventThread;
-import jcrosvm.boot.VirtioMmio;
+import jcrosvm.boot.DeviceNode;
+import jcrosvm.boot.PcDevices;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.MessageInterrupt;
 import jcrosvm.bus.SharedIrqLine;
@@ -32,7 +33,7 @@ final class VirtioTransports implements Suspendable, AutoCloseable {
     private final List<Runnable> closeables = new ArrayList<>();
     private final Interrupts interrupts;
     private final TransportHost host;
-    private final List<byte[]> aml = new ArrayList<>();
+    private final List<DeviceNode> nodes = new ArrayList<>();
     private final List<String> parameters = new ArrayList<>();
 
     VirtioTransports(Vm vm, GuestMemory memory, Interrupts interrupts, PlatformConfig platform) {
@@ -76,27 +77,27 @@ final class VirtioTransports implements Suspendable, AutoCloseable {
     void attach(Devices devices, Bus mmio) {
         Map<Integer, SharedIrqLine> lines = new HashMap<>();
         for (Devices.Placed placed : devices.all()) {
-            int n = transports.size();
+            DeviceNode node = PcDevices.virtio(nodes.size());
             SharedIrqLine line =
-                    lines.computeIfAbsent(VirtioMmio.gsi(n), gsi -> new SharedIrqLine(interrupts.line(gsi)));
+                    lines.computeIfAbsent(node.gsi(), gsi -> new SharedIrqLine(interrupts.line(gsi)));
             VirtioMmioTransport transport = new VirtioMmioTransport(
                     placed.name(),
                     placed.device(),
                     host,
-                    VirtioMmio.address(n),
+                    node.base(),
                     line.source(),
                     VirtioMmioTransport.NO_SHARED_MEMORY);
-            parameters.add(VirtioMmioTransport.kernelParameter(VirtioMmio.address(n), VirtioMmio.gsi(n)));
+            parameters.add(VirtioMmioTransport.kernelParameter(node.base(), node.gsi()));
             transports.add(transport);
             closeables.add(transport::close);
-            mmio.insert(transport, VirtioMmio.address(n), VirtioMmio.SIZE);
+            mmio.insert(transport, node.base(), node.size());
+            nodes.add(node);
         }
-        aml.add(VirtioMmio.aml(transports.size()));
     }
 
-    /** Bodies of ACPI definition blocks that announce what no bus does. */
-    List<byte[]> aml() {
-        return aml;
+    /** The devices that no bus announces. */
+    List<DeviceNode> nodes() {
+        return nodes;
     }
 
     /** Kernel parameters that do the same where there is no ACPI. */

@@ -11,7 +11,7 @@ import java.util.concurrent.TimeUnit;
 import jcrosvm.base.VmmException;
 import jcrosvm.boot.BootConfig;
 import jcrosvm.boot.CpuSpeed;
-import jcrosvm.boot.Hardware;
+import jcrosvm.boot.PcDevices;
 import jcrosvm.config.JsonReader;
 import jcrosvm.config.JsonWriter;
 import jcrosvm.config.Value;
@@ -152,7 +152,7 @@ class SavedMachineTest {
         CountDownLatch asked = new CountDownLatch(1);
         FakeHypervisor.Guest sleeper = (vcpu, machine) -> {
             if (vcpu == 0 && asked.getCount() > 0) {
-                machine.portWrite(Hardware.DEFAULT_PM_PORT + 4, 2, SLEEP_S1);
+                machine.portWrite((int) PcDevices.ACPI_PM.base() + 4, 2, SLEEP_S1);
                 asked.countDown();
             }
             return null;
