@@ -14,7 +14,8 @@ public final class PcDevices {
     public static final DeviceNode I8042 = new DeviceNode(Kind.I8042, Space.PORTS, 0x64, 1, DeviceNode.NO_GSI);
 
     /** COM1 to COM4. */
-    public static final List<DeviceNode> SERIAL = List.of(uart(0x3f8, 4), uart(0x2f8, 3), uart(0x3e8, 4), uart(0x2e8, 3));
+    public static final List<DeviceNode> SERIAL =
+            List.of(uart(0x3f8, 4), uart(0x2f8, 3), uart(0x3e8, 4), uart(0x2e8, 3));
 
     private static final int VIRTIO_SIZE = 0x1000;
     private static final int FIRST_VIRTIO_GSI = 16;

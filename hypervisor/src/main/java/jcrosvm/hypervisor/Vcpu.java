@@ -18,6 +18,9 @@ public interface Vcpu extends AutoCloseable {
     /** Tells the guest's watchdogs that it was paused, so that they do not complain. */
     void notifyPaused();
 
+    /** Its registers in one line, for a log. */
+    String describe();
+
     @Override
     void close();
 }

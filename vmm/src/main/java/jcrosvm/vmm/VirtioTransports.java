@@ -7,10 +7,10 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.function.IntFunction;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.EventThread;
 import jcrosvm.boot.DeviceNode;
-import jcrosvm.boot.PcDevices;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.MessageInterrupt;
 import jcrosvm.bus.SharedIrqLine;
@@ -23,6 +23,7 @@ import jcrosvm.memory.GuestMemory;
 import jcrosvm.virtio.transport.TransportHost;
 import jcrosvm.virtio.transport.VirtioMmioTransport;
 import jcrosvm.virtio.transport.VirtioPciTransport;
+import jcrosvm.vmm.board.Interrupts;
 import jcrosvm.vmm.config.PlatformConfig;
 import org.jspecify.annotations.Nullable;
 
@@ -73,13 +74,12 @@ final class VirtioTransports implements Suspendable, AutoCloseable {
         pci.add(transport, address);
     }
 
-    /** Puts the devices at addresses of their own. */
-    void attach(Devices devices, Bus mmio) {
+    /** Puts the devices at places of their own, which are numbered from 0. */
+    void attach(Devices devices, Bus mmio, IntFunction<DeviceNode> places) {
         Map<Integer, SharedIrqLine> lines = new HashMap<>();
         for (Devices.Placed placed : devices.all()) {
-            DeviceNode node = PcDevices.virtio(nodes.size());
-            SharedIrqLine line =
-                    lines.computeIfAbsent(node.gsi(), gsi -> new SharedIrqLine(interrupts.line(gsi)));
+            DeviceNode node = places.apply(nodes.size());
+            SharedIrqLine line = lines.computeIfAbsent(node.gsi(), gsi -> new SharedIrqLine(interrupts.line(gsi)));
             VirtioMmioTransport transport = new VirtioMmioTransport(
                     placed.name(),
                     placed.device(),

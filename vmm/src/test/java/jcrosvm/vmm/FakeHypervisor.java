@@ -37,9 +37,9 @@ import jcrosvm.memory.GuestMemory;
 import org.jspecify.annotations.Nullable;
 
 /** A hypervisor whose guests are scripts in Java, and which notes every use that a real one would not survive. */
-final class FakeHypervisor implements X86Hypervisor {
+public final class FakeHypervisor implements X86Hypervisor {
     /** What a vCPU executes. */
-    interface Guest {
+    public interface Guest {
         /** The next step; null to go on, otherwise what {@link Vcpu#run} returns. Should be short. */
         VcpuExit step(int vcpu, VcpuExitHandler machine);
     }
@@ -58,7 +58,7 @@ final class FakeHypervisor implements X86Hypervisor {
 
     private final Guest guest;
 
-    FakeHypervisor(Guest guest) {
+    public FakeHypervisor(Guest guest) {
         this.guest = guest;
     }
 

@@ -20,6 +20,7 @@ import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.VcpuExitHandler;
 import jcrosvm.serial.SerialConfig;
+import jcrosvm.vmm.board.SerialConsoles;
 import jcrosvm.vmm.config.DebugExitConfig;
 import jcrosvm.vmm.config.HypervisorConfig;
 import jcrosvm.vmm.config.StartState;
@@ -33,6 +34,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Whole machines: saved, restored into new ones, and saved again. */
 class SavedMachineTest {
     private static final long ECAM = 0xf400_0000L;
+    private static final long TEST_MEMORY = 0xff00_0000L;
     private static final int ACCESSES = 20_000;
     private static final int SLEEP_S1 = 0x2400;
 
@@ -104,7 +106,7 @@ class SavedMachineTest {
                 machine.mmioWrite(0xfec0_0010L, 4, value);
             }
             case 2 -> machine.mmioWrite(ECAM + (random.nextInt(4) << 15) + random.nextInt(0x40), size, value);
-            case 3 -> machine.mmioWrite(TestPorts.MEMORY + random.nextInt(64), size, value);
+            case 3 -> machine.mmioWrite(TEST_MEMORY + random.nextInt(64), size, value);
             default -> machine.portWrite(random.nextInt(0x1000), size, value & ~0x2000L); // no sleep
         }
     }

@@ -62,7 +62,11 @@ final class Dsdt {
                     "COM" + (i + 1),
                     name("_HID", eisaId("PNP0501")),
                     name("_UID", integer(i + 1)),
-                    name("_CRS", Resources.template(ports(serial.get(i)), Resources.irq(serial.get(i).gsi())))));
+                    name(
+                            "_CRS",
+                            Resources.template(
+                                    ports(serial.get(i)),
+                                    Resources.irq(serial.get(i).gsi())))));
         }
         hardware.device(Kind.RTC_CMOS)
                 .ifPresent(rtc -> devices.add(device(

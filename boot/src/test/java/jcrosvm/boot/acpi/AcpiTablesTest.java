@@ -126,8 +126,8 @@ class AcpiTablesTest {
     void processorsBeyondTheFirstByteAreX2apic() throws IOException {
         String iasl = Tool.require("iasl");
         Hardware d = hardware(1, 0);
-        Hardware wide = new Hardware(
-                List.of(0, 254, 255, 300), List.of(PcDevices.ACPI_PM), d.pciInterrupts(), List.of());
+        Hardware wide =
+                new Hardware(List.of(0, 254, 255, 300), List.of(PcDevices.ACPI_PM), d.pciInterrupts(), List.of());
         AcpiTables.write(memory, layout, wide, List.of());
         Files.write(folder.resolve("apic.aml"), tables().get("APIC"));
         Tool.run(folder, iasl, "-d", "apic.aml");

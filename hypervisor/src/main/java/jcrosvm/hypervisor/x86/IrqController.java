@@ -1,13 +1,19 @@
 package jcrosvm.hypervisor.x86;
 
-/** The controllers that {@link jcrosvm.hypervisor.IrqRoute.Pin} numbers, in the order of KVM. */
+/** The controllers whose pins {@link jcrosvm.hypervisor.IrqRoute.Pin} names, numbered as KVM does. */
 public enum IrqController {
-    PIC_MASTER,
-    PIC_SLAVE,
-    IOAPIC;
+    PIC_MASTER(0),
+    PIC_SLAVE(1),
+    IOAPIC(2);
 
-    /** As {@link jcrosvm.hypervisor.IrqRoute.Pin#controller} says it. */
+    private final int number;
+
+    IrqController(int number) {
+        this.number = number;
+    }
+
+    /** As {@link jcrosvm.hypervisor.IrqRoute.Pin#controller} has it. */
     public int number() {
-        return ordinal();
+        return number;
     }
 }

@@ -29,6 +29,11 @@ public interface X86Vcpu extends Vcpu, Stateful<VcpuState> {
 
     void localApic(byte[] registers);
 
+    @Override
+    default String describe() {
+        return registers() + " " + specialRegisters();
+    }
+
     /** Everything that makes up the processor, for a snapshot. */
     @Override
     VcpuState state();

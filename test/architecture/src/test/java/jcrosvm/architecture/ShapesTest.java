@@ -39,7 +39,7 @@ class ShapesTest {
             entry("jcrosvm/hypervisor/Vm", 10),
             entry("jcrosvm/hypervisor/MemorySlot", 3),
             entry("jcrosvm/hypervisor/x86/X86Hypervisor", 4),
-            entry("jcrosvm/hypervisor/x86/X86Vcpu", 12),
+            entry("jcrosvm/hypervisor/x86/X86Vcpu", 13),
             entry("jcrosvm/disk/DiskFile", 11),
             entry("jcrosvm/virtio/DeviceModule", 9),
             entry("jcrosvm/virtio/DeviceHost", 3),

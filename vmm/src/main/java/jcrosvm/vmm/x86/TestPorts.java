@@ -1,4 +1,4 @@
-package jcrosvm.vmm;
+package jcrosvm.vmm.x86;
 
 import java.util.function.IntFunction;
 import jcrosvm.base.Stateful;
@@ -6,6 +6,7 @@ import jcrosvm.base.VmmException;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.BusDevice;
 import jcrosvm.bus.IrqLine;
+import jcrosvm.vmm.board.Parts;
 
 /**
  * Where a guest tests its own machine: interrupt lines to drive, a register that keeps its value, and memory whose every

@@ -1,10 +1,11 @@
-package jcrosvm.vmm;
+package jcrosvm.vmm.x86;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
 import jcrosvm.bus.Bus;
+import jcrosvm.vmm.board.Parts;
 import org.junit.jupiter.api.Test;
 
 class TestPortsTest {

@@ -1,4 +1,4 @@
-package jcrosvm.vmm;
+package jcrosvm.vmm.x86;
 
 /** Content of one of the {@link TestPorts}' registers. */
 public record TestMemoryState(byte[] bytes) {
