@@ -9,6 +9,10 @@ module jcrosvm.vmm {
 
     exports jcrosvm.vmm;
     exports jcrosvm.vmm.config;
+    exports jcrosvm.vmm.board to
+            jcrosvm.config; // reads and writes states
+    exports jcrosvm.vmm.x86 to
+            jcrosvm.config;
 
     uses jcrosvm.hypervisor.HypervisorProvider;
 }

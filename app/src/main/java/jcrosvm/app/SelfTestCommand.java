@@ -5,7 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import jcrosvm.base.VmmException;
-import jcrosvm.boot.Hardware;
+import jcrosvm.boot.PcDevices;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Syntax;
 import jcrosvm.guest.TinyGuest;
@@ -17,7 +17,7 @@ import jcrosvm.vmm.config.HypervisorConfig;
  * start-up cache is made.
  */
 final class SelfTestCommand extends Command {
-    private static final int PM1_CONTROL = Hardware.DEFAULT_PM_PORT + Hardware.PmBlock.PM1_CONTROL;
+    private static final int PM1_CONTROL = (int) PcDevices.ACPI_PM.base() + PcDevices.PmBlock.PM1_CONTROL;
 
     @Override
     Syntax syntax() {

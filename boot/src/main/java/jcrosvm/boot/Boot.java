@@ -87,7 +87,7 @@ public final class Boot {
         }
         if (mpTable && !MpTable.write(memory, hardware) && !config.acpi()) {
             throw new VmmException("%d vCPUs cannot be described without ACPI"
-                    .formatted(hardware.apicIds().size()));
+                    .formatted(hardware.processors().size()));
         }
         if (limit == MemoryLayout.HIGH_MEMORY) {
             SmbiosTable.write(memory, config.smbios());

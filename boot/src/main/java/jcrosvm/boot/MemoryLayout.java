@@ -46,6 +46,7 @@ public record MemoryLayout(
     public static final long PLATFORM_START = 0xf800_0000L;
 
     public static final long IO_APIC = 0xfec0_0000L;
+    public static final int IO_APIC_ID = 0;
     public static final long LOCAL_APIC = 0xfee0_0000L;
     public static final long KVM_IDENTITY_MAP = 0xfeff_c000L;
     public static final long KVM_TSS = 0xfeff_d000L;

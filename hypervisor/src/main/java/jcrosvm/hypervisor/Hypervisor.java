@@ -1,16 +1,12 @@
 package jcrosvm.hypervisor;
 
-import jcrosvm.hypervisor.x86.CpuidTable;
 import jcrosvm.memory.GuestMemory;
 
-/** An opened hypervisor: makes VMs. */
+/** An opened hypervisor: makes VMs of its host's architecture, which a subtype such as {@link jcrosvm.hypervisor.x86.X86Hypervisor} stands for. */
 public interface Hypervisor extends AutoCloseable {
     String name();
 
     boolean supports(Capability capability);
-
-    /** CPUID leaves that a guest can be offered, unadjusted for topology. */
-    CpuidTable supportedCpuid();
 
     /** Most vCPUs of one VM. */
     int maxVcpus();
@@ -23,14 +19,10 @@ public interface Hypervisor extends AutoCloseable {
 
     /** What not every hypervisor, or not every host, has. */
     enum Capability {
-        /** PIC, PIT and IOAPIC inside the hypervisor: {@link IrqChipMode#KERNEL}. */
+        /** Interrupt controllers inside the hypervisor: {@link IrqChipMode#KERNEL}. */
         KERNEL_IRQCHIP,
         /** Memory slots whose writes exit as MMIO. */
         READONLY_MEMORY,
-        /** A deadline mode of the local APIC timer. */
-        TSC_DEADLINE,
-        /** More than 255 vCPUs, x2APIC identifiers in MSIs. */
-        X2APIC_API,
         /** vCPUs see what the host's kernel and other processes write into the guest's memory. */
         FOREIGN_WRITES
     }

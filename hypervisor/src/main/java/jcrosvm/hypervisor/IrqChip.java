@@ -9,8 +9,8 @@ public interface IrqChip {
     IrqChipMode mode();
 
     /**
-     * Replaces the whole routing table of global system interrupts. In {@link IrqChipMode#KERNEL}, GSIs 0 to 23 start
-     * out routed to the PIC and IOAPIC pins and must be included again; in SPLIT, only MSI routes exist.
+     * Replaces the whole routing table of global system interrupts. In {@link IrqChipMode#KERNEL}, the lines start out
+     * with {@link #defaultRoutes}, which must be included again; in SPLIT, only routes of messages exist.
      */
     void routes(List<IrqRoute> routes);
 

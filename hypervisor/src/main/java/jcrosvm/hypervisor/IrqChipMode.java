@@ -1,9 +1,9 @@
 package jcrosvm.hypervisor;
 
-/** Who emulates which interrupt controller. The local APICs are always the hypervisor's. */
+/** Where the interrupt controllers that vCPUs share are emulated. What each vCPU has to itself is always the hypervisor's. */
 public enum IrqChipMode {
-    /** PIC, PIT and IOAPIC are the hypervisor's too. */
+    /** In the hypervisor. */
     KERNEL,
-    /** PIC, PIT and IOAPIC are the machine's, in user space. */
+    /** In the machine, in user space. */
     SPLIT
 }

@@ -4,16 +4,13 @@ package jcrosvm.hypervisor;
 public sealed interface IrqRoute {
     int gsi();
 
-    /** To an input pin of an in-kernel controller. */
-    record Pin(int gsi, Chip chip, int pin) implements IrqRoute {}
+    /**
+     * To an input pin of a controller of the hypervisor.
+     *
+     * @param controller its number, which the architecture gives
+     */
+    record Pin(int gsi, int controller, int pin) implements IrqRoute {}
 
-    /** To the local APICs, as a message. */
+    /** To the vCPUs, as a message. */
     record Message(int gsi, Msi msi) implements IrqRoute {}
-
-    /** In-kernel controllers. */
-    enum Chip {
-        PIC_MASTER,
-        PIC_SLAVE,
-        IOAPIC
-    }
 }

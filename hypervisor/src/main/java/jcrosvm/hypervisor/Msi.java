@@ -3,7 +3,7 @@ package jcrosvm.hypervisor;
 /**
  * A message-signalled interrupt: the write that a PCI function makes.
  *
- * @param address 0xFEExxxxx, with the high half of an x2APIC destination above bit 32
- * @param data vector and delivery mode (SDM volume 3, 11.11)
+ * @param address and
+ * @param data as the function has them of the guest, which knows the form that its interrupt controllers ask for
  */
 public record Msi(long address, int data) {}

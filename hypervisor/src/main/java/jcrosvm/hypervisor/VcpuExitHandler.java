@@ -5,7 +5,11 @@ package jcrosvm.hypervisor;
  * zero-extended into a long.
  */
 public interface VcpuExitHandler {
-    /** @param size 1, 2 or 4 */
+    /**
+     * A read of an I/O port, of processors that have them.
+     *
+     * @param size 1, 2 or 4
+     */
     long portRead(int port, int size);
 
     void portWrite(int port, int size, long value);
@@ -15,15 +19,15 @@ public interface VcpuExitHandler {
 
     void mmioWrite(long address, int size, long value);
 
-    /** The guest ended a level-triggered interrupt of the user-space IOAPIC (SPLIT only). */
+    /** The guest ended a level-triggered interrupt of a user-space controller (SPLIT only). */
     default void endOfInterrupt(int vector) {}
 
-    /** Whether the user-space PIC asks for attention (SPLIT, vCPU 0). Must be cheap: asked before each entry. */
+    /** Whether a user-space controller that is wired to this vCPU asks for attention (SPLIT). Must be cheap: asked before each entry. */
     default boolean externalInterrupt() {
         return false;
     }
 
-    /** Acknowledges the PIC: the vector to deliver, or -1 if the request is gone. */
+    /** Acknowledges its interrupt: the vector to deliver, or -1 if the request is gone. */
     default int acknowledgeInterrupt() {
         return -1;
     }

@@ -6,7 +6,11 @@ import jcrosvm.base.io.EventFd;
 
 /** A virtual machine: memory slots, vCPUs, events, clock. Thread-safe except where said. */
 public interface Vm extends AutoCloseable {
-    /** The vCPU with this APIC id. Created once each, before any runs; {@link Vcpu#run} belongs to one thread. */
+    /**
+     * A vCPU, each created once, before any runs; {@link Vcpu#run} belongs to one thread.
+     *
+     * @param id how interrupts address it; what it is made of is the architecture's matter
+     */
     Vcpu createVcpu(int id);
 
     /** The slots of the regions that guest memory had when the VM was created, in their order. */
@@ -37,7 +41,7 @@ public interface Vm extends AutoCloseable {
     void clock(long nanos);
 
     /**
-     * Stops the guest's paravirtual clock and its processors' time stamp counters, or lets them go on from where they
+     * Stops the guest's paravirtual clock and its processors' counters of time, or lets them go on from where they
      * stopped; twice is harmless. Only while no vCPU runs.
      */
     void clockRuns(boolean on);

@@ -10,7 +10,7 @@ import jcrosvm.bus.IrqLine;
  * The ACPI fixed hardware (ACPI 6.5, chapter 4.8): PM1 event and control registers and 256 general purpose events, all
  * of which share the SCI. There is no SMI command port, so the hardware is in ACPI mode from the start. Thread-safe.
  */
-public final class AcpiPm implements BusDevice, Stateful<AcpiPmState> {
+public final class AcpiPm implements BusDevice, PowerEvents, Stateful<AcpiPmState> {
     /** Ports that the block takes. */
     public static final int SIZE = 70;
 
@@ -69,10 +69,12 @@ public final class AcpiPm implements BusDevice, Stateful<AcpiPmState> {
         return "acpi-pm";
     }
 
+    @Override
     public void pressPowerButton() {
         raise(PWRBTN_STS);
     }
 
+    @Override
     public void pressSleepButton() {
         raise(SLPBTN_STS);
     }
@@ -82,7 +84,7 @@ public final class AcpiPm implements BusDevice, Stateful<AcpiPmState> {
         raise(RTC_STS);
     }
 
-    /** The machine has come back from sleep. */
+    @Override
     public void woken() {
         raise(WAK_STS);
     }
@@ -110,7 +112,7 @@ public final class AcpiPm implements BusDevice, Stateful<AcpiPmState> {
         update();
     }
 
-    /** Whether an event that the guest has enabled waits for it; such a one ends a sleep at once. */
+    @Override
     public synchronized boolean isEventPending() {
         return pending() != 0;
     }

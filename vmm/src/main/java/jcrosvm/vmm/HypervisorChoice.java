@@ -15,9 +15,35 @@ import jcrosvm.vmm.config.HypervisorConfig;
  * @param availability what its probe said; less if no other could have been chosen
  */
 public record HypervisorChoice(HypervisorProvider provider, Availability availability) {
+    private static final System.Logger LOG = System.getLogger(HypervisorChoice.class.getName());
+
     /** One line for the user: which and why. */
     public String description() {
         return provider.name() + ": " + availability.reason();
+    }
+
+    /** Whether it runs guest code on the processor, as far as is known. */
+    boolean isNative() {
+        return availability.level() == Availability.Level.NATIVE;
+    }
+
+    /** Tells the user, as much as is worth telling. */
+    void log(HypervisorConfig asked) {
+        if (!warnOfInterpretation()) {
+            // A user who asked for none in particular may have expected KVM.
+            boolean fallback = availability.level() == Availability.Level.TRANSLATED
+                    && asked.kind().equals(HypervisorConfig.AUTO);
+            LOG.log(fallback ? System.Logger.Level.INFO : System.Logger.Level.DEBUG, "hypervisor " + description());
+        }
+    }
+
+    /** Warns if it interprets, and says whether it did. */
+    boolean warnOfInterpretation() {
+        boolean interprets = availability.level() == Availability.Level.INTERPRETED;
+        if (interprets) {
+            LOG.log(System.Logger.Level.WARNING, description() + ": too slow for an operating system");
+        }
+        return interprets;
     }
 
     public Hypervisor open(HypervisorConfig config) {

@@ -7,10 +7,11 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.function.IntFunction;
 import jcrosvm.base.PciAddress;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.EventThread;
-import jcrosvm.boot.VirtioMmio;
+import jcrosvm.boot.DeviceNode;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.MessageInterrupt;
 import jcrosvm.bus.SharedIrqLine;
@@ -22,6 +23,7 @@ import jcrosvm.memory.GuestMemory;
 import jcrosvm.virtio.transport.TransportHost;
 import jcrosvm.virtio.transport.VirtioMmioTransport;
 import jcrosvm.virtio.transport.VirtioPciTransport;
+import jcrosvm.vmm.board.Interrupts;
 import jcrosvm.vmm.config.PlatformConfig;
 import org.jspecify.annotations.Nullable;
 
@@ -32,7 +34,7 @@ final class VirtioTransports implements Suspendable, AutoCloseable {
     private final List<Runnable> closeables = new ArrayList<>();
     private final Interrupts interrupts;
     private final TransportHost host;
-    private final List<byte[]> aml = new ArrayList<>();
+    private final List<DeviceNode> nodes = new ArrayList<>();
     private final List<String> parameters = new ArrayList<>();
 
     VirtioTransports(Vm vm, GuestMemory memory, Interrupts interrupts, PlatformConfig platform) {
@@ -72,31 +74,30 @@ final class VirtioTransports implements Suspendable, AutoCloseable {
         pci.add(transport, address);
     }
 
-    /** Puts the devices at addresses of their own. */
-    void attach(Devices devices, Bus mmio) {
+    /** Puts the devices at places of their own, which are numbered from 0. */
+    void attach(Devices devices, Bus mmio, IntFunction<DeviceNode> places) {
         Map<Integer, SharedIrqLine> lines = new HashMap<>();
         for (Devices.Placed placed : devices.all()) {
-            int n = transports.size();
-            SharedIrqLine line =
-                    lines.computeIfAbsent(VirtioMmio.gsi(n), gsi -> new SharedIrqLine(interrupts.line(gsi)));
+            DeviceNode node = places.apply(nodes.size());
+            SharedIrqLine line = lines.computeIfAbsent(node.gsi(), gsi -> new SharedIrqLine(interrupts.line(gsi)));
             VirtioMmioTransport transport = new VirtioMmioTransport(
                     placed.name(),
                     placed.device(),
                     host,
-                    VirtioMmio.address(n),
+                    node.base(),
                     line.source(),
                     VirtioMmioTransport.NO_SHARED_MEMORY);
-            parameters.add(VirtioMmioTransport.kernelParameter(VirtioMmio.address(n), VirtioMmio.gsi(n)));
+            parameters.add(VirtioMmioTransport.kernelParameter(node.base(), node.gsi()));
             transports.add(transport);
             closeables.add(transport::close);
-            mmio.insert(transport, VirtioMmio.address(n), VirtioMmio.SIZE);
+            mmio.insert(transport, node.base(), node.size());
+            nodes.add(node);
         }
-        aml.add(VirtioMmio.aml(transports.size()));
     }
 
-    /** Bodies of ACPI definition blocks that announce what no bus does. */
-    List<byte[]> aml() {
-        return aml;
+    /** The devices that no bus announces. */
+    List<DeviceNode> nodes() {
+        return nodes;
     }
 
     /** Kernel parameters that do the same where there is no ACPI. */

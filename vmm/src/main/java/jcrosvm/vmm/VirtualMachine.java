@@ -3,21 +3,15 @@ package jcrosvm.vmm;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import jcrosvm.base.Errno;
-import jcrosvm.base.LimitedLog;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.ThreadScope;
 import jcrosvm.boot.CpuSpeed;
 import jcrosvm.config.Value;
 import jcrosvm.hypervisor.Hypervisor;
-import jcrosvm.hypervisor.HypervisorProvider.Availability;
-import jcrosvm.hypervisor.Vcpu;
-import jcrosvm.hypervisor.VcpuExit;
-import jcrosvm.hypervisor.x86.GuestCpuid;
-import jcrosvm.hypervisor.x86.Registers;
-import jcrosvm.vmm.config.CpuConfig;
-import jcrosvm.vmm.config.HypervisorConfig;
+import jcrosvm.vmm.board.SerialConsoles;
 import jcrosvm.vmm.config.RebootPolicy;
 import jcrosvm.vmm.config.StartState;
 import jcrosvm.vmm.config.VmConfig;
@@ -35,9 +29,6 @@ import org.jspecify.annotations.Nullable;
 public final class VirtualMachine implements VmControl, AutoCloseable {
     private static final System.Logger LOG = System.getLogger(VirtualMachine.class.getName());
 
-    /** By rebooting in place a guest could fill the log with them. */
-    private static final LimitedLog SHUTDOWNS = LimitedLog.of(VirtualMachine.class);
-
     private static final int PROBE_DELAY_MILLIS = 1000;
     /** Bytes of heap that are given up when a thread fails: enough to take the machine apart and to say so. */
     private static final int RESERVE = 1 << 20;
@@ -51,7 +42,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
     private final Endings endings = new Endings();
     private final AtomicBoolean panicked = new AtomicBoolean();
     private final AtomicBoolean isProbed = new AtomicBoolean();
-    private volatile int debugExit = -1;
+    private final AtomicInteger debugExit = new AtomicInteger(-1);
 
     @SuppressWarnings("UnusedVariable") // it is there to be given up
     private volatile byte @Nullable [] reserve = new byte[RESERVE];
@@ -69,15 +60,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         SerialConsoles opened = null;
         Devices made = null;
         try {
-            if (config.cpus().count() > hypervisor.maxVcpus()) {
-                throw new VmmException(config.cpus().count() + " vCPUs: " + hypervisor.name() + " on this host allows "
-                        + hypervisor.maxVcpus());
-            }
-            if (config.cpus().nested() == CpuConfig.NestedMode.ON
-                    && !GuestCpuid.offersNesting(hypervisor.supportedCpuid())) {
-                throw new VmmException("--nested on: " + hypervisor.name() + " offers guests neither VMX nor SVM here");
-            }
-            config.validateOn(hypervisor);
+            Boards.validate(config, hypervisor);
             opened = threads.call(() -> new SerialConsoles(config.allSerial()));
             consoles = opened;
             made = threads.call(() -> new Devices(config));
@@ -103,20 +86,8 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
     public static VirtualMachine create(VmConfig config) {
         config.validate();
         HypervisorChoice choice = HypervisorChoice.of(config.hypervisor());
-        if (choice.availability().level() == Availability.Level.INTERPRETED) {
-            warnOfInterpretation(choice);
-        } else {
-            // Somebody who asked for nothing in particular may have expected KVM.
-            boolean fallback = choice.availability().level() == Availability.Level.TRANSLATED
-                    && config.hypervisor().kind().equals(HypervisorConfig.AUTO);
-            System.Logger.Level level = fallback ? System.Logger.Level.INFO : System.Logger.Level.DEBUG;
-            LOG.log(level, "hypervisor " + choice.description());
-        }
+        choice.log(config.hypervisor());
         return new VirtualMachine(config, choice);
-    }
-
-    private static void warnOfInterpretation(HypervisorChoice choice) {
-        LOG.log(System.Logger.Level.WARNING, choice.description() + ": too slow for an operating system");
     }
 
     /** On a hypervisor that was chosen already. */
@@ -165,24 +136,23 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         }
     }
 
-    // Who named a hypervisor gets it. What it is worth need not be known before the guest runs, and the probe is kept
-    // out of the way of its first second.
+    // A hypervisor that the user named is used whatever it is worth: that need not be known before the guest runs, and
+    // the probe is kept out of the way of its first second.
     private VmExit ending() throws InterruptedException {
-        if (choice.availability().level() == Availability.Level.NATIVE && !isProbed.getAndSet(true)) {
+        if (choice.isNative() && !isProbed.getAndSet(true)) {
             VmExit early = endings.poll(PROBE_DELAY_MILLIS);
             if (early != null) {
                 return early;
             }
-            HypervisorChoice measured = choice.measured(config.hypervisor());
-            if (measured.availability().level() == Availability.Level.INTERPRETED) {
-                warnOfInterpretation(measured);
-            }
+            choice.measured(config.hypervisor()).warnOfInterpretation();
         }
         return endings.take();
     }
 
     private Machine newMachine(StartState state) {
-        return threads.call(() -> new Machine(config, hypervisor, consoles, devices, speed(), new Events(), state));
+        CpuSpeed speed = choice.isNative() ? CpuSpeed.NATIVE : CpuSpeed.EMULATED;
+        MachineEvents events = new VmEvents(config.reboot(), endings, panicked, debugExit);
+        return threads.call(() -> new Machine(config, hypervisor, consoles, devices, speed, events, state));
     }
 
     @Override
@@ -212,10 +182,6 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         onFailure = action;
     }
 
-    private CpuSpeed speed() {
-        return choice.availability().level() == Availability.Level.NATIVE ? CpuSpeed.NATIVE : CpuSpeed.EMULATED;
-    }
-
     private synchronized void reboot() {
         if (closed) {
             endings.add(VmExit.STOP);
@@ -237,7 +203,8 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
 
     /** The value that a test's guest left through the debug exit port. */
     public OptionalInt debugExit() {
-        return debugExit < 0 ? OptionalInt.empty() : OptionalInt.of(debugExit);
+        int value = debugExit.get();
+        return value < 0 ? OptionalInt.empty() : OptionalInt.of(value);
     }
 
     @Override
@@ -290,79 +257,5 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         devices.close();
         consoles.close();
         hypervisor.close();
-    }
-
-    /** Of one machine. What follows its end is of no account: vCPUs run on until they are stopped. */
-    private final class Events implements MachineEvents {
-        private final AtomicBoolean isOver = new AtomicBoolean();
-
-        @Override
-        public void ended(VmExit how) {
-            if (!isOver.getAndSet(true)) {
-                endings.add(how);
-            }
-        }
-
-        @Override
-        public void guestPanicked() {
-            if (!isOver.get()) {
-                panicked.set(true);
-            }
-        }
-
-        @Override
-        public void debugExit(int value) {
-            if (!isOver.getAndSet(true)) {
-                debugExit = value & 0x7fff_ffff;
-                endings.add(VmExit.STOP);
-            }
-        }
-
-        @Override
-        public void vcpuEnded(Vcpu vcpu, VcpuExit exit) {
-            if (isOver.get()) {
-                return;
-            }
-            switch (exit) {
-                case VcpuExit.Shutdown shutdown -> {
-                    SHUTDOWNS.log(System.Logger.Level.INFO, "vCPU " + vcpu.id() + ": " + shutdown.reason());
-                    logRegisters(vcpu);
-                    // crosvm ends the VM; a machine that reboots in place resets, as hardware does.
-                    ended(config.reboot() == RebootPolicy.IN_PLACE ? VmExit.RESET : VmExit.STOP);
-                }
-                case VcpuExit.SystemEvent event ->
-                    ended(
-                            switch (event.kind()) {
-                                case SHUTDOWN -> VmExit.STOP;
-                                case RESET -> VmExit.RESET;
-                                case CRASH -> VmExit.GUEST_PANIC;
-                            });
-                case VcpuExit.Halt halt -> {
-                    LOG.log(System.Logger.Level.INFO, "vCPU {0} halted for good", vcpu.id());
-                    ended(VmExit.STOP);
-                }
-                case VcpuExit.Failed failed -> {
-                    LOG.log(System.Logger.Level.ERROR, "vCPU {0}: {1}", vcpu.id(), failed.reason());
-                    logRegisters(vcpu);
-                    ended(VmExit.CRASH);
-                }
-                case VcpuExit.Debug debug -> {
-                    LOG.log(
-                            System.Logger.Level.ERROR,
-                            "vCPU {0} stopped for a debugger, and there is none, at rip 0x{1}",
-                            vcpu.id(),
-                            Long.toHexString(debug.rip()));
-                    ended(VmExit.CRASH);
-                }
-                case VcpuExit.Interrupted interrupted -> {}
-            }
-        }
-
-        private void logRegisters(Vcpu vcpu) {
-            if (LOG.isLoggable(System.Logger.Level.DEBUG)) {
-                Registers r = vcpu.registers();
-                LOG.log(System.Logger.Level.DEBUG, r + " " + vcpu.specialRegisters());
-            }
-        }
     }
 }

@@ -23,7 +23,6 @@ import jcrosvm.hypervisor.Msi;
 import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.VcpuExitHandler;
-import jcrosvm.hypervisor.Vm;
 import jcrosvm.hypervisor.x86.CpuidTable;
 import jcrosvm.hypervisor.x86.DescriptorTable;
 import jcrosvm.hypervisor.x86.Msr;
@@ -31,13 +30,16 @@ import jcrosvm.hypervisor.x86.Registers;
 import jcrosvm.hypervisor.x86.Segment;
 import jcrosvm.hypervisor.x86.SpecialRegisters;
 import jcrosvm.hypervisor.x86.VcpuState;
+import jcrosvm.hypervisor.x86.X86Hypervisor;
+import jcrosvm.hypervisor.x86.X86Vcpu;
+import jcrosvm.hypervisor.x86.X86Vm;
 import jcrosvm.memory.GuestMemory;
 import org.jspecify.annotations.Nullable;
 
 /** A hypervisor whose guests are scripts in Java, and which notes every use that a real one would not survive. */
-final class FakeHypervisor implements Hypervisor {
+public final class FakeHypervisor implements X86Hypervisor {
     /** What a vCPU executes. */
-    interface Guest {
+    public interface Guest {
         /** The next step; null to go on, otherwise what {@link Vcpu#run} returns. Should be short. */
         VcpuExit step(int vcpu, VcpuExitHandler machine);
     }
@@ -56,7 +58,7 @@ final class FakeHypervisor implements Hypervisor {
 
     private final Guest guest;
 
-    FakeHypervisor(Guest guest) {
+    public FakeHypervisor(Guest guest) {
         this.guest = guest;
     }
 
@@ -105,12 +107,17 @@ final class FakeHypervisor implements Hypervisor {
     }
 
     @Override
+    public boolean hasTscDeadline() {
+        return true;
+    }
+
+    @Override
     public int maxVcpus() {
         return 64;
     }
 
     @Override
-    public Vm createVm(GuestMemory memory, IrqChipMode mode) {
+    public X86Vm createVm(GuestMemory memory, IrqChipMode mode) {
         this.memory = memory;
         return new FakeVm(mode);
     }
@@ -120,7 +127,7 @@ final class FakeHypervisor implements Hypervisor {
         require(open.get() == 0, "hypervisor closed with " + open + " VMs and vCPUs open");
     }
 
-    private final class FakeVm implements Vm, IrqChip {
+    private final class FakeVm implements X86Vm, IrqChip {
         private final IrqChipMode mode;
         private volatile boolean closed;
 
@@ -134,7 +141,7 @@ final class FakeHypervisor implements Hypervisor {
         }
 
         @Override
-        public Vcpu createVcpu(int id) {
+        public X86Vcpu createVcpu(int id) {
             use("createVcpu");
             return new FakeVcpu(id);
         }
@@ -262,7 +269,7 @@ final class FakeHypervisor implements Hypervisor {
         }
     }
 
-    private final class FakeVcpu implements Vcpu {
+    private final class FakeVcpu implements X86Vcpu {
         private final int id;
         private final AtomicReference<Thread> runner = new AtomicReference<>();
         private volatile boolean kicked;

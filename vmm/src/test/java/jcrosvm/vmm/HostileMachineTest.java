@@ -14,8 +14,7 @@ import java.util.logging.Handler;
 import java.util.logging.Level;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
-import jcrosvm.boot.Hardware;
-import jcrosvm.boot.VirtioMmio;
+import jcrosvm.boot.PcDevices;
 import jcrosvm.config.ArgumentReader;
 import jcrosvm.config.Syntax;
 import jcrosvm.hypervisor.VcpuExit;
@@ -37,7 +36,7 @@ class HostileMachineTest {
     private static final int BATCH = 16;
     private static final int MEMORY_MIB = 2;
     private static final long ECAM = 0xf400_0000L;
-    private static final int PM_CONTROL = Hardware.DEFAULT_PM_PORT + 4;
+    private static final int PM_CONTROL = (int) PcDevices.ACPI_PM.base() + 4;
     private static final int SLEEP_S5 = 0x2000;
     private static final int[] SIZES = {1, 2, 4, 8};
 
@@ -84,7 +83,7 @@ class HostileMachineTest {
         int size = SIZES[random.nextInt(3)];
         int port = switch (random.nextInt(4)) {
             case 0 -> 0xcf8 + random.nextInt(8);
-            case 1 -> Hardware.DEFAULT_PM_PORT + random.nextInt(16);
+            case 1 -> (int) PcDevices.ACPI_PM.base() + random.nextInt(16);
             default -> random.nextInt(1 << 16);
         };
         long value = value(random);
@@ -129,7 +128,7 @@ class HostileMachineTest {
                 long high = (low & 4) != 0 && bar < 0x24 ? machine.mmioRead(function + bar + 4, 4) : 0;
                 yield (high << 32 | low & ~15L) + random.nextInt(1 << 15);
             }
-            default -> VirtioMmio.address(random.nextInt(8)) + random.nextInt(0x200);
+            default -> PcDevices.virtio(random.nextInt(8)).base() + random.nextInt(0x200);
         };
     }
 
@@ -187,7 +186,7 @@ class HostileMachineTest {
     }
 
     private static void driveMmio(VcpuExitHandler machine, GuestMemory memory, Random random) {
-        long base = VirtioMmio.address(random.nextInt(6));
+        long base = PcDevices.virtio(random.nextInt(6)).base();
         int queues = start(machine, base, Registers.MMIO, memory, random);
         for (int queue = 0; queue < queues; queue++) {
             machine.mmioWrite(base + 0x50, 4, queue);

@@ -21,7 +21,7 @@ import java.util.concurrent.locks.LockSupport;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.boot.BootConfig;
-import jcrosvm.boot.Hardware;
+import jcrosvm.boot.PcDevices;
 import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.VcpuExitHandler;
 import jcrosvm.vmm.config.RebootPolicy;
@@ -35,7 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Everything that can be asked of a VM against everything that its guest can do, at once. */
 class LifeCycleStressTest {
-    private static final int PM = Hardware.DEFAULT_PM_PORT;
+    private static final int PM = (int) PcDevices.ACPI_PM.base();
     private static final int PM_ENABLE = PM + 2;
     private static final int PM_CONTROL = PM + 4;
     private static final int POWER_BUTTON = 0x100;
@@ -78,7 +78,7 @@ class LifeCycleStressTest {
     private static VcpuExit restless(VcpuExitHandler machine) {
         Random random = ThreadLocalRandom.current();
         switch (random.nextInt(40)) {
-            case 0 -> machine.portWrite(Hardware.RESET_PORT, 1, Hardware.RESET_VALUE);
+            case 0 -> machine.portWrite(PcDevices.RESET_PORT, 1, PcDevices.RESET_VALUE);
             case 1, 2 -> {
                 machine.portWrite(PM_ENABLE, 2, POWER_BUTTON | SLEEP_BUTTON);
                 machine.portWrite(PM_CONTROL, 2, SLEEP_S1);
@@ -287,7 +287,7 @@ class LifeCycleStressTest {
             if ((machine.portRead(PM, 2) & POWER_BUTTON) != 0) {
                 machine.portWrite(PM_CONTROL, 2, SLEEP_S5);
             } else {
-                machine.portWrite(Hardware.RESET_PORT, 1, Hardware.RESET_VALUE);
+                machine.portWrite(PcDevices.RESET_PORT, 1, PcDevices.RESET_VALUE);
             }
             LockSupport.parkNanos(1000);
             return null;

@@ -7,7 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicInteger;
 import jcrosvm.boot.BootConfig;
-import jcrosvm.boot.Hardware;
+import jcrosvm.boot.PcDevices;
 import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.vmm.config.DebugExitConfig;
 import jcrosvm.vmm.config.RebootPolicy;
@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What a guest does after it asked for a reset is of no account. */
 class RebootTest {
     private static final int ROUNDS = 20;
-    private static final int PM_CONTROL = Hardware.DEFAULT_PM_PORT + 4;
+    private static final int PM_CONTROL = (int) PcDevices.ACPI_PM.base() + 4;
     private static final int SLEEP_S5 = 0x2000;
     private static final int DEBUG_PORT = 0xf4;
 
@@ -45,11 +45,11 @@ class RebootTest {
                 machine.portWrite(PM_CONTROL, 2, SLEEP_S5);
                 return new VcpuExit.Halt();
             }
-            machine.portWrite(Hardware.RESET_PORT, 1, Hardware.RESET_VALUE);
+            machine.portWrite(PcDevices.RESET_PORT, 1, PcDevices.RESET_VALUE);
             switch (then) {
                 case "powers off" -> machine.portWrite(PM_CONTROL, 2, SLEEP_S5);
                 case "leaves" -> machine.portWrite(DEBUG_PORT, 1, 7);
-                case "resets again" -> machine.portWrite(Hardware.RESET_PORT, 1, Hardware.RESET_VALUE);
+                case "resets again" -> machine.portWrite(PcDevices.RESET_PORT, 1, PcDevices.RESET_VALUE);
                 default -> {}
             }
             return then.equals("fails") ? new VcpuExit.Failed("after the reset") : new VcpuExit.Halt();
@@ -64,7 +64,7 @@ class RebootTest {
     @Test
     void aResetThatEndsTheProcessIsNoHalt() throws Exception {
         FakeHypervisor hypervisor = new FakeHypervisor((vcpu, machine) -> {
-            machine.portWrite(Hardware.RESET_PORT, 1, Hardware.RESET_VALUE);
+            machine.portWrite(PcDevices.RESET_PORT, 1, PcDevices.RESET_VALUE);
             return new VcpuExit.Halt();
         });
         try (VirtualMachine vm = VirtualMachine.create(config(RebootPolicy.EXIT), hypervisor.choice())) {

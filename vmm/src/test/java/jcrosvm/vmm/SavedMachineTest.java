@@ -11,7 +11,7 @@ import java.util.concurrent.TimeUnit;
 import jcrosvm.base.VmmException;
 import jcrosvm.boot.BootConfig;
 import jcrosvm.boot.CpuSpeed;
-import jcrosvm.boot.Hardware;
+import jcrosvm.boot.PcDevices;
 import jcrosvm.config.JsonReader;
 import jcrosvm.config.JsonWriter;
 import jcrosvm.config.Value;
@@ -19,8 +19,8 @@ import jcrosvm.hypervisor.IrqChipMode;
 import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.VcpuExitHandler;
-import jcrosvm.platform.TestPorts;
 import jcrosvm.serial.SerialConfig;
+import jcrosvm.vmm.board.SerialConsoles;
 import jcrosvm.vmm.config.DebugExitConfig;
 import jcrosvm.vmm.config.HypervisorConfig;
 import jcrosvm.vmm.config.StartState;
@@ -34,6 +34,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Whole machines: saved, restored into new ones, and saved again. */
 class SavedMachineTest {
     private static final long ECAM = 0xf400_0000L;
+    private static final long TEST_MEMORY = 0xff00_0000L;
     private static final int ACCESSES = 20_000;
     private static final int SLEEP_S1 = 0x2400;
 
@@ -105,7 +106,7 @@ class SavedMachineTest {
                 machine.mmioWrite(0xfec0_0010L, 4, value);
             }
             case 2 -> machine.mmioWrite(ECAM + (random.nextInt(4) << 15) + random.nextInt(0x40), size, value);
-            case 3 -> machine.mmioWrite(TestPorts.MEMORY + random.nextInt(64), size, value);
+            case 3 -> machine.mmioWrite(TEST_MEMORY + random.nextInt(64), size, value);
             default -> machine.portWrite(random.nextInt(0x1000), size, value & ~0x2000L); // no sleep
         }
     }
@@ -153,7 +154,7 @@ class SavedMachineTest {
         CountDownLatch asked = new CountDownLatch(1);
         FakeHypervisor.Guest sleeper = (vcpu, machine) -> {
             if (vcpu == 0 && asked.getCount() > 0) {
-                machine.portWrite(Hardware.DEFAULT_PM_PORT + 4, 2, SLEEP_S1);
+                machine.portWrite((int) PcDevices.ACPI_PM.base() + 4, 2, SLEEP_S1);
                 asked.countDown();
             }
             return null;

@@ -2,8 +2,8 @@ package jcrosvm.vmm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import jcrosvm.boot.Hardware.PmBlock;
-import jcrosvm.boot.Hardware.RtcRegisters;
+import jcrosvm.boot.PcDevices.PmBlock;
+import jcrosvm.boot.PcDevices.RtcRegisters;
 import jcrosvm.platform.AcpiPm;
 import jcrosvm.platform.Cmos;
 import org.junit.jupiter.api.Test;

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import jcrosvm.base.VmmException;
+import jcrosvm.boot.DeviceNode;
 import jcrosvm.boot.Hardware;
 import jcrosvm.boot.MemoryLayout;
 import jcrosvm.boot.kernel.ImageFile;
@@ -80,7 +81,10 @@ public final class AcpiTables {
         userFadts.forEach(this::list);
         list(Madt.of(hardware));
         list(mcfg(layout));
-        hardware.aml().forEach(body -> list(Sdt.of("SSDT", 2, body)));
+        List<DeviceNode> virtio = hardware.devices(DeviceNode.Kind.VIRTIO_MMIO);
+        if (!virtio.isEmpty()) {
+            list(VirtioSsdt.of(virtio));
+        }
         user.stream().filter(table -> !isFadt(table)).forEach(this::list);
         ByteBuffer root = ByteBuffer.allocate(8 * listed.size()).order(ByteOrder.LITTLE_ENDIAN);
         listed.forEach(root::putLong);

@@ -28,17 +28,17 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import jcrosvm.boot.AddressWindow;
+import jcrosvm.boot.DeviceNode;
+import jcrosvm.boot.DeviceNode.Kind;
 import jcrosvm.boot.Hardware;
 import jcrosvm.boot.Hardware.PciInterrupt;
-import jcrosvm.boot.Hardware.PmBlock;
-import jcrosvm.boot.Hardware.SerialPort;
 import jcrosvm.boot.MemoryLayout;
+import jcrosvm.boot.PcDevices.PmBlock;
 import jcrosvm.boot.acpi.aml.Resources;
 
 /** The differentiated system description table: the devices that a guest cannot find by itself. */
 final class Dsdt {
     private static final int REVISION = 6;
-    private static final int RTC_IRQ = 8;
     private static final long BUS_SIZE = 1 << 20;
 
     /** The host bridge's capabilities (PCI Firmware Specification 3.2, 4.5.1). */
@@ -56,13 +56,23 @@ final class Dsdt {
         List<byte[]> devices = new ArrayList<>();
         devices.add(hostBridge(layout, hardware));
         devices.add(motherboard(layout, hardware));
-        hardware.serialPorts().forEach(port -> devices.add(serialPort(port)));
-        if (hardware.rtc()) {
+        List<DeviceNode> serial = hardware.devices(Kind.UART_16550);
+        for (int i = 0; i < serial.size(); i++) {
             devices.add(device(
-                    "RTC",
-                    name("_HID", eisaId("PNP0B00")),
-                    name("_CRS", Resources.template(Resources.io(0x70, 2), Resources.irq(RTC_IRQ)))));
+                    "COM" + (i + 1),
+                    name("_HID", eisaId("PNP0501")),
+                    name("_UID", integer(i + 1)),
+                    name(
+                            "_CRS",
+                            Resources.template(
+                                    ports(serial.get(i)),
+                                    Resources.irq(serial.get(i).gsi())))));
         }
+        hardware.device(Kind.RTC_CMOS)
+                .ifPresent(rtc -> devices.add(device(
+                        "RTC",
+                        name("_HID", eisaId("PNP0B00")),
+                        name("_CRS", Resources.template(ports(rtc), Resources.irq(rtc.gsi()))))));
         return Sdt.of(
                 "DSDT",
                 REVISION,
@@ -152,22 +162,16 @@ final class Dsdt {
     private static byte[] motherboard(MemoryLayout layout, Hardware hardware) {
         List<byte[]> taken = new ArrayList<>();
         taken.add(Resources.memory(layout.ecam().start(), layout.ecam().size()));
-        taken.add(Resources.io(hardware.pmPort(), PmBlock.SIZE));
-        if (hardware.i8042()) {
-            taken.add(Resources.io(0x64, 1));
+        for (Kind kind : List.of(Kind.ACPI_PM, Kind.I8042, Kind.DEBUG_CONSOLE)) {
+            hardware.devices(kind).forEach(device -> taken.add(ports(device)));
         }
-        hardware.debugConsole().ifPresent(port -> taken.add(Resources.io(port, 1)));
         return device(
                 "MB00",
                 name("_HID", eisaId("PNP0C02")),
                 name("_CRS", Resources.template(taken.toArray(byte[][]::new))));
     }
 
-    private static byte[] serialPort(SerialPort port) {
-        return device(
-                "COM" + port.number(),
-                name("_HID", eisaId("PNP0501")),
-                name("_UID", integer(port.number())),
-                name("_CRS", Resources.template(Resources.io(port.port(), 8), Resources.irq(port.irq()))));
+    private static byte[] ports(DeviceNode device) {
+        return Resources.io((int) device.base(), device.size());
     }
 }

@@ -2,8 +2,11 @@ package jcrosvm.boot.acpi;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import jcrosvm.boot.DeviceNode;
 import jcrosvm.boot.Hardware;
-import jcrosvm.boot.Hardware.PmBlock;
+import jcrosvm.boot.PcDevices;
+import jcrosvm.boot.PcDevices.PmBlock;
+import jcrosvm.boot.PcDevices.RtcRegisters;
 
 /** The fixed ACPI description table, revision 6.3 (ACPI 6.3, 5.2.9). Offsets count from the table's start. */
 final class Fadt {
@@ -65,12 +68,14 @@ final class Fadt {
     static byte[] of(Hardware hardware, long facs, long dsdt) {
         int header = Sdt.HEADER_SIZE;
         ByteBuffer t = ByteBuffer.allocate(SIZE).order(ByteOrder.LITTLE_ENDIAN);
-        int event = hardware.pmPort() + PmBlock.PM1_EVENT;
-        int control = hardware.pmPort() + PmBlock.PM1_CONTROL;
-        int gpe = hardware.pmPort() + PmBlock.GPE0;
+        DeviceNode pm = hardware.acpiPm();
+        boolean rtc = hardware.device(DeviceNode.Kind.RTC_CMOS).isPresent();
+        int event = (int) pm.base() + PmBlock.PM1_EVENT;
+        int control = (int) pm.base() + PmBlock.PM1_CONTROL;
+        int gpe = (int) pm.base() + PmBlock.GPE0;
         t.putInt(FIRMWARE_CTRL, (int) facs);
         t.putInt(DSDT, (int) dsdt);
-        t.putShort(SCI_INT, (short) hardware.sciIrq());
+        t.putShort(SCI_INT, (short) pm.gsi());
         t.putInt(PM1A_EVT_BLK, event);
         t.putInt(PM1A_CNT_BLK, control);
         t.putInt(GPE0_BLK, gpe);
@@ -79,18 +84,18 @@ final class Fadt {
         t.put(GPE0_BLK_LEN, (byte) PmBlock.GPE0_SIZE);
         t.putShort(P_LVL2_LAT, (short) NO_C2);
         t.putShort(P_LVL3_LAT, (short) NO_C3);
-        if (hardware.rtc()) {
-            t.put(DAY_ALRM, (byte) Hardware.RtcRegisters.DAY_ALARM);
-            t.put(MON_ALRM, (byte) Hardware.RtcRegisters.MONTH_ALARM);
-            t.put(CENTURY, (byte) Hardware.RtcRegisters.CENTURY);
+        if (rtc) {
+            t.put(DAY_ALRM, (byte) RtcRegisters.DAY_ALARM);
+            t.put(MON_ALRM, (byte) RtcRegisters.MONTH_ALARM);
+            t.put(CENTURY, (byte) RtcRegisters.CENTURY);
         }
         // The 8042 flag stays clear: ours only resets, and guests would spend time on probing for a keyboard.
         int architecture = LEGACY_DEVICES | VGA_NOT_PRESENT | PCIE_ASPM_CONTROLS;
-        t.putShort(IAPC_BOOT_ARCH, (short) (hardware.rtc() ? architecture : architecture | CMOS_RTC_NOT_PRESENT));
+        t.putShort(IAPC_BOOT_ARCH, (short) (rtc ? architecture : architecture | CMOS_RTC_NOT_PRESENT));
         // Clear flags say that power and sleep button are fixed features and that the RTC's wake status is one too.
         t.putInt(FLAGS, WBINVD | PROC_C1 | RESET_REG_SUP);
-        address(t, RESET_REG, Hardware.RESET_PORT, 1, BYTE_ACCESS);
-        t.put(RESET_VALUE, (byte) Hardware.RESET_VALUE);
+        address(t, RESET_REG, PcDevices.RESET_PORT, 1, BYTE_ACCESS);
+        t.put(RESET_VALUE, (byte) PcDevices.RESET_VALUE);
         t.put(FADT_MINOR_VERSION, (byte) MINOR_REVISION);
         // Not both FIRMWARE_CTRL and X_FIRMWARE_CTRL may be set.
         t.putLong(X_DSDT, dsdt);

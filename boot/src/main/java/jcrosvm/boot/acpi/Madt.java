@@ -21,12 +21,12 @@ final class Madt {
     private Madt() {}
 
     static byte[] of(Hardware hardware) {
-        ByteBuffer t = ByteBuffer.allocate(256 + 16 * hardware.apicIds().size() + 10 * ISA_INTERRUPTS)
+        ByteBuffer t = ByteBuffer.allocate(256 + 16 * hardware.processors().size() + 10 * ISA_INTERRUPTS)
                 .order(ByteOrder.LITTLE_ENDIAN);
         t.putInt((int) MemoryLayout.LOCAL_APIC).putInt(PCAT_COMPAT);
         boolean wide = false;
-        for (int i = 0; i < hardware.apicIds().size(); i++) {
-            int id = hardware.apicIds().get(i);
+        for (int i = 0; i < hardware.processors().size(); i++) {
+            int id = hardware.processors().get(i);
             if (id < FIRST_X2APIC_ID) {
                 start(t, 0, 8).put((byte) i).put((byte) id).putInt(ENABLED);
             } else {
@@ -35,7 +35,7 @@ final class Madt {
             }
         }
         start(t, 1, 12)
-                .put((byte) hardware.ioApicId())
+                .put((byte) MemoryLayout.IO_APIC_ID)
                 .put((byte) 0)
                 .putInt((int) MemoryLayout.IO_APIC)
                 .putInt(0);
@@ -52,7 +52,7 @@ final class Madt {
     /** ISA interrupts that are not, as ISA wants, edge-triggered and active high. */
     private static SortedSet<Integer> levelInterrupts(Hardware hardware) {
         SortedSet<Integer> irqs = new TreeSet<>();
-        irqs.add(hardware.sciIrq());
+        irqs.add(hardware.acpiPm().gsi());
         hardware.pciInterrupts().forEach(route -> irqs.add(route.gsi()));
         return irqs.headSet(ISA_INTERRUPTS);
     }

@@ -58,7 +58,7 @@ public final class MpTable {
      *     entries than there is room for
      */
     public static boolean write(GuestMemory memory, Hardware hardware) {
-        if (hardware.apicIds().stream().anyMatch(id -> id >= ALL)) {
+        if (hardware.processors().stream().anyMatch(id -> id >= ALL)) {
             return false;
         }
         byte[] table = new MpTable(hardware).build();
@@ -84,7 +84,7 @@ public final class MpTable {
 
     private byte[] build() {
         out.position(HEADER_SIZE);
-        for (int id : hardware.apicIds()) {
+        for (int id : hardware.processors()) {
             boolean first = entries == 0;
             entry(PROCESSOR)
                     .put((byte) id)
@@ -97,12 +97,12 @@ public final class MpTable {
         bus(PCI_BUS, "PCI   ");
         bus(ISA_BUS, "ISA   ");
         entry(IO_APIC)
-                .put((byte) hardware.ioApicId())
+                .put((byte) MemoryLayout.IO_APIC_ID)
                 .put((byte) IO_APIC_VERSION)
                 .put((byte) ENABLED)
                 .putInt((int) MemoryLayout.IO_APIC);
         interrupts();
-        int boot = hardware.apicIds().getFirst();
+        int boot = hardware.processors().getFirst();
         interrupt(LOCAL_INTERRUPT, EXT_INT, CONFORMING, ISA_BUS, 0, boot, 0);
         interrupt(LOCAL_INTERRUPT, NMI, CONFORMING, ISA_BUS, 0, ALL, 1);
         return finish();
@@ -113,12 +113,13 @@ public final class MpTable {
         for (PciInterrupt route : hardware.pciInterrupts()) {
             level.add(route.gsi());
             int source = route.slot() << 2 | route.pin();
-            interrupt(IO_INTERRUPT, INT, LEVEL_ACTIVE_LOW, PCI_BUS, source, hardware.ioApicId(), route.gsi());
+            interrupt(IO_INTERRUPT, INT, LEVEL_ACTIVE_LOW, PCI_BUS, source, MemoryLayout.IO_APIC_ID, route.gsi());
         }
+        int sci = hardware.acpiPm().gsi();
         for (int irq = 0; irq < ISA_INTERRUPTS; irq++) {
             if (irq != CASCADE && !level.contains(irq)) {
-                int flags = irq == hardware.sciIrq() ? LEVEL_ACTIVE_LOW : CONFORMING;
-                interrupt(IO_INTERRUPT, INT, flags, ISA_BUS, irq, hardware.ioApicId(), irq);
+                int flags = irq == sci ? LEVEL_ACTIVE_LOW : CONFORMING;
+                interrupt(IO_INTERRUPT, INT, flags, ISA_BUS, irq, MemoryLayout.IO_APIC_ID, irq);
             }
         }
     }

@@ -12,14 +12,15 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.OptionalInt;
+import java.util.stream.IntStream;
 import jcrosvm.base.VmmException;
+import jcrosvm.boot.DeviceNode;
 import jcrosvm.boot.Hardware;
 import jcrosvm.boot.Hardware.PciInterrupt;
 import jcrosvm.boot.MemoryLayout;
+import jcrosvm.boot.PcDevices;
 import jcrosvm.boot.PciConfig;
 import jcrosvm.boot.Tool;
-import jcrosvm.boot.VirtioMmio;
 import jcrosvm.memory.GuestMemory;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -37,7 +38,7 @@ class AcpiTablesTest {
         memory.close();
     }
 
-    private static Hardware hardware(int vcpus, List<byte[]> aml) {
+    private static Hardware hardware(int vcpus, int virtio) {
         Hardware d = Hardware.defaults(vcpus);
         List<PciInterrupt> routes = new ArrayList<>();
         for (int slot = 0; slot < 32; slot++) {
@@ -45,18 +46,10 @@ class AcpiTablesTest {
                 routes.add(new PciInterrupt(slot, pin, 9 + (slot + pin) % 4));
             }
         }
-        return new Hardware(
-                d.apicIds(),
-                d.ioApicId(),
-                d.sciIrq(),
-                d.pmPort(),
-                d.serialPorts(),
-                true,
-                true,
-                OptionalInt.of(0x402),
-                routes,
-                List.of(),
-                aml);
+        List<DeviceNode> devices = new ArrayList<>(d.devices());
+        devices.add(PcDevices.debugConsole(0x402));
+        IntStream.range(0, virtio).mapToObj(PcDevices::virtio).forEach(devices::add);
+        return new Hardware(d.processors(), devices, routes, List.of());
     }
 
     /** Follows the pointers; tables by signature in the order of the XSDT. */
@@ -95,15 +88,14 @@ class AcpiTablesTest {
 
     @Test
     void rootLeadsToAllTables() {
-        AcpiTables.write(memory, layout, hardware(4, List.of()), List.of());
+        AcpiTables.write(memory, layout, hardware(4, 0), List.of());
         assertThat(tables().keySet()).containsExactly("FACP", "DSDT", "APIC", "MCFG");
     }
 
     @Test
     void compilerFindsNothingWrong() throws IOException {
         String iasl = Tool.require("iasl");
-        byte[] extra = VirtioMmio.aml(20);
-        AcpiTables.write(memory, layout, hardware(64, List.of(extra)), List.of());
+        AcpiTables.write(memory, layout, hardware(64, 20), List.of());
         Map<String, byte[]> tables = tables();
         assertThat(tables).containsKey("SSDT");
         for (Map.Entry<String, byte[]> table : tables.entrySet()) {
@@ -133,19 +125,9 @@ class AcpiTablesTest {
     @Test
     void processorsBeyondTheFirstByteAreX2apic() throws IOException {
         String iasl = Tool.require("iasl");
-        Hardware d = hardware(1, List.of());
-        Hardware wide = new Hardware(
-                List.of(0, 254, 255, 300),
-                7,
-                5,
-                d.pmPort(),
-                d.serialPorts(),
-                false,
-                false,
-                OptionalInt.empty(),
-                d.pciInterrupts(),
-                List.of(),
-                List.of());
+        Hardware d = hardware(1, 0);
+        Hardware wide =
+                new Hardware(List.of(0, 254, 255, 300), List.of(PcDevices.ACPI_PM), d.pciInterrupts(), List.of());
         AcpiTables.write(memory, layout, wide, List.of());
         Files.write(folder.resolve("apic.aml"), tables().get("APIC"));
         Tool.run(folder, iasl, "-d", "apic.aml");
@@ -162,7 +144,7 @@ class AcpiTablesTest {
         byte[] own = Sdt.of("OEM1", 1, new byte[] {1, 2, 3});
         Path file = Files.write(folder.resolve("own"), own);
         List<byte[]> user = AcpiTables.read(List.of(file));
-        AcpiTables.write(memory, layout, hardware(1, List.of()), user);
+        AcpiTables.write(memory, layout, hardware(1, 0), user);
         assertThat(tables()).containsKey("OEM1").containsKey("FACP");
         assertThat(tables().get("OEM1")).isEqualTo(own);
     }
@@ -171,7 +153,7 @@ class AcpiTablesTest {
     void fadtOfTheUserReplacesOurs() {
         byte[] own = Sdt.of("FACP", 1, new byte[80]);
         assertThat(AcpiTables.isFadt(own)).isTrue();
-        AcpiTables.write(memory, layout, hardware(1, List.of()), List.of(own));
+        AcpiTables.write(memory, layout, hardware(1, 0), List.of(own));
         assertThat(tables().keySet()).containsExactly("FACP", "APIC", "MCFG");
         assertThat(tables().get("FACP")).isEqualTo(own);
     }
@@ -195,7 +177,7 @@ class AcpiTablesTest {
     @Test
     void tablesThatDoNotFitAreRefused() {
         byte[] large = Sdt.of("OEM1", 1, new byte[63 << 10]);
-        assertThatThrownBy(() -> AcpiTables.write(memory, layout, hardware(64, List.of()), List.of(large)))
+        assertThatThrownBy(() -> AcpiTables.write(memory, layout, hardware(64, 0), List.of(large)))
                 .isInstanceOf(VmmException.class)
                 .hasMessageContaining("no room");
     }

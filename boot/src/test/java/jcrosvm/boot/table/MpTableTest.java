@@ -3,7 +3,6 @@ package jcrosvm.boot.table;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
-import java.util.OptionalInt;
 import java.util.stream.IntStream;
 import jcrosvm.boot.Hardware;
 import jcrosvm.boot.Hardware.PciInterrupt;
@@ -26,18 +25,7 @@ class MpTableTest {
         List<PciInterrupt> routes = IntStream.range(1, 9)
                 .mapToObj(slot -> new PciInterrupt(slot, 0, 9 + slot % 4))
                 .toList();
-        return new Hardware(
-                d.apicIds(),
-                0,
-                5,
-                d.pmPort(),
-                d.serialPorts(),
-                true,
-                true,
-                OptionalInt.empty(),
-                routes,
-                List.of(),
-                List.of());
+        return new Hardware(d.processors(), d.devices(), routes, List.of());
     }
 
     @Test

@@ -73,8 +73,6 @@ final class KvmCapabilities {
                         switch (capability) {
                             case KERNEL_IRQCHIP -> Cap.KVM_CAP_IRQCHIP;
                             case READONLY_MEMORY -> Cap.KVM_CAP_READONLY_MEM;
-                            case TSC_DEADLINE -> Cap.KVM_CAP_TSC_DEADLINE_TIMER;
-                            case X2APIC_API -> Cap.KVM_CAP_X2APIC_API;
                             case FOREIGN_WRITES -> throw new AssertionError(capability);
                         })
                 > 0;

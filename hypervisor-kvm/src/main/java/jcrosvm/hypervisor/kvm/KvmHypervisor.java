@@ -8,15 +8,14 @@ import java.util.List;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.io.Fd;
-import jcrosvm.hypervisor.Hypervisor;
 import jcrosvm.hypervisor.IrqChipMode;
-import jcrosvm.hypervisor.Vm;
 import jcrosvm.hypervisor.x86.CpuidLeaf;
 import jcrosvm.hypervisor.x86.CpuidTable;
+import jcrosvm.hypervisor.x86.X86Hypervisor;
 import jcrosvm.memory.GuestMemory;
 
 /** The opened /dev/kvm. */
-final class KvmHypervisor implements Hypervisor {
+final class KvmHypervisor implements X86Hypervisor {
     private static final int MAX_CPUID_ENTRIES = 256;
     static final int CPUID_ENTRY = 40;
 
@@ -42,6 +41,11 @@ final class KvmHypervisor implements Hypervisor {
     @Override
     public int maxVcpus() {
         return capabilities.maxVcpus();
+    }
+
+    @Override
+    public boolean hasTscDeadline() {
+        return capabilities.value(KvmSpec.Cap.KVM_CAP_TSC_DEADLINE_TIMER) > 0;
     }
 
     /** Most memory slots of one VM. */
@@ -100,7 +104,7 @@ final class KvmHypervisor implements Hypervisor {
     }
 
     @Override
-    public Vm createVm(GuestMemory memory, IrqChipMode mode) {
+    public KvmVm createVm(GuestMemory memory, IrqChipMode mode) {
         capabilities.require(mode);
         KvmVm vm = new KvmVm(this, createVmFd(), mode);
         try {

@@ -12,6 +12,7 @@ import jcrosvm.hypervisor.IrqChip;
 import jcrosvm.hypervisor.IrqChipMode;
 import jcrosvm.hypervisor.IrqRoute;
 import jcrosvm.hypervisor.Msi;
+import jcrosvm.hypervisor.x86.IrqController;
 import org.jspecify.annotations.Nullable;
 
 /** The interrupt ioctls of a VM descriptor. */
@@ -63,11 +64,11 @@ final class KvmIrqChip implements IrqChip {
         if (mode == IrqChipMode.KERNEL) {
             for (int gsi = 0; gsi < IOAPIC_PINS; gsi++) {
                 if (gsi < 8) {
-                    routes.add(new IrqRoute.Pin(gsi, IrqRoute.Chip.PIC_MASTER, gsi));
+                    routes.add(pin(gsi, IrqController.PIC_MASTER, gsi));
                 } else if (gsi < 16) {
-                    routes.add(new IrqRoute.Pin(gsi, IrqRoute.Chip.PIC_SLAVE, gsi - 8));
+                    routes.add(pin(gsi, IrqController.PIC_SLAVE, gsi - 8));
                 }
-                routes.add(new IrqRoute.Pin(gsi, IrqRoute.Chip.IOAPIC, gsi));
+                routes.add(pin(gsi, IrqController.IOAPIC, gsi));
             }
         }
         return routes;
@@ -82,9 +83,9 @@ final class KvmIrqChip implements IrqChip {
             for (IrqRoute route : routes) {
                 table.set(ValueLayout.JAVA_INT, at, route.gsi());
                 switch (route) {
-                    case IrqRoute.Pin(int gsi, IrqRoute.Chip chip, int pin) -> {
+                    case IrqRoute.Pin(int gsi, int controller, int pin) -> {
                         table.set(ValueLayout.JAVA_INT, at + 4, KvmSpec.KVM_IRQ_ROUTING_IRQCHIP);
-                        table.set(ValueLayout.JAVA_INT, at + 16, number(chip));
+                        table.set(ValueLayout.JAVA_INT, at + 16, controller);
                         table.set(ValueLayout.JAVA_INT, at + 20, pin);
                     }
                     case IrqRoute.Message(int gsi, Msi msi) -> {
@@ -98,12 +99,8 @@ final class KvmIrqChip implements IrqChip {
         }
     }
 
-    private static int number(IrqRoute.Chip chip) {
-        return switch (chip) {
-            case PIC_MASTER -> 0;
-            case PIC_SLAVE -> 1;
-            case IOAPIC -> 2;
-        };
+    private static IrqRoute pin(int gsi, IrqController controller, int pin) {
+        return new IrqRoute.Pin(gsi, controller.number(), pin);
     }
 
     // address_lo, address_hi, data: the same order in routes and in struct kvm_msi

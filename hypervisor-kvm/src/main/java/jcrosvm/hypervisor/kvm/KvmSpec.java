@@ -111,7 +111,6 @@ final class KvmSpec {
         KVM_CAP_IRQFD_RESAMPLE(82),
         KVM_CAP_SPLIT_IRQCHIP(121),
         KVM_CAP_IOEVENTFD_ANY_LENGTH(122),
-        KVM_CAP_X2APIC_API(129),
         KVM_CAP_IMMEDIATE_EXIT(136);
 
         final int number;

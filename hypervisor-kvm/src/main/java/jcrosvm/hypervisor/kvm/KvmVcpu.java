@@ -9,7 +9,6 @@ import jcrosvm.base.Errno;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.Mapping;
 import jcrosvm.base.io.ThreadKick;
-import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.VcpuExitHandler;
 import jcrosvm.hypervisor.x86.CpuidTable;
@@ -17,6 +16,7 @@ import jcrosvm.hypervisor.x86.Msr;
 import jcrosvm.hypervisor.x86.Registers;
 import jcrosvm.hypervisor.x86.SpecialRegisters;
 import jcrosvm.hypervisor.x86.VcpuState;
+import jcrosvm.hypervisor.x86.X86Vcpu;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A kick sets immediate_exit, then sends a signal: the first stops a vCPU that is about to enter the guest, the second
  * one that is inside.
  */
-final class KvmVcpu implements Vcpu {
+final class KvmVcpu implements X86Vcpu {
     private final int id;
     private final Fd fd;
     private final KvmVcpuState stateAccess;

@@ -16,12 +16,12 @@ import jcrosvm.hypervisor.IoEventAddress;
 import jcrosvm.hypervisor.IrqChip;
 import jcrosvm.hypervisor.IrqChipMode;
 import jcrosvm.hypervisor.MemorySlot;
-import jcrosvm.hypervisor.Vm;
+import jcrosvm.hypervisor.x86.X86Vm;
 import jcrosvm.memory.GuestMemory;
 import org.jspecify.annotations.Nullable;
 
 /** A VM descriptor of KVM. */
-final class KvmVm implements Vm {
+final class KvmVm implements X86Vm {
     // Where crosvm puts them: below the local APIC's neighbourhood, out of RAM's way. Only Intel hosts touch them.
     private static final long IDENTITY_MAP_ADDRESS = 0xFEFF_C000L;
     private static final long TSS_ADDRESS = 0xFEFF_D000L;

@@ -1,14 +1,13 @@
 package jcrosvm.hypervisor.soft;
 
 import jcrosvm.base.VmmException;
-import jcrosvm.hypervisor.Hypervisor;
 import jcrosvm.hypervisor.IrqChipMode;
-import jcrosvm.hypervisor.Vm;
 import jcrosvm.hypervisor.x86.CpuidTable;
+import jcrosvm.hypervisor.x86.X86Hypervisor;
 import jcrosvm.memory.GuestMemory;
 
 /** Makes VMs of software processors. */
-final class SoftHypervisor implements Hypervisor {
+final class SoftHypervisor implements X86Hypervisor {
     /** APIC ids end at 254 without a way to say more in messages. */
     static final int MAX_VCPUS = 255;
 
@@ -20,9 +19,9 @@ final class SoftHypervisor implements Hypervisor {
     @Override
     public boolean supports(Capability capability) {
         return switch (capability) {
-            case READONLY_MEMORY, TSC_DEADLINE -> true;
+            case READONLY_MEMORY -> true;
             // Code is translated once: a write that does not go through GuestMemory leaves the old translation.
-            case KERNEL_IRQCHIP, X2APIC_API, FOREIGN_WRITES -> false;
+            case KERNEL_IRQCHIP, FOREIGN_WRITES -> false;
         };
     }
 
@@ -32,12 +31,17 @@ final class SoftHypervisor implements Hypervisor {
     }
 
     @Override
+    public boolean hasTscDeadline() {
+        return true;
+    }
+
+    @Override
     public int maxVcpus() {
         return MAX_VCPUS;
     }
 
     @Override
-    public Vm createVm(GuestMemory memory, IrqChipMode mode) {
+    public SoftVm createVm(GuestMemory memory, IrqChipMode mode) {
         if (mode != IrqChipMode.SPLIT) {
             throw new VmmException("the software processor has no interrupt chip of its own: use --irqchip split");
         }

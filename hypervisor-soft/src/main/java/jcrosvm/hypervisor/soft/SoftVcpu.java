@@ -9,7 +9,6 @@ import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import jcrosvm.base.VmmException;
-import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.VcpuExitHandler;
 import jcrosvm.hypervisor.soft.apic.LocalApic;
@@ -23,9 +22,10 @@ import jcrosvm.hypervisor.x86.Msr;
 import jcrosvm.hypervisor.x86.Registers;
 import jcrosvm.hypervisor.x86.SpecialRegisters;
 import jcrosvm.hypervisor.x86.VcpuState;
+import jcrosvm.hypervisor.x86.X86Vcpu;
 
 /** A processor in software: its registers and its run loop, seen through the interface. */
-final class SoftVcpu implements Vcpu {
+final class SoftVcpu implements X86Vcpu {
     private static final String FLOATING_POINT = "FX";
     private static final String LOCAL_APIC = "LOCAL_APIC";
     private static final String MSRS = "MSRS";

@@ -9,8 +9,6 @@ import jcrosvm.base.io.EventThread;
 import jcrosvm.hypervisor.IoEventAddress;
 import jcrosvm.hypervisor.IrqChip;
 import jcrosvm.hypervisor.MemorySlot;
-import jcrosvm.hypervisor.Vcpu;
-import jcrosvm.hypervisor.Vm;
 import jcrosvm.hypervisor.soft.apic.ApicBus;
 import jcrosvm.hypervisor.soft.apic.LocalApic;
 import jcrosvm.hypervisor.soft.apic.TimerFdAlarm;
@@ -21,11 +19,13 @@ import jcrosvm.hypervisor.soft.interp.DecodeBudget;
 import jcrosvm.hypervisor.soft.interp.Msrs;
 import jcrosvm.hypervisor.soft.mmu.PhysicalMemory;
 import jcrosvm.hypervisor.soft.translate.CodeCache;
+import jcrosvm.hypervisor.x86.X86Vcpu;
+import jcrosvm.hypervisor.x86.X86Vm;
 import jcrosvm.memory.GuestMemory;
 import org.jspecify.annotations.Nullable;
 
 /** A VM of software processors. */
-final class SoftVm implements Vm {
+final class SoftVm implements X86Vm {
     /** System property: {@code true} keeps the translator out, to tell its faults from others. */
     private static final String INTERPRET = "jcrosvm.soft.interpret";
 
@@ -92,7 +92,7 @@ final class SoftVm implements Vm {
     }
 
     @Override
-    public Vcpu createVcpu(int id) {
+    public X86Vcpu createVcpu(int id) {
         synchronized (this) {
             if (id < 0 || id >= SoftHypervisor.MAX_VCPUS) {
                 throw new VmmException("vCPU " + id + ": the software processor allows " + SoftHypervisor.MAX_VCPUS);

@@ -3,9 +3,9 @@ package jcrosvm.hypervisor.soft;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import jcrosvm.hypervisor.Msi;
-import jcrosvm.hypervisor.Vcpu;
-import jcrosvm.hypervisor.Vm;
 import jcrosvm.hypervisor.x86.VcpuState;
+import jcrosvm.hypervisor.x86.X86Vcpu;
+import jcrosvm.hypervisor.x86.X86Vm;
 import jcrosvm.memory.GuestMemory;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -20,10 +20,10 @@ class SoftVcpuStateTest {
     @ValueSource(ints = {NMI, INIT, STARTUP})
     void messagesThatNoProcessorHasSeenYetAreSaved(int message) {
         try (GuestMemory memory = GuestMemory.ofSize(0x1_0000);
-                Vm first = new SoftVm(memory);
-                Vm second = new SoftVm(memory);
-                Vcpu sent = first.createVcpu(1);
-                Vcpu restored = second.createVcpu(1)) {
+                X86Vm first = new SoftVm(memory);
+                X86Vm second = new SoftVm(memory);
+                X86Vcpu sent = first.createVcpu(1);
+                X86Vcpu restored = second.createVcpu(1)) {
             VcpuState before = restored.state();
             first.irqChip().signal(new Msi(TO_PROCESSOR_1, message));
             VcpuState saved = sent.state();

@@ -148,6 +148,32 @@ class DirectionsTest {
                 .check(all);
     }
 
+    /** What is x86 of the machine is on its board: the boards of other architectures stand beside it. */
+    @Test
+    void onlyTheBoardKnowsTheArchitecture() {
+        noClasses()
+                .that()
+                .resideInAPackage("jcrosvm.vmm..")
+                .and()
+                .resideOutsideOfPackage("jcrosvm.vmm.x86..")
+                .and()
+                .doNotHaveFullyQualifiedName("jcrosvm.vmm.Boards") // which chooses
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("jcrosvm.hypervisor.x86..", "jcrosvm.vmm.x86..", "jcrosvm.platform.irqchip..")
+                .orShould()
+                .dependOnClassesThat()
+                .haveNameMatching("jcrosvm\\.platform\\.(AcpiPm|Cmos|I8042|RtcAlarm).*|jcrosvm\\.boot\\.PcDevices.*")
+                .check(all);
+        noClasses()
+                .that()
+                .resideInAPackage("jcrosvm.hypervisor")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("jcrosvm.hypervisor.x86..")
+                .check(all);
+    }
+
     @Test
     void kernelLoadersKnowNoDevice() {
         forbid(List.of("boot"), List.of("bus", "platform", "virtio", "devices", "vmm", "control", "app"));

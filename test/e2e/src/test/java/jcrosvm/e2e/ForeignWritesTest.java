@@ -13,12 +13,14 @@ import jcrosvm.hypervisor.IrqChipMode;
 import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.VcpuExitHandler;
-import jcrosvm.hypervisor.Vm;
 import jcrosvm.hypervisor.x86.CpuTopology;
 import jcrosvm.hypervisor.x86.GuestCpuid;
 import jcrosvm.hypervisor.x86.Registers;
 import jcrosvm.hypervisor.x86.Segment;
 import jcrosvm.hypervisor.x86.SpecialRegisters;
+import jcrosvm.hypervisor.x86.X86Hypervisor;
+import jcrosvm.hypervisor.x86.X86Vcpu;
+import jcrosvm.hypervisor.x86.X86Vm;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.virtio.Interrupt;
 import jcrosvm.virtio.QueueLayout;
@@ -155,8 +157,8 @@ class ForeignWritesTest {
             VirtioDevice front = new ForeignBackend.FrontEnd(listener.accept());
             VirtioDevice device = relay ? new RelayDevice("relay", front) : front;
             try (device;
-                    Vm vm = soft().open(null).createVm(memory, IrqChipMode.SPLIT);
-                    Vcpu vcpu = prepare(vm)) {
+                    X86Vm vm = soft().createVm(memory, IrqChipMode.SPLIT);
+                    X86Vcpu vcpu = prepare(vm)) {
                 device.startQueue(0, driver());
                 rounds.vcpu = vcpu;
                 assertThat(vcpu.run(rounds)).isInstanceOf(VcpuExit.Interrupted.class);
@@ -174,16 +176,17 @@ class ForeignWritesTest {
         return rounds;
     }
 
-    private static HypervisorProvider soft() {
-        return ServiceLoader.load(HypervisorProvider.class).stream()
+    private static X86Hypervisor soft() {
+        return (X86Hypervisor) ServiceLoader.load(HypervisorProvider.class).stream()
                 .map(ServiceLoader.Provider::get)
                 .filter(provider -> provider.name().equals("soft"))
                 .findFirst()
-                .orElseThrow();
+                .orElseThrow()
+                .open(null);
     }
 
     /** Long mode, the first GiB mapped to itself. */
-    private Vcpu prepare(Vm vm) {
+    private X86Vcpu prepare(X86Vm vm) {
         memory.putLong(PAGE_TABLES, PAGE_TABLES + 0x1003);
         memory.putLong(PAGE_TABLES + 0x1000, PAGE_TABLES + 0x2003);
         for (int i = 0; i < 512; i++) {
@@ -192,8 +195,8 @@ class ForeignWritesTest {
         for (int i = 0; i < LOOP.length; i++) {
             memory.putByte(PROGRAM + i, (byte) LOOP[i]);
         }
-        Vcpu vcpu = vm.createVcpu(0);
-        vcpu.cpuid(GuestCpuid.forVcpu(soft().open(null).supportedCpuid(), CpuTopology.of(1, false), 0, true, false));
+        X86Vcpu vcpu = vm.createVcpu(0);
+        vcpu.cpuid(GuestCpuid.forVcpu(soft().supportedCpuid(), CpuTopology.of(1, false), 0, true, false));
         SpecialRegisters reset = vcpu.specialRegisters();
         Segment data = Segment.flat(0x18, Segment.DATA, false);
         vcpu.specialRegisters(new SpecialRegisters(

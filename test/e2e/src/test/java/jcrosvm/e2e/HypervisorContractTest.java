@@ -24,15 +24,16 @@ import jcrosvm.hypervisor.IrqChipMode;
 import jcrosvm.hypervisor.IrqRoute;
 import jcrosvm.hypervisor.MemorySlot;
 import jcrosvm.hypervisor.Msi;
-import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.VcpuExitHandler;
-import jcrosvm.hypervisor.Vm;
 import jcrosvm.hypervisor.x86.CpuTopology;
 import jcrosvm.hypervisor.x86.GuestCpuid;
 import jcrosvm.hypervisor.x86.Msr;
 import jcrosvm.hypervisor.x86.Registers;
 import jcrosvm.hypervisor.x86.VcpuState;
+import jcrosvm.hypervisor.x86.X86Hypervisor;
+import jcrosvm.hypervisor.x86.X86Vcpu;
+import jcrosvm.hypervisor.x86.X86Vm;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.memory.GuestMemoryException;
 import jcrosvm.memory.MemoryRegion;
@@ -52,9 +53,9 @@ class HypervisorContractTest {
 
     private final GuestMemory memory = GuestMemory.ofSize(SIZE);
     private Availability availability;
-    private Hypervisor hypervisor;
-    private Vm vm;
-    private Vcpu vcpu;
+    private X86Hypervisor hypervisor;
+    private X86Vm vm;
+    private X86Vcpu vcpu;
 
     /** Keeps what the guest did outside memory. */
     private final class Recorder implements VcpuExitHandler {
@@ -103,7 +104,7 @@ class HypervisorContractTest {
                 .orElseThrow();
         availability = provider.probe(null);
         assumeTrue(availability.level() != Availability.Level.MISSING, name + ": " + availability.reason());
-        hypervisor = provider.open(null);
+        hypervisor = (X86Hypervisor) provider.open(null);
         vm = hypervisor.createVm(memory, IrqChipMode.SPLIT);
         put(CODE, code);
         vcpu = vm.createVcpu(0);

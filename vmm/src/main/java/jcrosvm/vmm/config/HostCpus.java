@@ -3,6 +3,7 @@ package jcrosvm.vmm.config;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.CpuSet;
 
@@ -19,5 +20,14 @@ public final class HostCpus {
         } catch (IOException e) {
             throw new VmmException("cannot read the host's CPUs from " + ONLINE + ": " + e.getMessage(), e);
         }
+    }
+
+    /** Those that a vCPU's thread is pinned to; empty for none. */
+    public static List<Integer> of(CpuConfig cpus, int vcpu) {
+        if (cpus.hostTopology()) {
+            return List.of(online().cpus().get(vcpu));
+        }
+        CpuSet set = cpus.affinity().hostCpus(vcpu);
+        return set == null ? List.of() : set.cpus();
     }
 }

@@ -7,17 +7,17 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
-import jcrosvm.hypervisor.Hypervisor;
 import jcrosvm.hypervisor.IrqChipMode;
-import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.VcpuExitHandler;
-import jcrosvm.hypervisor.Vm;
 import jcrosvm.hypervisor.x86.CpuidTable;
 import jcrosvm.hypervisor.x86.Msr;
 import jcrosvm.hypervisor.x86.Registers;
 import jcrosvm.hypervisor.x86.Segment;
 import jcrosvm.hypervisor.x86.SpecialRegisters;
+import jcrosvm.hypervisor.x86.X86Hypervisor;
+import jcrosvm.hypervisor.x86.X86Vcpu;
+import jcrosvm.hypervisor.x86.X86Vm;
 import jcrosvm.memory.GuestMemory;
 
 /** A VM of one hypervisor on which scenes are played. */
@@ -68,8 +68,8 @@ final class Stage implements AutoCloseable {
     }
 
     private final GuestMemory memory = GuestMemory.ofSize(Scene.SIZE);
-    private final Vm vm;
-    private final Vcpu vcpu;
+    private final X86Vm vm;
+    private final X86Vcpu vcpu;
     private final long apicBase;
     private final ScheduledExecutorService watch = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread thread = new Thread(task, "watchdog");
@@ -78,7 +78,7 @@ final class Stage implements AutoCloseable {
     });
     private boolean ended;
 
-    Stage(Hypervisor hypervisor, CpuidTable cpuid) {
+    Stage(X86Hypervisor hypervisor, CpuidTable cpuid) {
         vm = hypervisor.createVm(memory, IrqChipMode.SPLIT);
         vcpu = vm.createVcpu(0);
         vcpu.cpuid(cpuid);

@@ -7,7 +7,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Function;
 import java.util.function.Predicate;
-import jcrosvm.hypervisor.Hypervisor;
 import jcrosvm.hypervisor.kvm.KvmProvider;
 import jcrosvm.hypervisor.soft.SoftProvider;
 import jcrosvm.hypervisor.soft.oracle.Scene.Mode;
@@ -17,6 +16,7 @@ import jcrosvm.hypervisor.x86.CpuidTable;
 import jcrosvm.hypervisor.x86.GuestCpuid;
 import jcrosvm.hypervisor.x86.Segment;
 import jcrosvm.hypervisor.x86.SpecialRegisters;
+import jcrosvm.hypervisor.x86.X86Hypervisor;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -32,16 +32,16 @@ class SystemOracleTest {
     private static final int SCENES = 400;
     private static final int INVALID_OPCODE = Scene.HANDLERS + 16 * 6 + 2;
 
-    private Hypervisor kvm;
-    private Hypervisor soft;
+    private X86Hypervisor kvm;
+    private X86Hypervisor soft;
     private Stage oracle;
     private Stage stage;
 
     @BeforeEach
     void open() {
         assumeTrue(Files.isReadable(Path.of("/dev/kvm")), "this host has no usable /dev/kvm");
-        kvm = new KvmProvider().open(null);
-        soft = new SoftProvider().open(null);
+        kvm = (X86Hypervisor) new KvmProvider().open(null);
+        soft = (X86Hypervisor) new SoftProvider().open(null);
         CpuidTable cpuid = GuestCpuid.forVcpu(soft.supportedCpuid(), CpuTopology.of(1, true), 0, true, false);
         oracle = new Stage(kvm, cpuid);
         stage = new Stage(soft, cpuid);

@@ -1,4 +1,4 @@
-package jcrosvm.vmm;
+package jcrosvm.vmm.board;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * What a machine is made of. Each part comes behind those that it leads to: the clock, then the interrupt controllers,
  * then what interrupts. They are restored and resumed in this order, and suspended in the opposite one.
  */
-final class Parts {
+public final class Parts {
     private static final int NO_POSITION = -1;
 
     /** A part with a state. */
@@ -45,16 +45,16 @@ final class Parts {
      *
      * @param name its key in a saved machine
      */
-    <R extends Record> void add(String name, Class<R> type, Stateful<R> part) {
+    public <R extends Record> void add(String name, Class<R> type, Stateful<R> part) {
         parts.add(new Part(name, part instanceof Suspendable active ? active : null, new Saved<>(type, part)));
     }
 
     /** Adds a part that has no state to save yet: a machine that has one cannot be saved. */
-    void addUnsaved(String name, Suspendable part) {
+    public void addUnsaved(String name, Suspendable part) {
         parts.add(new Part(name, part, null));
     }
 
-    void suspend() {
+    public void suspend() {
         for (Part part : parts.reversed()) {
             if (part.activity != null) {
                 part.activity.suspend();
@@ -62,7 +62,7 @@ final class Parts {
         }
     }
 
-    void resume() {
+    public void resume() {
         for (Part part : parts) {
             if (part.activity != null) {
                 part.activity.resume();
@@ -75,7 +75,7 @@ final class Parts {
      *
      * @throws VmmException naming a part that cannot be saved
      */
-    Value save() {
+    public Value save() {
         List<Value.Entry> entries = new ArrayList<>();
         for (Part part : parts) {
             if (part.saved == null) {
@@ -93,7 +93,7 @@ final class Parts {
      *
      * @throws VmmException naming the part that is missing, unknown or does not fit
      */
-    void restore(Value saved) {
+    public void restore(Value saved) {
         if (!(saved instanceof Value.Group group) || group.brackets() != Value.Brackets.OBJECT) {
             throw new ConfigException("expected an object with the parts of a machine", saved.position());
         }

@@ -1,16 +1,16 @@
-package jcrosvm.vmm;
+package jcrosvm.vmm.x86;
 
 import java.util.ArrayList;
 import java.util.List;
 import jcrosvm.boot.EntryState;
 import jcrosvm.boot.MemoryLayout;
-import jcrosvm.hypervisor.Hypervisor;
-import jcrosvm.hypervisor.Vcpu;
 import jcrosvm.hypervisor.x86.CpuTopology;
 import jcrosvm.hypervisor.x86.CpuidLeaf;
 import jcrosvm.hypervisor.x86.CpuidTable;
 import jcrosvm.hypervisor.x86.GuestCpuid;
 import jcrosvm.hypervisor.x86.Msr;
+import jcrosvm.hypervisor.x86.X86Hypervisor;
+import jcrosvm.hypervisor.x86.X86Vcpu;
 import org.jspecify.annotations.Nullable;
 
 /** The state that firmware would leave in every processor: CPUID, memory types, interrupt pins. */
@@ -33,12 +33,12 @@ final class VcpuSetup {
     private final boolean nested;
     private final long gapStart;
 
-    VcpuSetup(Hypervisor hypervisor, CpuidTable supported, CpuTopology topology, boolean nested, long gapStart) {
+    VcpuSetup(X86Hypervisor hypervisor, CpuidTable supported, CpuTopology topology, boolean nested, long gapStart) {
         this.supported = supported;
         this.topology = topology;
         this.nested = nested;
         this.gapStart = gapStart;
-        tscDeadline = hypervisor.supports(Hypervisor.Capability.TSC_DEADLINE);
+        tscDeadline = hypervisor.hasTscDeadline();
     }
 
     /** Width of guest physical addresses. */
@@ -47,16 +47,16 @@ final class VcpuSetup {
     }
 
     /** Prepares all processors; the first one begins at the guest's entry, if it has one. */
-    void prepare(List<Vcpu> processors, @Nullable EntryState entry) {
+    void prepare(List<X86Vcpu> processors, @Nullable EntryState entry) {
         processors.forEach(this::prepare);
         if (entry != null) {
-            Vcpu first = processors.getFirst();
+            X86Vcpu first = processors.getFirst();
             first.specialRegisters(entry.specialRegisters());
             first.registers(entry.registers());
         }
     }
 
-    private void prepare(Vcpu vcpu) {
+    private void prepare(X86Vcpu vcpu) {
         vcpu.cpuid(GuestCpuid.forVcpu(supported, topology, vcpu.id(), tscDeadline, nested));
         vcpu.writeMsrs(initialMsrs(vcpu));
         byte[] apic = vcpu.localApic();
@@ -76,7 +76,7 @@ final class VcpuSetup {
     }
 
     /** Memory is write-back but for the gap below 4 GiB, which devices answer (SDM volume 3, 12.11). */
-    private List<Msr> initialMsrs(Vcpu vcpu) {
+    private List<Msr> initialMsrs(X86Vcpu vcpu) {
         List<Msr> msrs = new ArrayList<>();
         msrs.add(new Msr(Msr.MISC_ENABLE, MISC_ENABLE_FAST_STRING));
         msrs.add(new Msr(Msr.MTRR_DEF_TYPE, MTRR_ENABLE | MTRR_WRITE_BACK));

@@ -1,10 +1,10 @@
-package jcrosvm.vmm;
+package jcrosvm.vmm.board;
 
 import jcrosvm.base.Stateful;
 import jcrosvm.hypervisor.Vm;
 
 /** The guest's paravirtual clock, which the hypervisor keeps. */
-record GuestClock(Vm vm) implements Stateful<GuestClockState> {
+public record GuestClock(Vm vm) implements Stateful<GuestClockState> {
     @Override
     public GuestClockState state() {
         return new GuestClockState(vm.clock());

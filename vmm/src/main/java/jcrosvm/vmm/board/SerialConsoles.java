@@ -1,4 +1,4 @@
-package jcrosvm.vmm;
+package jcrosvm.vmm.board;
 
 import java.util.List;
 import jcrosvm.bus.IrqLine;
@@ -10,7 +10,7 @@ import jcrosvm.serial.SerialConfig;
  * The serial ports, which outlive a reset: their files stay open and their sockets connected, while their interrupt
  * lines lead to whichever machine there is.
  */
-final class SerialConsoles implements AutoCloseable {
+public final class SerialConsoles implements AutoCloseable {
     private final SerialSetup setup;
     private final SerialPorts ports;
     private final Relay irq4 = new Relay();
@@ -31,30 +31,30 @@ final class SerialConsoles implements AutoCloseable {
         }
     }
 
-    SerialConsoles(List<SerialConfig> configs) {
+    public SerialConsoles(List<SerialConfig> configs) {
         setup = SerialSetup.of(configs);
         ports = SerialPorts.open(setup, irq4, irq3);
     }
 
-    SerialPorts ports() {
+    public SerialPorts ports() {
         return ports;
     }
 
-    boolean readsStandardInput() {
+    public boolean readsStandardInput() {
         return setup.readsStandardInput();
     }
 
-    List<String> kernelParameters() {
+    public List<String> kernelParameters() {
         return setup.kernelParameters();
     }
 
-    void connect(IrqLine line4, IrqLine line3) {
+    public void connect(IrqLine line4, IrqLine line3) {
         irq4.target(line4);
         irq3.target(line3);
     }
 
     /** Leads the lines nowhere: their machine is about to go. */
-    void disconnect() {
+    public void disconnect() {
         connect(level -> {}, level -> {});
     }
 

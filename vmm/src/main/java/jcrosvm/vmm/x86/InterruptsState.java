@@ -1,4 +1,4 @@
-package jcrosvm.vmm;
+package jcrosvm.vmm.x86;
 
 import java.util.Objects;
 import java.util.Optional;

@@ -1,78 +1,41 @@
-package jcrosvm.vmm;
+package jcrosvm.vmm.x86;
 
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
 import jcrosvm.base.Stateful;
 import jcrosvm.base.VmmException;
 import jcrosvm.bus.Bus;
+import jcrosvm.bus.DeviceClock;
 import jcrosvm.bus.IrqLine;
 import jcrosvm.bus.MessageInterrupt;
 import jcrosvm.bus.Suspendable;
 import jcrosvm.hypervisor.IrqChip;
 import jcrosvm.hypervisor.IrqChipMode;
-import jcrosvm.hypervisor.IrqRoute;
-import jcrosvm.hypervisor.Msi;
 import jcrosvm.hypervisor.VcpuExitHandler;
 import jcrosvm.platform.irqchip.UserspaceIrqChip;
+import jcrosvm.vmm.board.Interrupts;
+import jcrosvm.vmm.board.IrqRouting;
 import org.jspecify.annotations.Nullable;
 
-/** Interrupt lines of the machine, whoever emulates the controllers. */
-final class Interrupts implements Suspendable, Stateful<InterruptsState> {
-    /** Behind the pins of the IOAPIC. */
-    private static final int FIRST_MESSAGE_GSI = 24;
+/** PIC and IOAPIC, wherever they are emulated. */
+final class X86Interrupts implements Interrupts, Suspendable, Stateful<InterruptsState> {
+    private static final int IOAPIC_PINS = 24;
 
     private final IrqChip chip;
     private final @Nullable UserspaceIrqChip userspace;
-
-    private List<IrqRoute> pinRoutes = List.of(); // guarded by this
-    private final Map<Integer, Msi> messageRoutes = new TreeMap<>(); // by GSI; guarded by this
+    private final IrqRouting routing;
 
     /** @param picOutput kicks vCPU 0 */
-    Interrupts(IrqChip chip, MachineClock clock, Runnable picOutput) {
+    X86Interrupts(IrqChip chip, DeviceClock clock, Runnable picOutput) {
         this.chip = chip;
+        routing = new IrqRouting(chip, IOAPIC_PINS);
         userspace = chip.mode() == IrqChipMode.SPLIT
-                ? new UserspaceIrqChip(clock, chip::signal, picOutput, this::pinRoutes)
+                ? new UserspaceIrqChip(clock, chip::signal, picOutput, routing::pinRoutes)
                 : null;
-        pinRoutes = chip.defaultRoutes();
     }
 
-    private synchronized void pinRoutes(List<IrqRoute> routes) {
-        pinRoutes = List.copyOf(routes);
-        install();
-    }
-
-    private void install() {
-        List<IrqRoute> all = new ArrayList<>(pinRoutes);
-        messageRoutes.forEach((gsi, msi) -> all.add(new IrqRoute.Message(gsi, msi)));
-        chip.routes(all);
-    }
-
-    /** A new message-signalled interrupt. */
-    MessageInterrupt newMessage() {
-        return new MessageRoute(this, chip);
-    }
-
-    /** A number of the routing table for a message that an event sends. */
-    synchronized int allocateGsi() {
-        int gsi = FIRST_MESSAGE_GSI;
-        while (messageRoutes.containsKey(gsi)) {
-            gsi++;
-        }
-        messageRoutes.put(gsi, new Msi(0, 0));
-        return gsi;
-    }
-
-    synchronized void route(int gsi, Msi msi) {
-        messageRoutes.put(gsi, msi);
-        install();
-    }
-
-    synchronized void freeGsi(int gsi) {
-        messageRoutes.remove(gsi);
-        install();
+    @Override
+    public MessageInterrupt newMessage() {
+        return routing.newMessage();
     }
 
     void attach(Bus ports, Bus memory) {
@@ -82,7 +45,8 @@ final class Interrupts implements Suspendable, Stateful<InterruptsState> {
     }
 
     /** @param gsi 0 to 23 */
-    IrqLine line(int gsi) {
+    @Override
+    public IrqLine line(int gsi) {
         return userspace != null ? userspace.line(gsi) : level -> chip.line(gsi, level);
     }
 

@@ -1,4 +1,4 @@
-package jcrosvm.vmm;
+package jcrosvm.vmm.board;
 
 import jcrosvm.base.io.EventFd;
 import jcrosvm.bus.MessageInterrupt;
@@ -11,14 +11,14 @@ import org.jspecify.annotations.Nullable;
  * an event sends takes a place in the routing table.
  */
 final class MessageRoute implements MessageInterrupt {
-    private final Interrupts interrupts;
+    private final IrqRouting routing;
     private final IrqChip chip;
     private Msi msi = new Msi(0, 0); // all guarded by this
     private int gsi = -1;
     private @Nullable EventFd event;
 
-    MessageRoute(Interrupts interrupts, IrqChip chip) {
-        this.interrupts = interrupts;
+    MessageRoute(IrqRouting routing, IrqChip chip) {
+        this.routing = routing;
         this.chip = chip;
     }
 
@@ -27,7 +27,7 @@ final class MessageRoute implements MessageInterrupt {
         if (msi.address() != address || msi.data() != data) {
             msi = new Msi(address, data);
             if (gsi >= 0) {
-                interrupts.route(gsi, msi);
+                routing.route(gsi, msi);
             }
         }
     }
@@ -49,8 +49,8 @@ final class MessageRoute implements MessageInterrupt {
         event = newEvent;
         if (newEvent != null) {
             if (gsi < 0) {
-                gsi = interrupts.allocateGsi();
-                interrupts.route(gsi, msi);
+                gsi = routing.allocateGsi();
+                routing.route(gsi, msi);
             }
             chip.registerIrqFd(gsi, newEvent, null);
         }
@@ -60,7 +60,7 @@ final class MessageRoute implements MessageInterrupt {
     public synchronized void close() {
         connect(null);
         if (gsi >= 0) {
-            interrupts.freeGsi(gsi);
+            routing.freeGsi(gsi);
             gsi = -1;
         }
     }

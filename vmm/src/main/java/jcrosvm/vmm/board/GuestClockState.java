@@ -1,4 +1,4 @@
-package jcrosvm.vmm;
+package jcrosvm.vmm.board;
 
 /**
  * The guest's paravirtual clock.

@@ -1,4 +1,4 @@
-package jcrosvm.vmm;
+package jcrosvm.vmm.x86;
 
 import jcrosvm.bus.Bus;
 import jcrosvm.hypervisor.VcpuExitHandler;

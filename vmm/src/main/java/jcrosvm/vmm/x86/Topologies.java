@@ -1,4 +1,4 @@
-package jcrosvm.vmm;
+package jcrosvm.vmm.x86;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -10,9 +10,8 @@ import jcrosvm.base.VmmException;
 import jcrosvm.config.CpuSet;
 import jcrosvm.hypervisor.x86.CpuTopology;
 import jcrosvm.vmm.config.CpuConfig;
-import jcrosvm.vmm.config.HostCpus;
 
-/** The processors' arrangement that a configuration asks for, in the guest and on the host. */
+/** The processors' arrangement that a configuration asks for. */
 final class Topologies {
     private static final Path SIBLINGS = Path.of("/sys/devices/system/cpu/cpu0/topology/thread_siblings_list");
 
@@ -47,14 +46,5 @@ final class Topologies {
         } catch (IOException e) {
             throw new VmmException("--host-cpu-topology: cannot read " + SIBLINGS, e);
         }
-    }
-
-    /** Host CPUs that a vCPU's thread is pinned to; empty for none. */
-    static List<Integer> hostCpus(CpuConfig cpus, int vcpu) {
-        if (cpus.hostTopology()) {
-            return List.of(HostCpus.online().cpus().get(vcpu));
-        }
-        CpuSet set = cpus.affinity().hostCpus(vcpu);
-        return set == null ? List.of() : set.cpus();
     }
 }
