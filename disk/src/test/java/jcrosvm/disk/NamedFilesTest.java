@@ -12,6 +12,7 @@ import jcrosvm.base.io.SharedMemory;
 import jcrosvm.disk.qcow2.Qcow2Images;
 import jcrosvm.disk.qcow2.Qcow2Options;
 import jcrosvm.disk.raw.ImageFile;
+import jcrosvm.unpack.testing.Tool;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;

@@ -19,7 +19,7 @@ final class BlockQueue implements QueueHandler {
     /** How long the driver waits for a completion because others are being worked on. */
     private static final long FLUSH_NANOS = 20_000;
 
-    /** How long one queue keeps the thread from others, and from who wants to stop it. */
+    /** How long one queue keeps the thread from others, and from being stopped. */
     private static final long SLICE_NANOS = 5_000_000;
 
     /** After so many single requests the next one is not expected to be one of many. */

@@ -7,8 +7,6 @@ final class BlockSpec {
     /** Unit of all addresses and lengths, whatever the block size. */
     static final int SECTOR = 512;
 
-    static final int SECTOR_SHIFT = 9;
-
     // Feature bits (5.2.3)
     static final long VIRTIO_BLK_F_SEG_MAX = 1L << 2;
     static final long VIRTIO_BLK_F_RO = 1L << 5;

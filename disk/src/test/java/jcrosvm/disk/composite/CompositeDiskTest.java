@@ -23,7 +23,7 @@ import jcrosvm.disk.DiskModel;
 import jcrosvm.disk.DiskOptions;
 import jcrosvm.disk.HostileImages;
 import jcrosvm.disk.RefusedWriteException;
-import jcrosvm.disk.Tool;
+import jcrosvm.unpack.testing.Tool;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 

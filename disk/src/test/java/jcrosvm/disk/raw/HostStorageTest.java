@@ -17,7 +17,7 @@ import jcrosvm.disk.DiskException;
 import jcrosvm.disk.DiskFile;
 import jcrosvm.disk.DiskModel;
 import jcrosvm.disk.DiskOptions;
-import jcrosvm.disk.Tool;
+import jcrosvm.unpack.testing.Tool;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;

@@ -12,7 +12,7 @@ import java.nio.file.Path;
 import java.util.List;
 import jcrosvm.disk.DiskException;
 import jcrosvm.disk.DiskOptions;
-import jcrosvm.disk.Tool;
+import jcrosvm.unpack.testing.Tool;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;

@@ -1,4 +1,4 @@
-package jcrosvm.disk;
+package jcrosvm.unpack.testing;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -16,10 +16,10 @@ public final class Tool {
     /** What came of a run. */
     public record Result(int code, String output) {}
 
-    /** Skips the calling test unless the program is installed. */
+    /** Skips the calling test unless the program is installed; its path. */
     public static String require(String name) {
         return Stream.concat(Stream.of(System.getenv("PATH").split(":", -1)), Stream.of("/usr/sbin", "/sbin"))
-                .map(folder -> Path.of(folder, name))
+                .map(folder -> Path.of(folder).resolve(name))
                 .filter(Files::isExecutable)
                 .findFirst()
                 .map(Path::toString)
