@@ -1,13 +1,10 @@
 package jcrosvm.vmm;
 
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletionStage;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
-import jcrosvm.base.VmmException;
 import jcrosvm.config.Value;
 import jcrosvm.devices.DeviceModules;
 import jcrosvm.virtio.ControlVerb;
@@ -25,7 +22,7 @@ final class Devices implements AutoCloseable {
      *
      * @param pciAddress as the user asked, or empty
      */
-    record Placed(String name, VirtioDevice device, String pciAddress) {}
+    record Placed(DeviceId id, VirtioDevice device, String pciAddress) {}
 
     private final List<Placed> placed = new ArrayList<>();
     private final List<String> early = new ArrayList<>();
@@ -61,28 +58,13 @@ final class Devices implements AutoCloseable {
         late.addAll(parameters.late());
         for (int i = 0; i < configs.size(); i++) {
             C config = configs.get(i);
-            placed.add(new Placed(module.name(), module.create(config, i, host), module.pciAddress(config)));
+            placed.add(new Placed(
+                    new DeviceId(module.name(), i), module.create(config, i, host), module.pciAddress(config)));
         }
     }
 
     List<Placed> all() {
         return placed;
-    }
-
-    /**
-     * Asks whether the devices' state can be saved.
-     *
-     * @throws VmmException naming the first device that cannot
-     */
-    void requireSavable() {
-        Map<String, Integer> seen = new HashMap<>();
-        for (Placed one : placed) {
-            int index = seen.merge(one.name, 1, Integer::sum) - 1;
-            String reason = one.device.traits().unsavable();
-            if (!reason.isEmpty()) {
-                throw new VmmException(one.name + index + " cannot be saved: " + reason);
-            }
-        }
     }
 
     KernelParameters kernelParameters() {
@@ -95,7 +77,7 @@ final class Devices implements AutoCloseable {
             for (ControlVerb known : module.verbs()) {
                 if (known.name().equals(verb)) {
                     List<VirtioDevice> devices = placed.stream()
-                            .filter(p -> p.name.equals(module.name()))
+                            .filter(p -> p.id.kind().equals(module.name()))
                             .map(Placed::device)
                             .toList();
                     return known.perform(body, devices);

@@ -155,9 +155,7 @@ final class Machine implements AutoCloseable {
             }
             pci.allocate();
             parts.add("pci", PciBusState.class, pci); // before the functions' own registers
-            if (!devices.all().isEmpty()) {
-                parts.addUnsaved("virtio", virtio);
-            }
+            parts.add("virtio", VirtioTransportsState.class, virtio);
             parts.add("serial", SerialPortsState.class, serial);
             publish(pci, layout, ports, mmio, power);
             if (config.debugExit() != null) {
