@@ -1,9 +1,7 @@
 package jcrosvm.vmm;
 
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletionStage;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
@@ -26,7 +24,7 @@ final class Devices implements AutoCloseable {
      *
      * @param pciAddress as the user asked, or empty
      */
-    record Placed(String name, VirtioDevice device, String pciAddress) {}
+    record Placed(DeviceId id, VirtioDevice device, String pciAddress) {}
 
     private final List<Placed> placed = new ArrayList<>();
     private final List<String> early = new ArrayList<>();
@@ -52,31 +50,16 @@ final class Devices implements AutoCloseable {
         late.addAll(parameters.late());
         for (int i = 0; i < configs.size(); i++) {
             C config = configs.get(i);
+            DeviceId id = new DeviceId(module.name(), i);
             if (module.placement(config) != Placement.LOCAL) {
-                throw new VmmException(module.name() + i + " cannot be in another process: this is not supported yet");
+                throw new VmmException(id + " cannot be in another process: this is not supported yet");
             }
-            placed.add(new Placed(module.name(), module.make(config, i, facts), module.pciAddress(config)));
+            placed.add(new Placed(id, module.make(config, i, facts), module.pciAddress(config)));
         }
     }
 
     List<Placed> all() {
         return placed;
-    }
-
-    /**
-     * Asks whether the devices' state can be saved.
-     *
-     * @throws VmmException naming the first device that cannot
-     */
-    void requireSavable() {
-        Map<String, Integer> seen = new HashMap<>();
-        for (Placed one : placed) {
-            int index = seen.merge(one.name, 1, Integer::sum) - 1;
-            String reason = one.device.traits().unsavable();
-            if (!reason.isEmpty()) {
-                throw new VmmException(one.name + index + " cannot be saved: " + reason);
-            }
-        }
     }
 
     KernelParameters kernelParameters() {
@@ -89,7 +72,7 @@ final class Devices implements AutoCloseable {
             for (ControlVerb known : module.verbs()) {
                 if (known.name().equals(verb)) {
                     List<VirtioDevice> devices = placed.stream()
-                            .filter(p -> p.name.equals(module.name()))
+                            .filter(p -> p.id.kind().equals(module.name()))
                             .map(Placed::device)
                             .toList();
                     return known.perform(body, devices);

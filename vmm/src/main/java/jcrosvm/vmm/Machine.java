@@ -69,9 +69,7 @@ final class Machine implements AutoCloseable {
             if (config.platform().pvpanic()) {
                 board.pci().add(new PvPanic(boardEvents), null);
             }
-            if (!devices.all().isEmpty()) {
-                parts.addUnsaved("virtio", virtio);
-            }
+            parts.add("virtio", VirtioTransportsState.class, virtio);
             board.load(virtio.nodes(), parameters(devices, virtio), speed);
             vcpus = new Vcpus(board, config.cpus(), state != StartState.RUNNING, events::vcpuEnded);
             sleep = new Sleep(this, board.power(), vcpus);

@@ -4,11 +4,15 @@ import static jcrosvm.virtio.VirtioFeatures.VIRTIO_F_ACCESS_PLATFORM;
 
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.function.BiConsumer;
 import java.util.function.IntFunction;
 import jcrosvm.base.PciAddress;
+import jcrosvm.base.Stateful;
+import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.EventThread;
 import jcrosvm.boot.DeviceNode;
@@ -23,19 +27,24 @@ import jcrosvm.memory.GuestMemory;
 import jcrosvm.virtio.transport.TransportHost;
 import jcrosvm.virtio.transport.VirtioMmioTransport;
 import jcrosvm.virtio.transport.VirtioPciTransport;
+import jcrosvm.virtio.transport.VirtioTransport;
 import jcrosvm.vmm.board.Interrupts;
 import jcrosvm.vmm.config.PlatformConfig;
 import org.jspecify.annotations.Nullable;
 
 /** The virtio devices' places in one machine. */
-final class VirtioTransports implements Suspendable, AutoCloseable {
+final class VirtioTransports implements Suspendable, Stateful<VirtioTransportsState>, AutoCloseable {
     private final EventThread events = new EventThread("events");
-    private final List<Suspendable> transports = new ArrayList<>();
-    private final List<Runnable> closeables = new ArrayList<>();
+    /** By the device's id, in the order of the bus. */
+    private final Map<String, Attached> transports = new LinkedHashMap<>();
+
     private final Interrupts interrupts;
     private final TransportHost host;
     private final List<DeviceNode> nodes = new ArrayList<>();
     private final List<String> parameters = new ArrayList<>();
+
+    /** @param place as users write it: the PCI or the memory address */
+    private record Attached(VirtioTransport transport, String place) {}
 
     VirtioTransports(Vm vm, GuestMemory memory, Interrupts interrupts, PlatformConfig platform) {
         this.interrupts = interrupts;
@@ -68,10 +77,11 @@ final class VirtioTransports implements Suspendable, AutoCloseable {
     }
 
     private void add(Devices.Placed placed, PciBus pci, @Nullable PciAddress address, boolean intx) {
-        VirtioPciTransport transport = new VirtioPciTransport(placed.name(), placed.device(), host, intx);
-        transports.add(transport);
-        closeables.add(transport::close);
-        pci.add(transport, address);
+        String name = placed.id().toString();
+        VirtioPciTransport transport = new VirtioPciTransport(name, placed.device(), host, intx);
+        transports.put(name, new Attached(transport, "")); // to be closed even where there is no place for it
+        PciAddress place = pci.add(transport, address);
+        transports.put(name, new Attached(transport, place.toString()));
     }
 
     /** Puts the devices at places of their own, which are numbered from 0. */
@@ -80,16 +90,11 @@ final class VirtioTransports implements Suspendable, AutoCloseable {
         for (Devices.Placed placed : devices.all()) {
             DeviceNode node = places.apply(nodes.size());
             SharedIrqLine line = lines.computeIfAbsent(node.gsi(), gsi -> new SharedIrqLine(interrupts.line(gsi)));
+            String name = placed.id().toString();
             VirtioMmioTransport transport = new VirtioMmioTransport(
-                    placed.name(),
-                    placed.device(),
-                    host,
-                    node.base(),
-                    line.source(),
-                    VirtioMmioTransport.NO_SHARED_MEMORY);
+                    name, placed.device(), host, node.base(), line.source(), VirtioMmioTransport.NO_SHARED_MEMORY);
             parameters.add(VirtioMmioTransport.kernelParameter(node.base(), node.gsi()));
-            transports.add(transport);
-            closeables.add(transport::close);
+            transports.put(name, new Attached(transport, "0x%x".formatted(node.base())));
             mmio.insert(transport, node.base(), node.size());
             nodes.add(node);
         }
@@ -150,18 +155,71 @@ final class VirtioTransports implements Suspendable, AutoCloseable {
 
     @Override
     public void suspend() {
-        transports.forEach(Suspendable::suspend);
+        transports.values().forEach(attached -> attached.transport.suspend());
     }
 
     @Override
     public void resume() {
-        transports.forEach(Suspendable::resume);
+        transports.values().forEach(attached -> attached.transport.resume());
+    }
+
+    /** @throws VmmException naming a device that cannot be saved */
+    @Override
+    public VirtioTransportsState state() {
+        requireSavable();
+        Map<String, VirtioTransportsState.Device> devices = new LinkedHashMap<>();
+        transports.forEach((name, attached) ->
+                devices.put(name, new VirtioTransportsState.Device(attached.place, attached.transport.state())));
+        return new VirtioTransportsState(devices);
+    }
+
+    /** Of what does not fit, only a device's own state is found out after the devices before it have been restored. */
+    @Override
+    public void restore(VirtioTransportsState state) {
+        requireSavable();
+        for (String name : state.devices().keySet()) {
+            if (!transports.containsKey(name)) {
+                throw new VmmException("this machine has no device '" + name + "'");
+            }
+        }
+        forEach(state, VirtioTransports::requireSame);
+        forEach(state, (attached, device) -> attached.transport.restore(device.transport()));
+    }
+
+    private void requireSavable() {
+        transports.forEach((name, attached) -> {
+            String reason = attached.transport.session().device().traits().unsavable();
+            if (!reason.isEmpty()) {
+                throw new VmmException(name + " cannot be saved: " + reason);
+            }
+        });
+    }
+
+    private void forEach(VirtioTransportsState state, BiConsumer<Attached, VirtioTransportsState.Device> step) {
+        transports.forEach((name, attached) -> {
+            VirtioTransportsState.Device device = state.devices().get(name);
+            if (device == null) {
+                throw new VmmException("the saved machine has no device '" + name + "'");
+            }
+            try {
+                step.accept(attached, device);
+            } catch (VmmException e) {
+                throw new VmmException(name + ": " + e.getMessage(), e);
+            }
+        });
+    }
+
+    private static void requireSame(Attached attached, VirtioTransportsState.Device device) {
+        if (!device.place().equals(attached.place)) {
+            throw new VmmException("the saved one is at " + device.place() + ", this one is at " + attached.place);
+        }
+        attached.transport.requireSame(device.transport());
     }
 
     /** Takes the devices out of the machine, before its memory goes. */
     @Override
     public void close() {
-        closeables.forEach(Runnable::run);
+        transports.values().forEach(attached -> attached.transport.close());
         events.close();
     }
 }

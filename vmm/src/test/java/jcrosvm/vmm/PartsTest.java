@@ -89,14 +89,6 @@ class PartsTest {
     }
 
     @Test
-    void aPartWithoutStateIsNotForgotten() {
-        parts.addUnsaved("virtio", new Part("virtio"));
-        parts.suspend();
-        assertThat(log).containsExactly("suspend virtio");
-        assertThatThrownBy(parts::save).hasMessage("a machine with virtio devices cannot be saved");
-    }
-
-    @Test
     void theClockGoesOnWhereItStood() {
         for (boolean staysBehind : new boolean[] {false, true}) {
             try (MachineClock first = new MachineClock(staysBehind);

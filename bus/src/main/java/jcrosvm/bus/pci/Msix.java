@@ -124,14 +124,20 @@ public final class Msix implements Stateful<MsixState> {
         return new MsixState(table, pending);
     }
 
+    /** @throws VmmException when the state has another number of vectors */
+    public void requireSame(MsixState state) {
+        int length = state.table().length;
+        if (length != tableSize()) {
+            throw new VmmException("the saved function has %d MSI-X vectors, this one has %d"
+                    .formatted(length / ENTRY, vectors.size()));
+        }
+    }
+
     /** To be called when the configuration space has been restored, which has the control word. */
     @Override
     public synchronized void restore(MsixState state) {
+        requireSame(state);
         byte[] table = state.table();
-        if (table.length != tableSize()) {
-            throw new VmmException("the saved function has %d MSI-X vectors, this one has %d"
-                    .formatted(table.length / ENTRY, vectors.size()));
-        }
         for (int i = 0; i < vectors.size(); i++) {
             Vector v = vectors.get(i);
             v.address = word(table, i * ENTRY) & 0xffffffffL | (long) word(table, i * ENTRY + 4) << 32;

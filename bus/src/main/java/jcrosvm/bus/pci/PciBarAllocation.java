@@ -45,7 +45,7 @@ final class PciBarAllocation {
                         .filter(bar -> PciBridge.Window.of(bar) == window)
                         .forEach(bar -> behind.add(request(slot, bar)));
             }
-            if (!behind.isEmpty()) {
+            if (!behind.isEmpty() || bridge.reserved(window) > 0) {
                 requests.add(together(bridge, window, behind));
             }
         }
@@ -63,13 +63,13 @@ final class PciBarAllocation {
         for (Request request : behind) {
             offsets.add(relative.take(request.size, request.alignment));
         }
-        long size = relative.next + window.unit - 1 & -window.unit;
+        long size = Math.max(bridge.reserved(window), relative.next + window.unit - 1 & -window.unit);
         PciBar.Kind kind = switch (window) {
             case IO -> PciBar.Kind.IO;
             case MEMORY -> PciBar.Kind.MEMORY_32;
             case PREFETCHABLE -> PciBar.Kind.MEMORY_64;
         };
-        long alignment = Math.max(window.unit, behind.getFirst().alignment);
+        long alignment = behind.isEmpty() ? window.unit : Math.max(window.unit, behind.getFirst().alignment);
         return new Request("the window of the " + bridge.name(), kind, size, alignment, base -> {
             bridge.place(window, base, size);
             for (int i = 0; i < offsets.size(); i++) {

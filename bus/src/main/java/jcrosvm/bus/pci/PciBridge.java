@@ -1,14 +1,18 @@
 package jcrosvm.bus.pci;
 
+import jcrosvm.bus.IrqLine;
+import org.jspecify.annotations.Nullable;
+
 /**
- * A PCI-to-PCI bridge on bus 0 and the functions behind it (PCI-to-PCI Bridge Architecture 1.2, chapter 3). It is a
- * conventional one, without capabilities: behind a port of PCI Express Linux looks for device 0 alone. Accesses reach
- * what is behind it only through its windows and while it forwards them, as on hardware. Guarded by the lock of
- * {@link PciBus}.
+ * A PCI-to-PCI bridge on bus 0 and the functions behind it (PCI-to-PCI Bridge Architecture 1.2, chapter 3): a
+ * conventional one without capabilities, or a root port of PCI Express with a slot, behind which Linux looks for device 0
+ * alone. Accesses reach what is behind it only through its windows and while it forwards them, as on hardware. Guarded by
+ * the lock of {@link PciBus}.
  */
 final class PciBridge implements PciFunction {
     private static final PciConfigSpace.Identity IDENTITY =
             new PciConfigSpace.Identity(0x1b36, 0x0001, 0x060400, 0, 0, 0);
+    private static final PciConfigSpace.Identity PORT = new PciConfigSpace.Identity(0x1b36, 0x000c, 0x060400, 0, 0, 0);
     private static final int HEADER_TYPE = 1;
     private static final int SECONDARY_BUS = 0x19;
     private static final int SUBORDINATE_BUS = 0x1a;
@@ -35,7 +39,8 @@ final class PciBridge implements PciFunction {
     final PciSlots slots = new PciSlots();
     final int number;
     final int device;
-    private final PciConfigSpace config = new PciConfigSpace(IDENTITY);
+    private final PciConfigSpace config;
+    private final @Nullable PciHotplugSlot slot;
 
     /** The kinds of addresses that it forwards. */
     enum Window {
@@ -65,8 +70,20 @@ final class PciBridge implements PciFunction {
      * @param device its own number on bus 0
      */
     PciBridge(int number, int device) {
+        this(number, device, new PciConfigSpace(IDENTITY), null);
+    }
+
+    /** A root port. */
+    static PciBridge port(int number, int device, Runnable poweredOff) {
+        PciConfigSpace config = new PciConfigSpace(PORT, true);
+        return new PciBridge(number, device, config, new PciHotplugSlot(config, number, poweredOff));
+    }
+
+    private PciBridge(int number, int device, PciConfigSpace config, @Nullable PciHotplugSlot slot) {
         this.number = number;
         this.device = device;
+        this.config = config;
+        this.slot = slot;
         config.set8(PciConfigSpace.HEADER_TYPE, HEADER_TYPE);
         config.set8(SECONDARY_BUS, number);
         config.set8(SUBORDINATE_BUS, number);
@@ -85,7 +102,49 @@ final class PciBridge implements PciFunction {
 
     @Override
     public String name() {
-        return "bridge to bus " + number;
+        return (isPort() ? "root port of bus " : "bridge to bus ") + number;
+    }
+
+    /** Whether functions come and go behind it. */
+    boolean isPort() {
+        return slot != null;
+    }
+
+    /** The slot of a root port. */
+    @Nullable
+    PciHotplugSlot slot() {
+        return slot;
+    }
+
+    /** Has a root port tell the guest whether there is something in its slot. */
+    void tellOccupied() {
+        if (slot != null) {
+            slot.occupied(!slots.isFree(0));
+        }
+    }
+
+    @Override
+    public boolean usesIntx() {
+        return isPort();
+    }
+
+    @Override
+    public void connectIntx(IrqLine line) {
+        if (slot != null) {
+            slot.line(line);
+        }
+    }
+
+    @Override
+    public void afterConfigWrite(int offset, int size) {
+        if (slot != null) {
+            slot.afterConfigWrite(offset, size);
+        }
+    }
+
+    /** Bytes of a window for functions that may come while the guest runs; it can give them others. */
+    long reserved(Window window) {
+        return isPort() && window != Window.IO ? 2 * MEMORY_UNIT : 0;
     }
 
     @Override

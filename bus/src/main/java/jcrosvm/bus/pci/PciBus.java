@@ -1,7 +1,6 @@
 package jcrosvm.bus.pci;
 
 import java.util.ArrayList;
-import java.util.BitSet;
 import java.util.List;
 import java.util.function.IntFunction;
 import jcrosvm.base.PciAddress;
@@ -9,7 +8,6 @@ import jcrosvm.base.Stateful;
 import jcrosvm.base.VmmException;
 import jcrosvm.bus.Bus;
 import jcrosvm.bus.IrqLine;
-import jcrosvm.bus.SharedIrqLine;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,49 +18,26 @@ import org.jspecify.annotations.Nullable;
  */
 public final class PciBus implements Stateful<PciBusState> {
     private static final int BUSES = 256;
-    private static final int PINS = 4;
-    private static final PciConfigSpace.Identity HOST_BRIDGE =
-            new PciConfigSpace.Identity(0x8086, 0x1237, 0x060000, 2, 0, 0);
-    private static final int PCIEXBAR = 0x60;
-    private static final int PCIEXBAR_ENABLE = 1;
 
     private final Bus memory;
     private final Bus ports;
     private final PciWindows windows;
-    private final List<Integer> intxGsis;
-    private final List<SharedIrqLine> intxLines;
+    private final PciIntx intx;
     private final PciSlots slots = new PciSlots();
     private final List<PciBridge> bridges = new ArrayList<>();
-    private final PciConfigSpace hostBridge = new PciConfigSpace(HOST_BRIDGE);
+    private final PciHostBridge hostBridge = new PciHostBridge();
+    private boolean allocated;
 
     /**
      * @param intxGsis the interrupts that INTx pins are spread over, usually four
      * @param lines the line of a GSI, used by nobody else
      */
     public PciBus(Bus memory, Bus ports, PciWindows windows, List<Integer> intxGsis, IntFunction<IrqLine> lines) {
-        if (intxGsis.isEmpty()) {
-            throw new IllegalArgumentException("no interrupt for INTx");
-        }
         this.memory = memory;
         this.ports = ports;
         this.windows = windows;
-        this.intxGsis = List.copyOf(intxGsis);
-        intxLines = intxGsis.stream()
-                .map(gsi -> new SharedIrqLine(lines.apply(gsi)))
-                .toList();
-        add(
-                new PciFunction() {
-                    @Override
-                    public String name() {
-                        return "host bridge";
-                    }
-
-                    @Override
-                    public PciConfigSpace config() {
-                        return hostBridge;
-                    }
-                },
-                new PciAddress(0, 0, 0));
+        intx = new PciIntx(intxGsis, lines);
+        add(hostBridge, new PciAddress(0, 0, 0));
     }
 
     /**
@@ -70,22 +45,13 @@ public final class PciBus implements Stateful<PciBusState> {
      * has words for 64, 128 and 256 MiB only, so a space of another size stays unmentioned there.
      */
     public void publishEcam(long base, long size) {
-        int length = switch ((int) (size >>> 26)) {
-            case 1 -> 2;
-            case 2 -> 1;
-            case 4 -> 0;
-            default -> -1;
-        };
-        if (length < 0) {
-            return;
-        }
-        hostBridge.set32(PCIEXBAR, (int) base | length << 1 | PCIEXBAR_ENABLE);
-        hostBridge.set32(PCIEXBAR + 4, (int) (base >>> 32));
+        hostBridge.publishEcam(base, size);
     }
 
     /**
      * Puts a function into the preferred place or the next free device of bus 0. A bus other than 0 gets a bridge, which
-     * takes the last free device of bus 0, so that none of the others moves. Before the guest runs.
+     * takes the last free device of bus 0, so that none of the others moves. Once BARs are allocated there are no new
+     * bridges, and the guest gives the function its addresses; a root port tells the guest of it.
      *
      * @throws VmmException when the place is taken or does not exist, or the bus is full
      */
@@ -97,33 +63,110 @@ public final class PciBus implements Stateful<PciBusState> {
         PciBridge bridge = address.bus() == 0 ? null : bridgeTo(address.bus());
         PciSlots bus = bridge == null ? slots : bridge.slots;
         bus.requireFree(address, function);
-        PciIntxPin pin = null;
-        if (function.usesIntx()) {
-            int number = address.function() % PINS;
-            int line = bridge == null
-                    ? line(address.device(), number)
-                    : line(bridge.device, swizzled(address.device(), number));
-            pin = new PciIntxPin(intxLines.get(line).source());
-            function.connectIntx(pin);
-            function.config().set8(PciConfigSpace.INTERRUPT_PIN, number + 1);
-            function.config().set8(PciConfigSpace.INTERRUPT_LINE, intxGsis.get(line));
+        if (bridge != null && bridge.isPort() && address.device() != 0) {
+            throw new VmmException("PCI address " + address + " of " + function.name()
+                    + " cannot be found by the guest: a root port has device 0 alone behind it");
         }
+        if (allocated && address.function() != 0) {
+            bus.requireFirst(address, function);
+        }
+        PciIntxPin pin = intx.connect(function, address, bridge);
         bus.put(new PciSlot(function, address, pin, bridge));
+        if (allocated) {
+            bus.markMultiFunction();
+        }
+        if (bridge != null) {
+            bridge.tellOccupied();
+        }
         return address;
     }
 
-    private PciBridge bridgeTo(int bus) {
+    /**
+     * Takes a function off its bus: nothing of it can be reached, and its pin pulls no line. Accesses under way still
+     * finish; then the caller may close the function. A root port tells the guest.
+     *
+     * @throws VmmException when there is none, or it belongs to the buses, or others of its device cannot be found
+     *     without it
+     */
+    public synchronized void remove(PciAddress address) {
+        PciBridge bridge = address.bus() == 0 ? null : bridge(address.bus());
+        PciSlots bus = bridge == null ? slots : bridge.slots;
+        PciSlot slot = address.bus() != 0 && bridge == null ? null : bus.find(address);
+        if (slot == null) {
+            throw new VmmException("there is no function at PCI address " + address);
+        }
+        if (slot.function instanceof PciBridge || slot.function == hostBridge) {
+            throw new VmmException(slot.function.name() + " at PCI address " + address + " cannot be removed");
+        }
+        if (address.function() == 0 && bus.hasOthers(address)) {
+            throw new VmmException(slot.function.name() + " at PCI address " + address
+                    + " cannot be removed before the other functions of its device");
+        }
+        bus.remove(slot);
+        slot.remove(memory, ports);
+        present().forEach(other -> other.mapWanted(memory, ports)); // may have waited for a place of its BARs
+        if (bridge != null) {
+            bridge.tellOccupied();
+        }
+    }
+
+    /**
+     * Adds a root port with a hot-plug slot, on the last free device of bus 0. Before the guest runs.
+     *
+     * @param bus number of the bus behind it, which is the number of the slot too
+     * @param poweredOff called under the lock of this bus, on a vCPU's thread, when the guest switches an occupied slot
+     *     off: what is in it may be removed then
+     * @throws VmmException when there is a way to that bus already, or bus 0 is full
+     */
+    public synchronized void addRootPort(int bus, Runnable poweredOff) {
+        if (bus <= 0 || bus >= BUSES || bridge(bus) != null) {
+            throw new VmmException("PCI bus " + bus + " cannot be behind a root port: it does not exist or is taken");
+        }
+        addBridge(PciBridge.port(bus, lastFree(bus), poweredOff));
+    }
+
+    /**
+     * Presses the attention button of a root port's slot: the guest lets go of what is in it, after some seconds.
+     *
+     * @throws VmmException when there is no root port to this bus
+     */
+    public synchronized void pressAttentionButton(int bus) {
+        PciBridge bridge = bridge(bus);
+        PciHotplugSlot slot = bridge == null ? null : bridge.slot();
+        if (slot == null) {
+            throw new VmmException("PCI bus " + bus + " is not behind a root port");
+        }
+        slot.pressAttentionButton();
+    }
+
+    private @Nullable PciBridge bridge(int bus) {
         for (PciBridge bridge : bridges) {
             if (bridge.number == bus) {
                 return bridge;
             }
         }
+        return null;
+    }
+
+    private PciBridge bridgeTo(int bus) {
+        PciBridge known = bridge(bus);
+        return known != null ? known : addBridge(new PciBridge(bus, lastFree(bus)));
+    }
+
+    private PciBridge addBridge(PciBridge bridge) {
+        PciAddress address = new PciAddress(0, bridge.device, 0);
+        bridges.add(bridge);
+        slots.put(new PciSlot(bridge, address, intx.connect(bridge, address, null), null));
+        return bridge;
+    }
+
+    private int lastFree(int bus) {
+        if (allocated) {
+            throw new VmmException("there is no bridge to PCI bus " + bus + ", and none can be added any more");
+        }
         for (int device = PciSlots.DEVICES - 1; device > 0; device--) {
             if (slots.isFree(device)) {
-                PciBridge bridge = new PciBridge(bus, device);
-                bridges.add(bridge);
-                slots.put(new PciSlot(bridge, new PciAddress(0, device, 0), null, null));
-                return bridge;
+                return device;
             }
         }
         throw new VmmException(
@@ -148,6 +191,7 @@ public final class PciBus implements Stateful<PciBusState> {
      */
     public synchronized void allocate() {
         PciBarAllocation allocation = new PciBarAllocation(windows);
+        allocated = true;
         slots.markMultiFunction();
         allocation.add(slots.present());
         for (PciBridge bridge : bridges) {
@@ -208,38 +252,12 @@ public final class PciBus implements Stateful<PciBusState> {
 
     /** The pins in use on bus 0, those of bridges included, for _PRT and the MP table. */
     public synchronized List<PciIntxRoute> intxRoutes() {
-        // Functions of a device can share a pin. No set of records: what hashes them is linked at run time, slowly.
-        BitSet pins = new BitSet();
-        addPins(pins, slots, -1);
-        bridges.forEach(bridge -> addPins(pins, bridge.slots, bridge.device));
-        return pins.stream()
-                .mapToObj(n -> new PciIntxRoute(n / PINS, n % PINS, intxGsi(n / PINS, n % PINS)))
-                .toList();
-    }
-
-    /** @param bridge device number of the bridge that the bus is behind, or -1 */
-    private static void addPins(BitSet pins, PciSlots bus, int bridge) {
-        for (PciSlot slot : bus.present()) {
-            if (slot.pin != null) {
-                int device = slot.address.device();
-                int pin = slot.address.function() % PINS;
-                pins.set(bridge < 0 ? device * PINS + pin : bridge * PINS + swizzled(device, pin));
-            }
-        }
-    }
-
-    /** Which pin of a bridge the pin of a device behind it is wired to (PCI-to-PCI Bridge Architecture 1.2, 9.1). */
-    private static int swizzled(int device, int pin) {
-        return (device + pin) % PINS;
+        return intx.routes(slots, bridges);
     }
 
     /** Where a pin of a device goes: neighbours get different interrupts. */
     public int intxGsi(int device, int pin) {
-        return intxGsis.get(line(device, pin));
-    }
-
-    private int line(int device, int pin) {
-        return (device + pin) % intxGsis.size();
+        return intx.gsi(device, pin);
     }
 
     private @Nullable PciSlot find(int bus, int deviceFunction) {

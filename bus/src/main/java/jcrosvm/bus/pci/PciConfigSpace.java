@@ -48,6 +48,7 @@ public final class PciConfigSpace {
     private final byte[] registers;
     private final byte[] writable;
     private final byte[] clearable;
+    private final byte[] derived;
     private int capabilityEnd = HEADER_END;
     private int lastCapability;
     private int extendedEnd = EXTENDED;
@@ -64,6 +65,7 @@ public final class PciConfigSpace {
         registers = new byte[size];
         writable = new byte[size];
         clearable = new byte[size];
+        derived = new byte[size];
         set16(0x00, identity.vendor);
         set16(0x02, identity.device);
         set32(0x08, (identity.classCode << 8) | (identity.revision & 0xff));
@@ -118,7 +120,7 @@ public final class PciConfigSpace {
     /** Where a saved configuration space has other bits that a guest cannot change, or -1. */
     synchronized int difference(byte[] saved) {
         for (int at = 0; at < Math.min(saved.length, registers.length); at++) {
-            int constant = ~(writable[at] | clearable[at] | (at == STATUS ? STATUS_INTERRUPT : 0));
+            int constant = ~(writable[at] | clearable[at] | derived[at] | (at == STATUS ? STATUS_INTERRUPT : 0));
             if (((saved[at] ^ registers[at]) & constant & 0xff) != 0) {
                 return at;
             }
@@ -163,6 +165,11 @@ public final class PciConfigSpace {
     /** Lets the guest clear these bits by writing ones. */
     public void allowClear(int offset, int size, long bits) {
         mark(clearable, offset, size, bits);
+    }
+
+    /** Says that the function changes these bits as the guest writes others. */
+    void derived(int offset, int size, long bits) {
+        mark(derived, offset, size, bits);
     }
 
     private synchronized void mark(byte[] mask, int offset, int size, long bits) {

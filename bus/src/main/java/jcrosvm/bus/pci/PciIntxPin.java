@@ -7,6 +7,7 @@ final class PciIntxPin implements IrqLine {
     private final IrqLine line;
     private boolean level;
     private boolean disabled;
+    private boolean removed;
 
     PciIntxPin(IrqLine line) {
         this.line = line;
@@ -15,13 +16,13 @@ final class PciIntxPin implements IrqLine {
     @Override
     public synchronized void set(boolean level) {
         this.level = level;
-        line.set(level && !disabled);
+        update();
     }
 
     synchronized void disable(boolean disabled) {
         if (this.disabled != disabled) {
             this.disabled = disabled;
-            line.set(level && !disabled);
+            update();
         }
     }
 
@@ -29,7 +30,17 @@ final class PciIntxPin implements IrqLine {
     synchronized void restore(boolean level, boolean disabled) {
         this.level = level;
         this.disabled = disabled;
-        line.set(level && !disabled);
+        update();
+    }
+
+    private void update() {
+        line.set(level && !disabled && !removed);
+    }
+
+    /** Takes it off its line: what the function does with it does not matter any more. */
+    synchronized void remove() {
+        removed = true;
+        update();
     }
 
     synchronized boolean level() {

@@ -55,6 +55,17 @@ final class PciSlot {
         }
     }
 
+    /** Takes the function off its bus, as it was before it came: it decodes nothing, and pulls no line. */
+    void remove(Bus memory, Bus ports) {
+        for (int i = 0; i < mapped.length; i++) {
+            unmap(i, memory, ports);
+        }
+        config.set16(PciConfigSpace.COMMAND, 0);
+        if (pin != null) {
+            pin.remove();
+        }
+    }
+
     /** Puts BARs on their buses where there is room. */
     void mapWanted(Bus memory, Bus ports) {
         map(memory, ports, index -> true);

@@ -38,6 +38,28 @@ final class PciSlots {
         slots[index(slot.address)] = slot;
     }
 
+    /** Null too when there is no such place. */
+    @Nullable
+    PciSlot find(PciAddress address) {
+        boolean exists = address.device() >= 0
+                && address.device() < DEVICES
+                && address.function() >= 0
+                && address.function() < FUNCTIONS;
+        return exists ? slots[index(address)] : null;
+    }
+
+    /** @throws VmmException when the guest cannot find the function, because its device has no function 0 */
+    void requireFirst(PciAddress address, PciFunction function) {
+        if (slots[address.device() * FUNCTIONS] == null) {
+            throw new VmmException("PCI address " + address + " of " + function.name()
+                    + " cannot be found by the guest: that device has no function 0");
+        }
+    }
+
+    void remove(PciSlot slot) {
+        slots[index(slot.address)] = null;
+    }
+
     boolean isFree(int device) {
         for (int function = 0; function < FUNCTIONS; function++) {
             if (slots[device * FUNCTIONS + function] != null) {
@@ -58,6 +80,12 @@ final class PciSlots {
         return present;
     }
 
+    /** Whether the device has other functions than this one. */
+    boolean hasOthers(PciAddress address) {
+        return present().stream()
+                .anyMatch(slot -> slot.address.device() == address.device() && !slot.address.equals(address));
+    }
+
     /**
      * Has the first function of each device tell whether there are others.
      *
@@ -66,12 +94,8 @@ final class PciSlots {
     void markMultiFunction() {
         for (PciSlot slot : present()) {
             if (slot.address.function() != 0) {
-                PciSlot first = slots[slot.address.device() * FUNCTIONS];
-                if (first == null) {
-                    throw new VmmException("PCI address " + slot.address + " of " + slot.function.name()
-                            + " cannot be found by the guest: that device has no function 0");
-                }
-                first.config.markMultiFunction();
+                requireFirst(slot.address, slot.function);
+                slots[slot.address.device() * FUNCTIONS].config.markMultiFunction();
             }
         }
     }

@@ -27,12 +27,12 @@ class PciStateTest {
             new PciWindows.Window(0xd000, 0x3000),
             new PciWindows.Window(0xd000_0000L, 0x2000_0000L),
             new PciWindows.Window(1L << 40, 1L << 38));
-    private static final int[] DEVICES = {0, 1, 2, 3, 31};
+    private static final int[] DEVICES = {0, 1, 2, 3, 30, 31};
     private static final long[] PLACES = {0xd000_0000L, 0xd010_0000L, 0xd000, 0xd020, 0xffff_ffffL, 0, 1L << 40};
 
     private final long seed = new Random().nextLong();
 
-    /** Three functions on bus 0, and one behind a bridge. */
+    /** Three functions on bus 0, one behind a bridge, and one in the slot of a root port. */
     private static final class Machine {
         final Bus memory = Bus.memory();
         final Bus ports = Bus.ports();
@@ -48,7 +48,10 @@ class PciStateTest {
                 functions.add(new TestFunction());
                 pci.add(functions.get(i), i < 3 ? null : new PciAddress(5, 2, 0));
             }
+            pci.addRootPort(7, () -> {});
             pci.allocate();
+            functions.add(new TestFunction());
+            pci.add(functions.getLast(), new PciAddress(7, 0, 0));
         }
 
         long read(int bus, int device, int offset) {
@@ -68,7 +71,8 @@ class PciStateTest {
             for (int device : DEVICES) {
                 for (int offset = 0; offset < 0x100; offset += 4) {
                     view.append(Long.toHexString(read(0, device, offset))).append(' ');
-                    view.append(Long.toHexString(read(5, device, offset))).append('\n');
+                    view.append(Long.toHexString(read(5, device, offset))).append(' ');
+                    view.append(Long.toHexString(read(7, device, offset))).append('\n');
                 }
             }
             return view.toString();
@@ -77,17 +81,21 @@ class PciStateTest {
 
     private static void access(Machine machine, Random random) {
         int device = DEVICES[random.nextInt(DEVICES.length)];
-        int bus = random.nextInt(3) == 0 ? 5 : 0;
-        switch (random.nextInt(4)) {
+        int bus = random.nextInt(3) == 0 ? 5 + 2 * random.nextInt(2) : 0;
+        switch (random.nextInt(5)) {
             case 0 -> {
                 long address = 0x80000000L | bus << 16 | device << 11 | random.nextInt(64) << 2;
                 machine.ports.write(0xcf8, 4, address);
                 machine.ports.write(0xcf9, 1, random.nextInt(256) & ~4);
             }
-            case 1 -> machine.functions.get(random.nextInt(4)).intx.set(random.nextBoolean());
+            case 1 -> machine.functions.get(random.nextInt(5)).intx.set(random.nextBoolean());
             case 2 ->
                 machine.pci.write(
                         bus, device << 3, 4, 2, random.nextInt(4) == 0 ? random.nextInt(1 << 16) : random.nextInt(8));
+            case 3 -> {
+                machine.pci.write(0, 30 << 3, 0x58, 2, random.nextInt(1 << 16)); // slot control
+                machine.pci.pressAttentionButton(7);
+            }
             default -> {
                 long value = random.nextBoolean() ? PLACES[random.nextInt(PLACES.length)] : random.nextLong();
                 machine.pci.write(bus, device << 3, 0x10 + 4 * random.nextInt(13), 4, value);
@@ -125,7 +133,7 @@ class PciStateTest {
         String saved = Saved.text(first.pci);
         Machine fewer = new Machine();
         fewer.pci.add(new TestFunction(), null);
-        assertRefused(fewer.pci, saved, "6 PCI functions, this one has 7");
+        assertRefused(fewer.pci, saved, "8 PCI functions, this one has 9");
         Machine same = new Machine();
         assertRefused(same.pci, saved.replace("0000:00:01.0", "0000:00:04.0"), "has test at PCI address 0000:00:04.0");
         assertRefused(same.pci, saved.replaceFirst("f41a4110", "f41a4210"), "in its configuration space at 0x2");
@@ -279,15 +287,20 @@ class PciStateTest {
         new StateCoverage(Map.ofEntries(
                         Map.entry("PciBus.memory", "what is on it follows from the BARs"),
                         Map.entry("PciBus.ports", "as memory"),
-                        Map.entry("PciBus.intxLines", "high while a pin is, which each function's state tells"),
-                        Map.entry("PciIntxPin.line", "as intxLines"),
+                        Map.entry("PciIntx.lines", "high while a pin is, which each function's state tells"),
+                        Map.entry("PciBus.allocated", "decided before the guest runs"),
+                        Map.entry("PciIntxPin.line", "as PciIntx.lines"),
                         Map.entry("PciIntxPin.disabled", "a bit of the command register"),
+                        Map.entry("PciIntxPin.removed", "with its function"),
                         Map.entry("PciSlot.function", "has a state of its own"),
                         Map.entry("PciSlot.bars", "what is behind them has a state of its own"),
                         Map.entry("PciSlot.bridge", "is a function too"),
-                        Map.entry("PciBridge.slots", "filled before the guest runs"),
+                        Map.entry("PciBridge.slots", "what is there has a state of its own"),
+                        Map.entry("PciHotplugSlot.poweredOff", "leads to the machine"),
+                        Map.entry("PciHotplugSlot.line", "as PciIntx.lines"),
                         Map.entry("PciConfigSpace.writable", "decided before the guest runs"),
                         Map.entry("PciConfigSpace.clearable", "decided before the guest runs"),
+                        Map.entry("PciConfigSpace.derived", "decided before the guest runs"),
                         Map.entry("PciConfigSpace.capabilityEnd", "decided before the guest runs"),
                         Map.entry("PciConfigSpace.lastCapability", "decided before the guest runs"),
                         Map.entry("PciConfigSpace.extendedEnd", "decided before the guest runs"),

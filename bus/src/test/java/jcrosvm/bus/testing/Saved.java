@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.Type;
+import java.util.Optional;
+import java.util.stream.Stream;
 import jcrosvm.base.Stateful;
 import jcrosvm.config.JsonReader;
 import jcrosvm.config.JsonWriter;
@@ -33,11 +35,19 @@ public final class Saved {
 
     @SuppressWarnings("unchecked") // Stateful's only parameter
     private static <R extends Record> Class<R> type(Stateful<R> part) {
-        for (Type type : part.getClass().getGenericInterfaces()) {
+        return (Class<R>) type(part.getClass())
+                .orElseThrow(() -> new AssertionError(part.getClass() + " does not implement Stateful itself"));
+    }
+
+    private static Optional<Type> type(Class<?> of) {
+        for (Type type : of.getGenericInterfaces()) {
             if (type instanceof ParameterizedType generic && generic.getRawType() == Stateful.class) {
-                return (Class<R>) generic.getActualTypeArguments()[0];
+                return Optional.of(generic.getActualTypeArguments()[0]);
             }
         }
-        throw new AssertionError(part.getClass() + " does not implement Stateful itself");
+        return Stream.of(of.getInterfaces())
+                .map(Saved::type)
+                .flatMap(Optional::stream)
+                .findFirst();
     }
 }

@@ -59,6 +59,11 @@ public final class StateCoverage {
      * @param others reasons by simple name why others need not be
      */
     public void assertEveryClass(Path classes, Map<String, String> others) {
+        assertEveryClass(classes, "", others);
+    }
+
+    /** As {@link #assertEveryClass} for one package and those in it. */
+    public void assertEveryClass(Path classes, String packageName, Map<String, String> others) {
         Set<String> missing = new TreeSet<>();
         Set<String> known = new TreeSet<>();
         seen.forEach(type -> known.add(type.getName()));
@@ -71,7 +76,7 @@ public final class StateCoverage {
                                 name.replace(".class", "").replace('/', '.'),
                                 false,
                                 getClass().getClassLoader());
-                if (canChange(type) && !known.contains(type.getName())) {
+                if (type.getName().startsWith(packageName) && canChange(type) && !known.contains(type.getName())) {
                     missing.add(type.getSimpleName());
                 }
             }

@@ -14,8 +14,8 @@ final class ConfigSpace {
     private final VirtioDevice device;
     private final int length;
     private final AtomicInteger generation = new AtomicInteger();
-    private byte[] last;
-    private byte[] now;
+    private final byte[] last;
+    private final byte[] now;
 
     ConfigSpace(VirtioDevice device) {
         this.device = device;
@@ -33,14 +33,30 @@ final class ConfigSpace {
         return generation.get();
     }
 
-    void compare() {
+    /** Looks whether it has changed, which makes a new generation. */
+    boolean compare() {
         device.readConfig(0, now);
-        if (!Arrays.equals(now, last)) {
-            byte[] spare = last;
-            last = now;
-            now = spare;
-            generation.incrementAndGet();
+        if (Arrays.equals(now, last)) {
+            return false;
         }
+        System.arraycopy(now, 0, last, 0, length);
+        generation.incrementAndGet();
+        return true;
+    }
+
+    /** What it was when it was compared last. */
+    byte[] compared() {
+        return last;
+    }
+
+    /** What another host's driver saw last, and in which generation. */
+    void restore(int newGeneration, byte[] content) {
+        generation.set(newGeneration);
+        System.arraycopy(content, 0, last, 0, length);
+    }
+
+    int length() {
+        return length;
     }
 
     private int within(long offset, int size) {

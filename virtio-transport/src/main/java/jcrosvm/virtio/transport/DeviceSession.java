@@ -4,11 +4,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import jcrosvm.base.LimitedLog;
+import jcrosvm.base.Stateful;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.virtio.DescriptorException;
 import jcrosvm.virtio.QueueResources;
-import jcrosvm.virtio.QueueState;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VirtioFeatures;
 import org.jspecify.annotations.Nullable;
@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * the transport's {@link DriverInterrupt} must not call the session, nor take a lock that is held while it is called. No
  * method but the constructor throws, whatever the driver or the device does: what cannot go on needs a reset.
  */
-public final class DeviceSession implements AutoCloseable {
+public final class DeviceSession implements Stateful<SessionState>, AutoCloseable {
     public static final int ACKNOWLEDGE = 1;
     public static final int DRIVER = 2;
     public static final int DRIVER_OK = 4;
@@ -30,35 +30,32 @@ public final class DeviceSession implements AutoCloseable {
     public static final int FAILED = 0x80;
 
     private static final LimitedLog LOG = LimitedLog.of(DeviceSession.class);
-    private static final int FEATURE_WORDS = 2;
 
     private final VirtioDevice device;
-    private final GuestMemory memory;
     private final SessionHost host;
-    private final long offered;
+    private final FeatureRegisters features;
     private final ConfigSpace config;
-    private final QueueRegisters[] queues;
+    private final SessionQueues queues;
+    private final SavedSession saved;
     private final Object lock = new Object();
     private final AtomicInteger status = new AtomicInteger(); // set under the lock, but for DEVICE_NEEDS_RESET
-    private long accepted;
-    private boolean acceptedUnknown;
     private boolean suspended;
     private boolean closed;
 
     /**
      * @param device belongs to the session until it is closed
-     * @param features offered beside the device's and the rings'
+     * @param platform features offered beside the device's and the rings'
      * @param interrupt how the transport reaches the driver; not called before DRIVER_OK
      * @throws jcrosvm.base.VmmException when the device needs what no transport can do
      */
-    public DeviceSession(VirtioDevice device, long features, GuestMemory memory, DriverInterrupt interrupt) {
+    public DeviceSession(VirtioDevice device, long platform, GuestMemory memory, DriverInterrupt interrupt) {
         this.device = device;
-        this.memory = memory;
-        offered = VirtioFeatures.RINGS | device.traits().features() | features;
+        features = new FeatureRegisters(VirtioFeatures.RINGS | device.traits().features() | platform);
         config = new ConfigSpace(device);
         host = new SessionHost(device.traits(), status, config, interrupt);
         device.attach(host);
-        queues = device.traits().queueSizes().stream().map(QueueRegisters::new).toArray(QueueRegisters[]::new);
+        queues = new SessionQueues(device.traits().queueSizes(), memory, host);
+        saved = new SavedSession(device, status, features, config, queues, host);
     }
 
     public VirtioDevice device() {
@@ -67,7 +64,7 @@ public final class DeviceSession implements AutoCloseable {
 
     /** Number of queues; others do not exist: their registers read as zero and ignore writes. */
     public int queues() {
-        return queues.length;
+        return queues.count();
     }
 
     /** The device status register. */
@@ -106,9 +103,7 @@ public final class DeviceSession implements AutoCloseable {
     }
 
     private void acceptFeatures() {
-        boolean acceptable =
-                !acceptedUnknown && (accepted & ~offered) == 0 && (accepted & VirtioFeatures.VIRTIO_F_VERSION_1) != 0;
-        if (acceptable && attempt("negotiated", () -> device.negotiated(accepted))) {
+        if (features.isAcceptable() && attempt("negotiated", () -> device.negotiated(features.accepted()))) {
             add(FEATURES_OK);
         }
     }
@@ -133,8 +128,8 @@ public final class DeviceSession implements AutoCloseable {
             return;
         }
         List<QueueResources> ready = new ArrayList<>();
-        for (int i = 0; i < queues.length; i++) {
-            if (queues[i].enabled && !queues[i].running) {
+        for (int i = 0; i < queues.count(); i++) {
+            if (queues.get(i).enabled && !queues.get(i).running) {
                 QueueResources resources = prepare(i);
                 if (resources == null) {
                     return;
@@ -144,7 +139,7 @@ public final class DeviceSession implements AutoCloseable {
         }
         for (QueueResources resources : ready) {
             int index = resources.index();
-            queues[index].running = true;
+            queues.get(index).running = true;
             if (!attempt("startQueue", () -> device.startQueue(index, resources))) {
                 return;
             }
@@ -152,21 +147,8 @@ public final class DeviceSession implements AutoCloseable {
     }
 
     private @Nullable QueueResources prepare(int index) {
-        QueueRegisters queue = queues[index];
-        boolean packed = (accepted & VirtioFeatures.VIRTIO_F_RING_PACKED) != 0;
-        QueueState state = queue.state;
-        if (state == null) {
-            state = packed ? QueueState.PACKED : QueueState.SPLIT;
-        }
         try {
-            if (queue.size < 1 || queue.size > queue.maxSize) {
-                throw new DescriptorException(
-                        "queue %d: size %d is not 1 to %d".formatted(index, queue.size, queue.maxSize));
-            }
-            QueueResources resources = new QueueResources(
-                    index, queue.layout(), state, accepted, memory, queue.kick, host.interrupt(index));
-            resources.open(); // looks at the ring before any queue starts
-            return resources;
+            return queues.resources(index, features.accepted());
         } catch (RuntimeException e) {
             failed("queue " + index, e);
             return null;
@@ -174,7 +156,7 @@ public final class DeviceSession implements AutoCloseable {
     }
 
     private void stop(int index) {
-        QueueRegisters queue = queues[index];
+        QueueRegisters queue = queues.get(index);
         if (queue.running) {
             queue.running = false;
             attempt("stopQueue", () -> queue.state = device.stopQueue(index));
@@ -182,16 +164,12 @@ public final class DeviceSession implements AutoCloseable {
     }
 
     private void reset() {
-        for (int i = 0; i < queues.length; i++) {
+        for (int i = 0; i < queues.count(); i++) {
             stop(i);
         }
         attempt("reset", device::reset);
-        for (QueueRegisters queue : queues) {
-            queue.clear();
-            queue.kick.drain();
-        }
-        accepted = 0;
-        acceptedUnknown = false;
+        queues.clear();
+        features.restore(0, false);
         status.set(0);
     }
 
@@ -220,76 +198,66 @@ public final class DeviceSession implements AutoCloseable {
 
     /** The features offered. */
     public long deviceFeatures() {
-        return offered;
+        return features.offered();
     }
 
     /** A window of 32 of the features offered; windows behind the last are empty. */
     public int deviceFeatures(int word) {
-        return word >= 0 && word < FEATURE_WORDS ? (int) (offered >>> 32 * word) : 0;
+        return FeatureRegisters.word(features.offered(), word);
     }
 
     /** The features that the driver took so far. */
     public long driverFeatures() {
         synchronized (lock) {
-            return accepted;
+            return features.accepted();
         }
     }
 
     /** A window of 32 of the features that the driver took so far. */
     public int driverFeatures(int word) {
-        return word >= 0 && word < FEATURE_WORDS ? (int) (driverFeatures() >>> 32 * word) : 0;
+        return FeatureRegisters.word(driverFeatures(), word);
     }
 
     /** The driver writes a window of 32 features; too late after FEATURES_OK. */
     public void driverFeatures(int word, int value) {
         synchronized (lock) {
-            if ((status.get() & FEATURES_OK) != 0) {
-                return;
-            }
-            if (word >= 0 && word < FEATURE_WORDS) {
-                long mask = 0xffffffffL << 32 * word;
-                accepted = accepted & ~mask | (value & 0xffffffffL) << 32 * word;
-            } else {
-                acceptedUnknown |= value != 0;
+            if ((status.get() & FEATURES_OK) == 0) {
+                features.accept(word, value);
             }
         }
     }
 
-    private boolean exists(int queue) {
-        return queue >= 0 && queue < queues.length;
-    }
-
     /** The largest size of a queue; 0 when there is no such queue. */
     public int maxQueueSize(int queue) {
-        return exists(queue) ? queues[queue].maxSize : 0;
+        return queues.exists(queue) ? queues.get(queue).maxSize : 0;
     }
 
     public int queueSize(int queue) {
         synchronized (lock) {
-            return exists(queue) ? queues[queue].size : 0;
+            return queues.exists(queue) ? queues.get(queue).size : 0;
         }
     }
 
     /** Looked at when the queue starts. Ignored while it is enabled. */
     public void queueSize(int queue, int size) {
         synchronized (lock) {
-            if (exists(queue) && !queues[queue].enabled) {
-                queues[queue].size = size;
+            if (queues.exists(queue) && !queues.get(queue).enabled) {
+                queues.get(queue).size = size;
             }
         }
     }
 
     public long address(int queue, QueueArea area) {
         synchronized (lock) {
-            return exists(queue) ? queues[queue].address(area) : 0;
+            return queues.exists(queue) ? queues.get(queue).address(area) : 0;
         }
     }
 
     /** Looked at when the queue starts. Ignored while it is enabled. */
     public void address(int queue, QueueArea area, long value) {
         synchronized (lock) {
-            if (exists(queue) && !queues[queue].enabled) {
-                queues[queue].address(area, value);
+            if (queues.exists(queue) && !queues.get(queue).enabled) {
+                queues.get(queue).address(area, value);
             }
         }
     }
@@ -305,15 +273,15 @@ public final class DeviceSession implements AutoCloseable {
 
     public boolean isEnabled(int queue) {
         synchronized (lock) {
-            return exists(queue) && queues[queue].enabled;
+            return queues.exists(queue) && queues.get(queue).enabled;
         }
     }
 
     /** Lets the device use the queue: from DRIVER_OK on, or now when that was before. */
     public void enable(int queue) {
         synchronized (lock) {
-            if (exists(queue) && !closed) {
-                queues[queue].enabled = true;
+            if (queues.exists(queue) && !closed) {
+                queues.get(queue).enabled = true;
                 startEnabled();
             }
         }
@@ -322,10 +290,10 @@ public final class DeviceSession implements AutoCloseable {
     /** Takes the queue away from the device, which is done with it on return. Its registers stay; it begins anew. */
     public void disable(int queue) {
         synchronized (lock) {
-            if (exists(queue)) {
+            if (queues.exists(queue)) {
                 stop(queue);
-                queues[queue].enabled = false;
-                queues[queue].state = null;
+                queues.get(queue).enabled = false;
+                queues.get(queue).state = null;
             }
         }
     }
@@ -333,23 +301,23 @@ public final class DeviceSession implements AutoCloseable {
     /** Puts one queue back to what it was after the reset of the device (virtio 1.3, 2.6.1). */
     public void reset(int queue) {
         synchronized (lock) {
-            if (exists(queue)) {
+            if (queues.exists(queue)) {
                 stop(queue);
-                queues[queue].clear();
+                queues.get(queue).clear();
             }
         }
     }
 
     /** What the driver's notifications signal; the session keeps it. The queue must exist. */
     public EventFd kick(int queue) {
-        return queues[queue].kick;
+        return queues.get(queue).kick;
     }
 
     /** The driver notifies a queue by a way that signals no event. */
     public void signalKick(int queue) {
         synchronized (lock) {
-            if (exists(queue) && !closed) {
-                queues[queue].kick.signal();
+            if (queues.exists(queue) && !closed) {
+                queues.get(queue).kick.signal();
             }
         }
     }
@@ -390,7 +358,7 @@ public final class DeviceSession implements AutoCloseable {
     public void suspend() {
         synchronized (lock) {
             suspended = true;
-            for (int i = 0; i < queues.length; i++) {
+            for (int i = 0; i < queues.count(); i++) {
                 stop(i);
             }
         }
@@ -404,6 +372,29 @@ public final class DeviceSession implements AutoCloseable {
         }
     }
 
+    /** As {@link VirtioTransport#requireSame}. */
+    void requireSame(SessionState state) {
+        saved.requireSame(state);
+    }
+
+    /** Only while it is suspended. */
+    @Override
+    public SessionState state() {
+        synchronized (lock) {
+            return saved.state();
+        }
+    }
+
+    /** Only while it is suspended. */
+    @Override
+    public void restore(SessionState state) {
+        requireSame(state);
+        synchronized (lock) {
+            reset();
+            saved.restore(state);
+        }
+    }
+
     /** Resets the device, which another session may use then. */
     @Override
     public void close() {
@@ -413,9 +404,7 @@ public final class DeviceSession implements AutoCloseable {
             }
             reset();
             closed = true;
-            for (QueueRegisters queue : queues) {
-                queue.kick.close();
-            }
+            queues.close();
         }
     }
 }

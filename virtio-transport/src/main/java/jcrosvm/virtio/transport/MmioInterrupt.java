@@ -44,6 +44,11 @@ final class MmioInterrupt implements DriverInterrupt {
         line.set(status != 0);
     }
 
+    synchronized void restore(int saved) {
+        status = saved;
+        line.set(status != 0);
+    }
+
     @Override
     public EventFd callEvent(int queue) {
         synchronized (calls) {

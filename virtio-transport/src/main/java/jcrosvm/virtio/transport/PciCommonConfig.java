@@ -81,10 +81,18 @@ final class PciCommonConfig {
         session.status(value);
         if (value == 0) {
             interrupt.reset();
-            deviceFeatureSelect = 0;
-            driverFeatureSelect = 0;
-            queueSelect = 0;
+            select(SelectorsState.NONE);
         }
+    }
+
+    synchronized SelectorsState selectors() {
+        return new SelectorsState(deviceFeatureSelect, driverFeatureSelect, queueSelect, 0);
+    }
+
+    synchronized void select(SelectorsState selectors) {
+        deviceFeatureSelect = selectors.deviceFeatures();
+        driverFeatureSelect = selectors.driverFeatures();
+        queueSelect = selectors.queue();
     }
 
     private void writeAddress(int offset, int size, long value) {

@@ -1,5 +1,8 @@
 package jcrosvm.virtio.transport;
 
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.bus.IrqLine;
@@ -27,7 +30,7 @@ final class PciInterrupt implements DriverInterrupt {
         vectors = new AtomicIntegerArray(queues + 1);
         calls = new EventFd[queues];
         connected = new int[queues];
-        java.util.Arrays.fill(connected, PciSpec.VIRTIO_MSI_NO_VECTOR);
+        Arrays.fill(connected, PciSpec.VIRTIO_MSI_NO_VECTOR);
         reset();
     }
 
@@ -136,7 +139,31 @@ final class PciInterrupt implements DriverInterrupt {
     }
 
     private int queueOf(EventFd call) {
-        return java.util.Arrays.asList(calls).indexOf(call);
+        return Arrays.asList(calls).indexOf(call);
+    }
+
+    synchronized int status() {
+        return isr;
+    }
+
+    VectorsState vectors() {
+        List<Integer> queues = new ArrayList<>();
+        for (int queue = 0; queue < configIndex(); queue++) {
+            queues.add(vector(queue));
+        }
+        return new VectorsState(queues, configVector(), msix.state());
+    }
+
+    /** The number of queues and vectors is right. */
+    synchronized void restore(int status, VectorsState saved) {
+        msix.restore(saved.msix());
+        for (int queue = 0; queue < configIndex(); queue++) {
+            vectors.set(queue, saved.queues().get(queue));
+        }
+        vectors.set(configIndex(), saved.config());
+        update();
+        isr = status;
+        line.set(isr != 0);
     }
 
     /** As after a reset of the device. */

@@ -1,9 +1,7 @@
 package jcrosvm.virtio.transport;
 
-import java.util.EnumMap;
-import java.util.Map;
+import java.util.Optional;
 import jcrosvm.base.io.EventFd;
-import jcrosvm.virtio.QueueLayout;
 import jcrosvm.virtio.QueueState;
 import org.jspecify.annotations.Nullable;
 
@@ -11,7 +9,9 @@ import org.jspecify.annotations.Nullable;
 final class QueueRegisters {
     final int maxSize;
     final EventFd kick = new EventFd();
-    private final Map<QueueArea, Long> addresses = new EnumMap<>(QueueArea.class);
+    private long descriptors;
+    private long driver;
+    private long device;
     int size;
     boolean enabled;
     boolean running;
@@ -25,22 +25,40 @@ final class QueueRegisters {
     }
 
     long address(QueueArea area) {
-        return addresses.getOrDefault(area, 0L);
+        return switch (area) {
+            case DESCRIPTORS -> descriptors;
+            case DRIVER -> driver;
+            case DEVICE -> device;
+        };
     }
 
     void address(QueueArea area, long value) {
-        addresses.put(area, value);
+        switch (area) {
+            case DESCRIPTORS -> descriptors = value;
+            case DRIVER -> driver = value;
+            case DEVICE -> device = value;
+        }
     }
 
-    QueueLayout layout() {
-        return new QueueLayout(
-                size, address(QueueArea.DESCRIPTORS), address(QueueArea.DRIVER), address(QueueArea.DEVICE));
+    QueueRegistersState saved() {
+        return new QueueRegistersState(size, descriptors, driver, device, enabled, Optional.ofNullable(state));
+    }
+
+    void restore(QueueRegistersState saved) {
+        size = saved.size();
+        descriptors = saved.descriptors();
+        driver = saved.driver();
+        device = saved.device();
+        enabled = saved.enabled();
+        state = saved.position().orElse(null);
     }
 
     /** As after a reset; it is not running. */
     void clear() {
         size = maxSize;
-        addresses.clear();
+        descriptors = 0;
+        driver = 0;
+        device = 0;
         enabled = false;
         state = null;
     }

@@ -3,9 +3,9 @@ package jcrosvm.virtio.transport;
 import static jcrosvm.virtio.transport.MmioSpec.*;
 
 import java.util.Optional;
+import jcrosvm.base.VmmException;
 import jcrosvm.bus.BusDevice;
 import jcrosvm.bus.IrqLine;
-import jcrosvm.bus.Suspendable;
 import jcrosvm.virtio.DeviceTraits;
 import jcrosvm.virtio.DeviceTraits.SharedMemoryRegion;
 import jcrosvm.virtio.VirtioDevice;
@@ -17,7 +17,7 @@ import jcrosvm.virtio.VirtioFeatures;
  *
  * <p>Nothing announces such a device: the kernel is told of it by {@link #kernelParameter}, or by ACPI as LNRO0005.
  */
-public final class VirtioMmioTransport implements BusDevice, Suspendable, AutoCloseable {
+public final class VirtioMmioTransport implements BusDevice, VirtioTransport {
     /** Bytes of the range that it takes on the bus. */
     public static final int SIZE = 0x1000;
 
@@ -60,7 +60,7 @@ public final class VirtioMmioTransport implements BusDevice, Suspendable, AutoCl
         return "virtio_mmio.device=%d@0x%x:%d".formatted(SIZE, address, irq);
     }
 
-    /** What driver and device have agreed on. */
+    @Override
     public DeviceSession session() {
         return session;
     }
@@ -153,10 +153,7 @@ public final class VirtioMmioTransport implements BusDevice, Suspendable, AutoCl
         session.status(value & 0xff);
         if ((value & 0xff) == 0) {
             interrupt.acknowledge(-1);
-            deviceFeaturesSel = 0;
-            driverFeaturesSel = 0;
-            queueSel = 0;
-            shmSel = 0;
+            select(SelectorsState.NONE);
         }
     }
 
@@ -193,7 +190,35 @@ public final class VirtioMmioTransport implements BusDevice, Suspendable, AutoCl
         session.resume();
     }
 
-    /** Takes the device off, reset. No vCPU runs any more. */
+    @Override
+    public synchronized TransportState state() {
+        SelectorsState selectors = new SelectorsState(deviceFeaturesSel, driverFeaturesSel, queueSel, shmSel);
+        return new TransportState(selectors, interrupt.status(), Optional.empty(), session.state());
+    }
+
+    @Override
+    public void requireSame(TransportState state) {
+        if (state.vectors().isPresent()) {
+            throw new VmmException("the saved device is a PCI function, this one is not");
+        }
+        session.requireSame(state.session());
+    }
+
+    @Override
+    public synchronized void restore(TransportState state) {
+        requireSame(state);
+        interrupt.restore(state.interruptStatus());
+        select(state.selectors());
+        session.restore(state.session()); // may interrupt
+    }
+
+    private void select(SelectorsState selectors) {
+        deviceFeaturesSel = selectors.deviceFeatures();
+        driverFeaturesSel = selectors.driverFeatures();
+        queueSel = selectors.queue();
+        shmSel = selectors.sharedMemory();
+    }
+
     @Override
     public void close() {
         kicks.remove();

@@ -2,9 +2,10 @@ package jcrosvm.virtio.transport;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import jcrosvm.base.VmmException;
 import jcrosvm.bus.BusDevice;
 import jcrosvm.bus.IrqLine;
-import jcrosvm.bus.Suspendable;
 import jcrosvm.bus.pci.Msix;
 import jcrosvm.bus.pci.PciBar;
 import jcrosvm.bus.pci.PciConfigSpace;
@@ -17,7 +18,7 @@ import jcrosvm.virtio.VirtioDevice;
  * A virtio device as a PCI function (virtio 1.3, 4.1), modern only. All structures are in one memory BAR; a second one
  * holds shared memory where the device has any. Queues are kicked through events, on the places where they are mapped.
  */
-public final class VirtioPciTransport implements PciFunction, Suspendable, AutoCloseable {
+public final class VirtioPciTransport implements PciFunction, VirtioTransport {
     private static final int BAR_SIZE = 0x8000;
     private static final int COMMON = 0;
     private static final int ISR = 0x1000;
@@ -127,7 +128,7 @@ public final class VirtioPciTransport implements PciFunction, Suspendable, AutoC
         public void write(long offset, int size, long value) {}
     }
 
-    /** What driver and device have agreed on. */
+    @Override
     public DeviceSession session() {
         return session;
     }
@@ -222,7 +223,28 @@ public final class VirtioPciTransport implements PciFunction, Suspendable, AutoC
         session.resume();
     }
 
-    /** Takes the device off the bus, reset. No vCPU runs any more. */
+    @Override
+    public TransportState state() {
+        return new TransportState(
+                common.selectors(), interrupt.status(), Optional.of(interrupt.vectors()), session.state());
+    }
+
+    @Override
+    public void requireSame(TransportState state) {
+        VectorsState vectors = state.vectors()
+                .orElseThrow(() -> new VmmException("the saved device is not a PCI function, this one is"));
+        msix.requireSame(vectors.msix());
+        session.requireSame(state.session());
+    }
+
+    @Override
+    public void restore(TransportState state) {
+        requireSame(state);
+        interrupt.restore(state.interruptStatus(), state.vectors().orElseThrow());
+        common.select(state.selectors());
+        session.restore(state.session()); // may interrupt
+    }
+
     @Override
     public void close() {
         kicks.remove();

@@ -41,9 +41,11 @@ final class MmioDriver implements VirtioDevice {
     }
 
     private void handleInterrupt() {
-        for (int status = machine.read(0x60); status != 0; status = machine.read(0x60)) {
-            machine.write(0x64, status);
-            deliver(status);
+        synchronized (machine) {
+            for (int status = machine.read(0x60); status != 0; status = machine.read(0x60)) {
+                machine.write(0x64, status);
+                deliver(status);
+            }
         }
     }
 
@@ -98,10 +100,12 @@ final class MmioDriver implements VirtioDevice {
     }
 
     private void kicked(int index, QueueResources resources) {
-        synchronized (delivering) {
-            if (queues.get(index) == resources) {
-                resources.kick().drain();
-                machine.write(0x50, index);
+        synchronized (machine) {
+            synchronized (delivering) {
+                if (queues.get(index) == resources) {
+                    resources.kick().drain();
+                    machine.write(0x50, index);
+                }
             }
         }
     }

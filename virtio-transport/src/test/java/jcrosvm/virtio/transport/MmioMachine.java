@@ -5,6 +5,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.bus.IrqLine;
 import jcrosvm.bus.MessageInterrupt;
+import jcrosvm.bus.testing.Saved;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.virtio.VirtioDevice;
 
@@ -14,13 +15,31 @@ final class MmioMachine implements TransportHost, IrqLine, AutoCloseable {
     static final long SHARED = 0x1_0000_0000L;
 
     final GuestMemory memory = GuestMemory.ofSize(64 << 20);
-    final VirtioMmioTransport transport;
+    VirtioMmioTransport transport;
     final EventFd line = new EventFd();
     final Map<Long, EventFd> kicks = new ConcurrentHashMap<>();
     volatile boolean up;
 
     MmioMachine(VirtioDevice device) {
-        transport = new VirtioMmioTransport("echo0", device, this, ADDRESS, this, SHARED);
+        transport = transport(device);
+    }
+
+    private VirtioMmioTransport transport(VirtioDevice device) {
+        return new VirtioMmioTransport("echo0", device, this, ADDRESS, this, SHARED);
+    }
+
+    /** Saves the suspended device, and restores it around another one; its memory and its driver stay, which waits. */
+    synchronized void move(VirtioDevice to) {
+        transport.suspend();
+        String saved = Saved.text(transport);
+        boolean level = up;
+        transport.close();
+        transport = transport(to);
+        transport.suspend();
+        Saved.restore(transport, saved);
+        if (!Saved.text(transport).equals(saved) || up != level) {
+            throw new AssertionError("the restored device is not the saved one");
+        }
     }
 
     @Override

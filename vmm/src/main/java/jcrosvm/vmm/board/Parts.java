@@ -31,12 +31,8 @@ public final class Parts {
      * One part.
      *
      * @param activity what must hold still while the machine is suspended, or null
-     * @param saved null when it cannot be saved
      */
-    private record Part(
-            String name,
-            @Nullable Suspendable activity,
-            @Nullable Saved<?> saved) {}
+    private record Part(String name, @Nullable Suspendable activity, Saved<?> saved) {}
 
     private final List<Part> parts = new ArrayList<>();
 
@@ -47,11 +43,6 @@ public final class Parts {
      */
     public <R extends Record> void add(String name, Class<R> type, Stateful<R> part) {
         parts.add(new Part(name, part instanceof Suspendable active ? active : null, new Saved<>(type, part)));
-    }
-
-    /** Adds a part that has no state to save yet: a machine that has one cannot be saved. */
-    public void addUnsaved(String name, Suspendable part) {
-        parts.add(new Part(name, part, null));
     }
 
     public void suspend() {
@@ -78,9 +69,6 @@ public final class Parts {
     public Value save() {
         List<Value.Entry> entries = new ArrayList<>();
         for (Part part : parts) {
-            if (part.saved == null) {
-                throw new VmmException("a machine with " + part.name + " devices cannot be saved");
-            }
             Value state = RecordWriter.write(part.saved.part.state());
             entries.add(new Value.Entry(part.name, NO_POSITION, state));
         }
@@ -111,7 +99,7 @@ public final class Parts {
 
     private static Runnable bind(Part part, Value.Group group) {
         for (Value.Entry entry : group.entries()) {
-            if (part.saved != null && part.name.equals(entry.key())) {
+            if (part.name.equals(entry.key())) {
                 try {
                     return part.saved.bind(entry.value());
                 } catch (ConfigException e) {
