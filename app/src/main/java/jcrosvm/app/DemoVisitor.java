@@ -47,7 +47,7 @@ final class DemoVisitor {
     void ended() {
         end.countDown();
         if (!done) {
-            throw new VmmException("the guest ended before anybody could log in");
+            throw new VmmException("the guest ended before a login was possible");
         }
     }
 

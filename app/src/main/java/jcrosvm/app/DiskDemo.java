@@ -119,7 +119,7 @@ final class DiskDemo {
                 null);
     }
 
-    /** Somebody else may take the port before the machine does, which then says so. */
+    /** Another program may take the port before the machine does; the machine reports that. */
     private static int freePort() {
         InetAddress here = InetAddress.getLoopbackAddress();
         try (ServerSocket usual = new ServerSocket()) {

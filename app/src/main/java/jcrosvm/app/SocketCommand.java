@@ -74,7 +74,7 @@ abstract class SocketCommand extends Command {
         }
     }
 
-    /** Whoever listens on the socket need not be a VM: nothing that a terminal would obey, and no more than some lines. */
+    /** The listener need not be a VM: its text must hold nothing that a terminal would obey, and no more than some lines. */
     private static String printable(String text) {
         String shown = text.length() > MAX_SHOWN ? text.substring(0, MAX_SHOWN) + "..." : text;
         return shown.codePoints()

@@ -2,7 +2,7 @@ package jcrosvm.base;
 
 /**
  * Links what every native call goes through while the program does other things: the foreign function interface makes
- * that code at run time, which takes a third of a start. Whoever calls before it is done waits.
+ * that code at run time, which takes a third of a start. A caller that comes before it is done waits.
  */
 public final class LinkAhead extends Thread {
     private LinkAhead() {

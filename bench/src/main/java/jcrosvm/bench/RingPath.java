@@ -173,6 +173,6 @@ final class RingPath implements Interrupt {
 
     @Override
     public EventFd callEvent() {
-        throw new IllegalStateException("nobody asked for events");
+        throw new IllegalStateException("no events were asked for");
     }
 }

@@ -79,7 +79,7 @@ public final class Boot {
         long rsdp = 0;
         if (config.acpi()) {
             List<byte[]> user = AcpiTables.read(config.acpiTables());
-            // Who brings a FADT describes another machine than the one that an MP table would.
+            // A FADT of the user describes another machine than the MP table would, so there is no MP table then.
             mpTable = user.stream().noneMatch(AcpiTables::isFadt);
             if (limit >= MemoryLayout.SMBIOS) {
                 rsdp = AcpiTables.write(memory, layout, hardware, user);

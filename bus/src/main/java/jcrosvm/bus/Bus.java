@@ -152,7 +152,7 @@ public final class Bus {
         }
     }
 
-    /** A value of {@code size} bytes with every bit set: what nobody answers. */
+    /** A value of {@code size} bytes with every bit set: the answer where there is no device. */
     public static long ones(int size) {
         return size >= 8 ? -1L : (1L << (8 * size)) - 1;
     }

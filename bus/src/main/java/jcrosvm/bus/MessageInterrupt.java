@@ -12,7 +12,7 @@ public interface MessageInterrupt extends AutoCloseable {
     void signal();
 
     /**
-     * Connects an event: from now on whoever signals it sends the interrupt; what was signalled before is sent now.
+     * Connects an event: from now on a signal on it sends the interrupt; what was signalled before is sent now.
      * Null disconnects.
      */
     void connect(@Nullable EventFd event);

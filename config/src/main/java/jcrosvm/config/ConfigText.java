@@ -13,7 +13,7 @@ import jcrosvm.base.VmmException;
 
 /** What a configuration file holds, for messages about places in it. */
 record ConfigText(Path file, String json) {
-    /** Far above what anybody writes; whoever names a disk by mistake is told so. */
+    /** Far above any real file; a user that names a disk by mistake gets an error. */
     static final int MAX_BYTES = 1 << 20;
 
     /** @throws VmmException when it cannot be read */

@@ -74,7 +74,7 @@ public final class ControlServer implements AutoCloseable {
     }
 
     /**
-     * Takes a path; requests wait until {@link #serve}. A socket that nobody listens on any more is replaced.
+     * Takes a path; requests wait until {@link #serve}. A socket that no process listens on any more is replaced.
      *
      * @param path of the socket; in a directory it becomes {@code jcrosvm-PID.sock}
      * @throws VmmException when the path is in use or too long
@@ -148,7 +148,7 @@ public final class ControlServer implements AutoCloseable {
         }
         if (client.paused) {
             if ((events & Poller.HANGUP) != 0) {
-                drop(client); // nobody is there to read what is missing
+                drop(client); // the client will not read what is missing
             }
             return;
         }
@@ -300,7 +300,7 @@ public final class ControlServer implements AutoCloseable {
         }
         clients.forEach(client -> client.socket.close());
         clients.clear();
-        listener.unlink(); // while nobody can take it for a stale one and put his own there
+        listener.unlink(); // while no other server can take it for a stale one and replace it
         listener.close();
         poller.close();
         synchronized (ready) {

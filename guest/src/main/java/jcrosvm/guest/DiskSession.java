@@ -70,7 +70,7 @@ public final class DiskSession implements AutoCloseable {
         return disk;
     }
 
-    /** A file for what the guest's console prints when nobody watches; it stays until the next session. */
+    /** A file for what the guest's console prints when no terminal shows it; it stays until the next session. */
     public Path console() {
         Path log = directory.resolveSibling("console.log");
         try {
@@ -82,14 +82,14 @@ public final class DiskSession implements AutoCloseable {
     }
 
     /**
-     * A guest that boots without a word, for whoever comes by ssh. Its console on COM1 has a shell of root all the same.
+     * A guest that boots without a word, to be reached by ssh. Its console on COM1 has a shell of root all the same.
      */
     public GuestImage quiet() {
         return guest.boot("systemd.show_status=false");
     }
 
     /**
-     * A guest for somebody at its console, COM1, which shows what is started and ends with a shell of root.
+     * A guest for a user at its console, COM1, which shows what is started and ends with a shell of root.
      *
      * @param terminal what the user's terminal is, as in {@code TERM}; empty if it is not known
      * @param rows of the terminal; 0 if they are not known

@@ -2,7 +2,7 @@ package jcrosvm.guest;
 
 import java.io.IOException;
 
-/** What makes a demo's disk out of a bare Debian: its name, its network, who may log in, and how to get new packages. */
+/** What makes a demo's disk out of a bare Debian: its name, its network, its logins, and its source of new packages. */
 final class DiskSettings {
     private static final String FSTAB = """
             /dev/vda / ext4 defaults 0 0
@@ -21,7 +21,7 @@ final class DiskSettings {
             [Network]
             DHCP=yes
             """;
-    // Whoever has the console of a virtual machine has the machine.
+    // A user with the console of a virtual machine has the machine.
     private static final String AUTOLOGIN = """
             [Service]
             ExecStart=

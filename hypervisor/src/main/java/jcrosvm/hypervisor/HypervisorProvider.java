@@ -11,7 +11,7 @@ public interface HypervisorProvider {
     /** Whether it can be used on this host, and how well; may run a guest for some milliseconds. Never throws. */
     Availability probe(@Nullable Path device);
 
-    /** The same as far as it is known without running a guest: for whoever wants this hypervisor, however good it is. */
+    /** The same as far as it is known without running a guest: for a user that wants this hypervisor, however good it is. */
     default Availability expect(@Nullable Path device) {
         return probe(device);
     }

@@ -21,7 +21,7 @@ import jcrosvm.base.io.SharedMemory;
  * regions or listeners; nothing here orders plain accesses of different threads.
  *
  * <p>{@link #remove} and {@link #close} end the access to pages at once: the addresses of this process that showed them
- * show zeroed pages of nobody, so a late access finds zeros and a late write is lost, instead of ending the process.
+ * show zeroed pages of no guest, so a late access finds zeros and a late write is lost, instead of ending the process.
  * These addresses go when no slice of them is reachable any more.
  */
 public final class GuestMemory extends RegionTable {

@@ -44,7 +44,7 @@ public record TapPort(String name, List<Fd> queues, int mtu) {
      *
      * @param pairs queues wanted
      * @param mtu that it must have, or null: as it is
-     * @throws VmmException saying what is missing, or who may do it
+     * @throws VmmException saying what is missing, or which right is needed
      */
     public static TapPort open(TapSource source, int pairs, @Nullable Integer mtu) {
         List<Fd> queues = new ArrayList<>();

@@ -121,7 +121,7 @@ public final class Cmos implements BusDevice, Suspendable, Stateful<CmosState> {
             if (offset != 0) {
                 writeRegister((int) value & 0xff);
             } else {
-                index = (int) value & 0x7f; // bit 7 masks the NMI, which nobody raises
+                index = (int) value & 0x7f; // bit 7 masks the NMI, which no device raises
                 if (size > 1) {
                     writeRegister((int) (value >>> 8) & 0xff);
                 }

@@ -5,7 +5,7 @@ import jcrosvm.bus.BusDevice;
 
 /**
  * What is left of the keyboard controller: its command port can reset the machine. There is no keyboard; every status
- * bit reads zero, so that whoever waits for room to write a command goes on at once.
+ * bit reads zero, so that a driver that waits for room to write a command goes on at once.
  */
 public final class I8042 implements BusDevice {
     private static final int DATA_PORT = 0x60;

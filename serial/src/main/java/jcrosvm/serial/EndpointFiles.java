@@ -112,7 +112,7 @@ public record EndpointFiles(
         }
     }
 
-    // The shell may have closed it: then there is nothing to read, and nobody to write to.
+    // The shell may have closed it: then there is nothing to read, and nothing to write to.
     private static @Nullable Fd standard(int number) {
         try {
             return Fd.adopt(number).duplicate();

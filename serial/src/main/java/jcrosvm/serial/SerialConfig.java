@@ -119,7 +119,7 @@ public record SerialConfig(
                 null);
     }
 
-    /** What a machine has that nobody configured a console for. */
+    /** What a machine has when no console is configured. */
     public static SerialConfig standardConsole(boolean stdin) {
         return new SerialConfig(
                 Type.STDOUT,

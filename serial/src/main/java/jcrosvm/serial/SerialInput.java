@@ -11,7 +11,7 @@ import jcrosvm.base.io.Poller;
 import jcrosvm.base.io.ThreadScope;
 
 /**
- * Feeds a device from a descriptor, on a thread of its own. While the device has no room nothing is read, so whoever
+ * Feeds a device from a descriptor, on a thread of its own. While the device has no room nothing is read, so the program that
  * writes at the other end has to wait.
  */
 public final class SerialInput implements AutoCloseable {
@@ -87,7 +87,7 @@ public final class SerialInput implements AutoCloseable {
                 }
             }
         } catch (InterruptedException e) {
-            // nobody interrupts this thread but to end it
+            // only the end of the input interrupts this thread
         } catch (OsException e) {
             // A terminal or pipe whose other end is closed fails in one of these ways: the end of input.
             if (!closed && e.errno() != Errno.EIO && e.errno() != Errno.ECONNRESET) {
@@ -100,7 +100,7 @@ public final class SerialInput implements AutoCloseable {
         }
     }
 
-    /** Bytes read; -1 when somebody else who reads the same input was faster. */
+    /** Bytes read; -1 when another reader of the same input was faster. */
     private long read(MemorySegment buffer, boolean polled) {
         try {
             return fd.read(buffer);

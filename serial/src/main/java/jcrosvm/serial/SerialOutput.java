@@ -143,7 +143,7 @@ public final class SerialOutput implements AutoCloseable {
             try {
                 wait();
             } catch (InterruptedException e) {
-                return 0; // nobody interrupts this thread but to end it
+                return 0; // only the end of the output interrupts this thread
             }
         }
         idle = false;

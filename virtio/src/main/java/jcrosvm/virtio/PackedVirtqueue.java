@@ -41,7 +41,7 @@ final class PackedVirtqueue extends Virtqueue {
 
     private int stagedSlots;
     private boolean notifications = true;
-    /** Whoever had the queue before may have shown completions and not interrupted for them. */
+    /** A host that had the queue before may have shown completions and not interrupted for them. */
     private boolean interruptAnyway = true;
 
     PackedVirtqueue(

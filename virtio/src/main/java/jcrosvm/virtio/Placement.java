@@ -8,6 +8,6 @@ public enum Placement {
     THREAD,
     /** In a process of its own, started by the VM. */
     PROCESS,
-    /** In a process that somebody else started and that listens at a socket. */
+    /** In a process that the user started and that listens at a socket. */
     SOCKET
 }

@@ -1,7 +1,7 @@
 package jcrosvm.virtio;
 
 /**
- * Where a queue stands, for whoever starts it again.
+ * Where a queue stands, to start it again from there.
  *
  * @param available position of the next request to take: the index of a split ring; the slot of a packed ring, with the
  *     wrap counter in bit 15

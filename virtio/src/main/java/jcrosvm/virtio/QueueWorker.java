@@ -73,7 +73,7 @@ public final class QueueWorker implements AutoCloseable {
                 wake.close();
             }
             while (waiting() > 0) {
-                runTasks(); // that came too late: nobody must wait for ever
+                runTasks(); // that came too late: their callers must not wait for ever
             }
             poller.close();
         }
@@ -246,7 +246,7 @@ public final class QueueWorker implements AutoCloseable {
         }
     }
 
-    /** Looks at a queue again, although nobody kicked; for handlers, on the worker's thread. */
+    /** Looks at a queue again without a kick; for handlers, on the worker's thread. */
     public void process(int queue) {
         Work work = queues.get(queue);
         if (work != null) {

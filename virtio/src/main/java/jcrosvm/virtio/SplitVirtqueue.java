@@ -23,7 +23,7 @@ final class SplitVirtqueue extends Virtqueue {
     private int nextUsed;
     private int shownUsed;
     private boolean notifications = true;
-    /** Whoever had the queue before may have shown completions and not interrupted for them. */
+    /** A host that had the queue before may have shown completions and not interrupted for them. */
     private boolean interruptAnyway = true;
 
     SplitVirtqueue(

@@ -140,7 +140,7 @@ final class MachineClock implements DeviceClock, Suspendable, Stateful<MachineCl
                 fire(due);
             }
         } catch (InterruptedException e) {
-            // nobody interrupts this thread but to end it
+            // only the end of the clock interrupts this thread
         }
     }
 

@@ -52,7 +52,7 @@ final class Sleep implements Stateful<SleepState> {
             try {
                 vcpus.pause();
             } catch (InterruptedException e) {
-                throw new AssertionError("nobody interrupts this thread", e);
+                throw new AssertionError("nothing interrupts this thread", e);
             }
             asleep = true;
         }

@@ -126,7 +126,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         while (true) {
             VmExit how = ending();
             if (how != VmExit.RESET || config.reboot() != RebootPolicy.IN_PLACE || panicked.get()) {
-                endings.add(how); // for whoever else waits
+                endings.add(how); // for other threads that wait
                 synchronized (this) {
                     machine.close();
                 }
@@ -189,14 +189,14 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
         }
         machine.close();
         if (!endings.isEmpty()) {
-            return; // somebody stopped it meanwhile
+            return; // it was stopped meanwhile
         }
         StartState state = machine.startState();
         try {
             machine = newMachine(state);
             machine.start();
         } catch (RuntimeException | Error e) {
-            endings.add(VmExit.CRASH); // for whoever else waits
+            endings.add(VmExit.CRASH); // for other threads that wait
             throw e;
         }
     }

@@ -9,7 +9,7 @@ import jcrosvm.config.Value;
  *
  * @param verb name of the request: {@code Powerbtn}, {@code DiskCommand}
  * @param body what stands under the name; null ({@link Value#ofNull}) for a request without fields
- * @param descriptors that came with it; they stay the caller's, who closes them when the reply is there
+ * @param descriptors that came with it; they stay the caller's, to be closed when the reply is there
  */
 public record VmRequest(String verb, Value body, List<Fd> descriptors) {
     public VmRequest {

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * {@code info,vmm=debug,platform.serial=off}; the longest name that fits decides.
  */
 public final class LogFilter {
-    /** What is shown when nobody asks for anything else. */
+    /** What is shown when the user asks for nothing else. */
     public static final LogFilter DEFAULT = parse("info");
 
     private static final String ROOT = "jcrosvm.";

@@ -30,7 +30,7 @@ public final class PlainLoggerFinder extends System.LoggerFinder {
             }
         }
 
-        // The stack is for whoever looks for a defect; it is one line so that lines stay messages.
+        // The stack helps to find a defect; it is one line so that lines stay messages.
         private String withTrace(Level level, String message, @Nullable Throwable thrown) {
             if (thrown == null) {
                 return message;

@@ -10,7 +10,7 @@ import jcrosvm.base.OsException;
  * A range of this process's address space from mmap(2).
  *
  * <p>The range is unmapped when neither the mapping nor any slice of its segment is reachable any more, so no Java code
- * can touch memory that is gone. {@link #unmap()} does it at once, for a caller that knows that nobody else looks.
+ * can touch memory that is gone. {@link #unmap()} does it at once, for a caller that knows that no other thread looks.
  */
 public final class Mapping {
     public static final long PAGE = 4096;

@@ -96,7 +96,7 @@ public final class UnixSocket implements AutoCloseable {
         }
     }
 
-    /** @throws OsException ENOENT when there is no socket, ECONNREFUSED when nobody listens on it */
+    /** @throws OsException ENOENT when there is no socket, ECONNREFUSED when no process listens on it */
     public static UnixSocket connect(Path path, Type type) {
         UnixSocket socket = create(type);
         try (Arena arena = Arena.ofConfined()) {
@@ -112,7 +112,7 @@ public final class UnixSocket implements AutoCloseable {
     }
 
     /**
-     * Listens on a path. A socket that a dead process left behind is replaced; one that somebody listens on is not.
+     * Listens on a path. A socket that a dead process left behind is replaced; one that a process listens on is not.
      * Of several that start at once on one path, one gets it.
      *
      * @throws VmmException when the path is too long or in use
@@ -121,7 +121,7 @@ public final class UnixSocket implements AutoCloseable {
         UnixSocket socket = create(type);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment address = address(arena, path);
-            // Between bind and listen a socket looks like one that nobody listens on any more.
+            // Between bind and listen a socket looks like one that no process listens on any more.
             Fd lock = lockFolder(path);
             try {
                 bindAndListen(socket, address, path, type);

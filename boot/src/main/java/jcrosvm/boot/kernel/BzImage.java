@@ -141,7 +141,7 @@ final class BzImage {
             if (mode == KernelUnpack.ON) {
                 throw bad;
             }
-            // The guest may know a variant that we do not; if not, nobody will see what it says about it.
+            // The guest may know a variant that we do not; if not, its message about that will not be seen.
             LOG.log(System.Logger.Level.WARNING, bad.getMessage() + "; this is left to the kernel itself");
             return null;
         } catch (VmmException e) {

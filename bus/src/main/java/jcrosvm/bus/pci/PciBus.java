@@ -30,7 +30,7 @@ public final class PciBus implements Stateful<PciBusState> {
 
     /**
      * @param intxGsis the interrupts that INTx pins are spread over, usually four
-     * @param lines the line of a GSI, used by nobody else
+     * @param lines the line of a GSI, which nothing else uses
      */
     public PciBus(Bus memory, Bus ports, PciWindows windows, List<Integer> intxGsis, IntFunction<IrqLine> lines) {
         this.memory = memory;

@@ -8,7 +8,7 @@ import jcrosvm.config.Value;
 import jcrosvm.virtio.ControlVerb;
 import org.jspecify.annotations.Nullable;
 
-/** How large the balloon shall be, how large it is, and who waits for the two to be the same. Thread-safe. */
+/** How large the balloon shall be, how large it is, and the requests that wait for the two to be the same. Thread-safe. */
 final class BalloonSize {
     private static final Value OVERRIDDEN =
             Value.object(List.of(new Value.Entry("ErrString", Value.string("Adjust overriden")))); // crosvm's spelling
@@ -33,7 +33,7 @@ final class BalloonSize {
         return actual;
     }
 
-    /** Sets the target; whoever waits for an earlier one is told so. */
+    /** Sets the target; a request that waits for an earlier one is answered with an error. */
     CompletableFuture<Value> adjust(int pages, boolean wait) {
         CompletableFuture<Value> result = new CompletableFuture<>();
         CompletableFuture<Value> earlier;
@@ -68,7 +68,7 @@ final class BalloonSize {
         }
     }
 
-    /** Tells whoever waits that it was in vain. */
+    /** Fails the request that waits. */
     void fail(String what, int errno) {
         CompletableFuture<Value> failed;
         synchronized (this) {

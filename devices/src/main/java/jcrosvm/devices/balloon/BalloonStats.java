@@ -13,7 +13,7 @@ import jcrosvm.virtio.Reader;
 import jcrosvm.virtio.Virtqueue;
 
 /**
- * The statistics queue (virtio 1.3, 5.5.6.3): the driver's one buffer stays in the ring until somebody asks. Handing it
+ * The statistics queue (virtio 1.3, 5.5.6.3): the driver's one buffer stays in the ring until a request asks. Handing it
  * back makes the driver fill it again. The worker's thread only, except for {@link #fail}.
  */
 final class BalloonStats {
@@ -75,7 +75,7 @@ final class BalloonStats {
     /** The driver has made a buffer available. */
     void process(Virtqueue queue) {
         if (!isAsked) {
-            return; // it waits in the ring for somebody to ask
+            return; // it waits in the ring for a request
         }
         DescriptorChain chain = queue.pop();
         if (chain == null) {
@@ -119,7 +119,7 @@ final class BalloonStats {
         isAsked = false;
     }
 
-    /** Tells those who wait that it was in vain. From any thread. */
+    /** Fails the requests that wait. From any thread. */
     void fail(String what, int errno) {
         finish(() -> {
             throw new OsException(what, errno);

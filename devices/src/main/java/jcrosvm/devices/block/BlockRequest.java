@@ -179,7 +179,7 @@ final class BlockRequest implements DiskRequest {
         long before = out.remaining() - 1;
         out.skip(before);
         out.putByte(status);
-        // The status may lie behind a part that nobody wrote, and then does not count.
+        // The status may lie behind a part that was not written, and then does not count.
         boolean together = before == 0 || type == BlockSpec.VIRTIO_BLK_T_IN && filled == length;
         chain = null;
         return (int) (together ? filled + 1 : filled);

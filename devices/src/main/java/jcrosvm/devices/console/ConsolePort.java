@@ -63,7 +63,7 @@ final class ConsolePort implements AutoCloseable {
         return isConsole;
     }
 
-    /** The guest has opened or closed it: input waits in the host while nobody reads. */
+    /** The guest has opened or closed it: input waits in the host while the guest does not read. */
     void open(boolean open) {
         isOpen = open;
         inputPending();

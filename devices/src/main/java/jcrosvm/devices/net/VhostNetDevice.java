@@ -89,7 +89,7 @@ final class VhostNetDevice implements VirtioDevice {
     @Override
     public void startQueue(int index, QueueResources resources) {
         if (running[0] == null && running[1] == null) {
-            // Offloads are between the driver and the tap; the rest is for whoever works on the rings.
+            // Offloads are between the driver and the tap; the rest is for the kernel, which works on the rings.
             vhost.features(features & (VirtioFeatures.RINGS | VIRTIO_NET_F_MRG_RXBUF));
             vhost.memory(resources.memory());
         }

@@ -1,6 +1,6 @@
 package jcrosvm.disk.qcow2;
 
-/** Compares the refcounts of an image with its references. Nobody may be using the image. */
+/** Compares the refcounts of an image with its references. No program may be using the image. */
 final class Qcow2Check {
     private final Qcow2File file;
     private final Qcow2Header header;

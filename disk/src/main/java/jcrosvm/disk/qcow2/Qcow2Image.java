@@ -12,7 +12,7 @@ final class Qcow2Image {
     /** Slices for L2 tables and refcount blocks: 8 MiB, enough for about 64 GiB of disk in clusters of 64 KiB. */
     private static final int CACHE_SLOTS = 2048;
 
-    /** Operations share it, except those that give clusters back, which wait until nobody can be using them. */
+    /** Operations share it, except those that give clusters back, which wait until no operation can be using them. */
     final StampedLock gate = new StampedLock();
     /** Guards tables, caches and everything else here but guest data. Never held while guest data is moved. */
     final ReentrantLock lock = new ReentrantLock();

@@ -32,7 +32,7 @@ public final class Qcow2Images {
     }
 
     /**
-     * Compares an image's refcounts with its references, like {@code qemu-img check}. Nobody may be writing it.
+     * Compares an image's refcounts with its references, like {@code qemu-img check}. No program may be writing it.
      *
      * @param fixLeaks gives leaked clusters back; the file must be open for writing then
      * @throws jcrosvm.disk.DiskException when its header cannot be understood

@@ -3,7 +3,7 @@
  *
  * <p>{@link jcrosvm.disk.qcow2.Qcow2Disk} is the disk; {@link jcrosvm.disk.qcow2.Qcow2Images} makes, checks and describes
  * images. Every operation runs inside a gate: those that only add (reads, writes) share it, those that give clusters back
- * (discards, {@code Commit}, resizing) have it alone, so nobody reads a cluster that already belongs to something else.
+ * (discards, {@code Commit}, resizing) have it alone, so no read finds a cluster that already belongs to something else.
  *
  * <p>Crash safety. Tables are written through, each change after what it depends on: refcount, then data, then the entry
  * that refers to it; and the other way round to free. Death of the process therefore leaves leaked clusters at worst. So

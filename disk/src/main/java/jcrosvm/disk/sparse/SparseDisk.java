@@ -9,7 +9,7 @@ import jcrosvm.disk.IoVecPool;
 import jcrosvm.disk.ReadOnlyDisk;
 import jcrosvm.disk.raw.ImageFile;
 
-/** An Android sparse image. What nobody wrote reads as zeros; checksums are not looked at. */
+/** An Android sparse image. What was never written reads as zeros; checksums are not looked at. */
 public final class SparseDisk extends ReadOnlyDisk {
     private final ImageFile file;
     private final ChunkTable chunks;

@@ -1,7 +1,7 @@
 package jcrosvm.guest.ext4;
 
 /**
- * Who owns a member of a file system, and who may do what with it.
+ * Owner, group and permissions of a member of a file system.
  *
  * @param permissions the lower 12 bits of {@code st_mode}
  * @param uid of the owner

@@ -48,7 +48,7 @@ record Superblock(
         block.putShort((short) 0);
         block.putInt(time).putInt(0); // checked; no interval
         block.putInt(0).putInt(1); // Linux; revision with features
-        block.putShort((short) 0).putShort((short) 0); // who may use the reserved blocks: root
+        block.putShort((short) 0).putShort((short) 0); // owner of the reserved blocks: root
         block.putInt(Ext4Image.FIRST_INODE)
                 .putShort((short) Geometry.INODE_SIZE)
                 .putShort((short) group);

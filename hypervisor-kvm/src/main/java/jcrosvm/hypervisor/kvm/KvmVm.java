@@ -148,7 +148,7 @@ final class KvmVm implements X86Vm {
         try {
             memory.ram(); // its thread uses the descriptor, and memory that the caller is about to give back
         } catch (RuntimeException e) {
-            // told to whoever wanted to run; now it only matters that the thread has ended
+            // told to the vCPU that wanted to run; now it only matters that the thread has ended
         } finally {
             memory.end();
             // The kernel takes milliseconds, mostly waiting, to take a VM apart: no caller needs to wait for that too.

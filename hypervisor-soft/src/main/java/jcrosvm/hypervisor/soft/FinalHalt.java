@@ -5,7 +5,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
  * Notices that no processor of a VM will ever execute anything again: each has halted with interrupts off, or waits for
- * a start-up message that nobody is left to send. No device of the machine sends NMIs.
+ * a start-up message that no processor is left to send. No device of the machine sends NMIs.
  */
 final class FinalHalt {
     private final List<RunLoop> loops = new CopyOnWriteArrayList<>();

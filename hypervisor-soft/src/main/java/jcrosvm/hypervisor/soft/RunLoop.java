@@ -173,7 +173,7 @@ final class RunLoop implements LocalApic.Processor {
             }
             while (cpu.pending() == 0) {
                 LockSupport.park(this);
-                // An interrupt of the thread would make every park return at once; nobody here waits for one.
+                // An interrupt of the thread would make every park return at once; nothing here waits for one.
                 Thread.interrupted();
             }
             return null;

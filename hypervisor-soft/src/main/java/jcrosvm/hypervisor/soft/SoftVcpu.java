@@ -79,7 +79,7 @@ final class SoftVcpu implements X86Vcpu {
         return loop.run(handler);
     }
 
-    /** Harmless after {@link #close} too: the registers' memory goes when nobody can reach it any more. */
+    /** Harmless after {@link #close} too: the registers' memory goes when it is not reachable any more. */
     @Override
     public void kick() {
         loop.signal(Pending.KICK);

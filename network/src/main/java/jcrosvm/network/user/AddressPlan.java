@@ -4,7 +4,7 @@ import jcrosvm.base.VmmException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who has which address on the guest's network. IPv4 addresses are 32-bit numbers; of IPv6 the upper half is the prefix
+ * Which host has which address on the guest's network. IPv4 addresses are 32-bit numbers; of IPv6 the upper half is the prefix
  * and the lower half the number of the host.
  */
 record AddressPlan(int net, int mask, int gateway, int dns, int guest, boolean hasV6, long prefix) {

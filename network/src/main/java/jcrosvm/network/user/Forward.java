@@ -16,7 +16,7 @@ abstract class Forward<C extends SelectableChannel & NetworkChannel> implements 
     private @Nullable C channel;
     private int port;
 
-    /** @param interest the {@link SelectionKey} operation that says somebody is there */
+    /** @param interest the {@link SelectionKey} operation that says that a peer is there */
     Forward(UserNetwork network, IpAddress guest, int guestPort, int interest) {
         this.network = network;
         this.guest = guest;

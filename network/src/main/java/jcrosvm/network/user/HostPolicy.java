@@ -10,7 +10,7 @@ import java.nio.channels.SocketChannel;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who the guest may talk to, and where that is for the host. The host's own addresses are out of reach unless the
+ * Which peers the guest may talk to, and where they are for the host. The host's own addresses are out of reach unless the
  * configuration says otherwise; the name server's address always leads to the host's resolver, which may be at one.
  */
 final class HostPolicy {

@@ -44,7 +44,7 @@ final class Icmp {
             return;
         }
         if (!plan.isGateway(packet.targetHigh, packet.targetLow) && !plan.isDns(packet.targetHigh, packet.targetLow)) {
-            // Sockets without privileges carry no ICMP, so nobody can be asked.
+            // Sockets without privileges carry no ICMP, so no host can be asked.
             unreachable(packet, Unreachable.PROHIBITED);
             return;
         }

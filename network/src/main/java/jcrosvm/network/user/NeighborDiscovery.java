@@ -66,7 +66,7 @@ final class NeighborDiscovery {
     }
 
     private void answer(IpPacket packet, long high, long low) {
-        // The unspecified address asks whether somebody has this one already, and cannot be answered alone.
+        // The unspecified address asks whether another host has this one already, and cannot be answered alone.
         boolean toAll = packet.sourceHigh == 0 && packet.sourceLow == 0;
         ByteBuffer out = writer.buffer();
         int at = PacketWriter.PAYLOAD;

@@ -31,7 +31,7 @@ final class Neighbors {
         return before == null || before != mac;
     }
 
-    /** -1 when nobody has shown up there. */
+    /** -1 when no host has shown up there. */
     long lookup(IpAddress address) {
         return known.getOrDefault(address, -1L);
     }

@@ -309,7 +309,7 @@ final class TcpConnection implements HostLoop.Endpoint {
         }
     }
 
-    /** Both ends are done. Whoever ended last knows that it arrived; only if that is us nothing is left to repeat. */
+    /** Both ends are done. The end that closed last knows that its FIN arrived; only if that is us nothing is left to repeat. */
     private void end() {
         if (owedAcks == 0) {
             close();

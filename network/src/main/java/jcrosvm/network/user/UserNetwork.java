@@ -16,7 +16,7 @@ import jcrosvm.network.NetBackend;
 
 /**
  * A network for one guest, made of this process's sockets. Two threads use it, the device's worker and {@link HostLoop}'s,
- * under one lock that nobody blocks with. All memory is bounded: where a bound is met, packets are dropped, windows shut
+ * under one lock; no thread blocks while it holds it. All memory is bounded: where a bound is met, packets are dropped, windows shut
  * or connections refused.
  */
 public final class UserNetwork implements NetBackend {
@@ -197,7 +197,7 @@ public final class UserNetwork implements NetBackend {
             if (!reassembly.add(p, now)) {
                 return;
             }
-            isChecksumPartial = false; // Nobody leaves the checksum of a piece to others.
+            isChecksumPartial = false; // No host leaves the checksum of a fragment to others.
         }
         if (isFromGuest(p) && neighbors.learn(p.sourceHigh, p.sourceLow, source)) {
             tcp.found();

@@ -58,6 +58,15 @@ class SourcesTest {
         }
     }
 
+    /** In comments and texts the subject is the actor: the driver, the device, the host, a thread. */
+    @Test
+    void actorsAreNamed() {
+        Pattern unnamed = Pattern.compile("\\b([Ww]hoever|[Nn]obody|[Ss]omebody|[Aa]nybody)\\b|(/\\*\\*|\\*|//) Who ");
+        for (Path file : SourceTree.mainSources()) {
+            assertThat(SourceTree.text(file)).as(SourceTree.name(file)).doesNotContainPattern(unnamed);
+        }
+    }
+
     @Test
     void everyDependencyIsExplained() {
         String explained = SourceTree.text(SourceTree.ROOT.resolve("docs/dependencies.md"));

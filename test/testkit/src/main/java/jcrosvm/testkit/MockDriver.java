@@ -70,7 +70,7 @@ public final class MockDriver implements AutoCloseable {
         return device;
     }
 
-    /** Guest memory that nobody else uses. Its content is whatever was there. */
+    /** Guest memory that nothing else uses. Its content is whatever was there. */
     public long allocate(long length, long alignment) {
         return allocator.allocate(length, alignment);
     }

@@ -20,7 +20,7 @@ public final class SerialConsoles implements AutoCloseable {
     private static final class Relay implements IrqLine {
         private IrqLine target = level -> {};
 
-        // Locked, so that on return from connect() nobody is on the way to the old target.
+        // Locked, so that on return from connect() no byte is on the way to the old target.
         @Override
         public synchronized void set(boolean level) {
             target.set(level);

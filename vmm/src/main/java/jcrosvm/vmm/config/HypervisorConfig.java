@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param kind a {@link jcrosvm.hypervisor.HypervisorProvider#name}, or {@link #AUTO}
  * @param device host device to use instead of the usual one, such as {@code /dev/kvm}
- * @param irqChip who emulates PIC, PIT and IOAPIC; null leaves it to what the hypervisor can do
+ * @param irqChip where PIC, PIT and IOAPIC are emulated; null leaves it to what the hypervisor can do
  */
 public record HypervisorConfig(
         String kind, @Nullable Path device, @Nullable IrqChipMode irqChip) {

@@ -379,7 +379,7 @@ public final class LocalApic implements Apic {
         pollTimer();
     }
 
-    /** Its thread may be late: whoever looks at the timer sees it as it should be. */
+    /** Its thread may be late: a look at the timer shows it as it should be. */
     private void pollTimer() {
         if (timer.expire()) {
             local(ApicRegister.LVT_TIMER);

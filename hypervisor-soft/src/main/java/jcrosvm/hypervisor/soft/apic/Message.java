@@ -50,7 +50,7 @@ final class Message {
         return (command >> 18) & 3;
     }
 
-    /** The end of an INIT on the old serial bus: nobody has looked at it since. */
+    /** The end of an INIT on the old serial bus: no processor has looked at it since. */
     static boolean isInitDeassert(int command) {
         return mode(command) == INIT && isLevel(command) && (command & ASSERT) == 0;
     }

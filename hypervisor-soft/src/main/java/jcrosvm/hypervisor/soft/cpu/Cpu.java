@@ -9,7 +9,7 @@ import jcrosvm.base.io.Mapping;
  * The registers of one virtual processor. Those that generated code uses live outside the heap ({@link StateLayout});
  * the rest are fields. Belongs to the thread that runs the processor, except {@link #request}.
  *
- * <p>Whoever changes CR0, CR4, EFER, CS or CPL calls {@link #modeChanged} afterwards.
+ * <p>Code that changes CR0, CR4, EFER, CS or CPL calls {@link #modeChanged} afterwards.
  */
 public final class Cpu {
     public static final int RAX = 0;
@@ -167,7 +167,7 @@ public final class Cpu {
         return (int) PENDING.getAndBitwiseAnd(state, (long) StateLayout.PENDING, ~bits) & bits;
     }
 
-    /** Whoever may have set RFLAGS.IF or ended the blocking of NMIs calls this: STI, POPF, IRET, SYSRET. */
+    /** Instructions that may have set RFLAGS.IF or ended the blocking of NMIs call this: STI, POPF, IRET, SYSRET. */
     public void unblocked() {
         if (interruptWaiting) {
             request(Pending.SELF);

@@ -2,7 +2,7 @@ package jcrosvm.hypervisor.soft.cpu;
 
 /** Reasons for a processor to stop running guest code and look around. */
 public final class Pending {
-    /** Somebody called {@code Vcpu.kick}. */
+    /** {@code Vcpu.kick} was called. */
     public static final int KICK = 1;
     /** The local APIC or the PIC has an interrupt. */
     public static final int INTERRUPT = 1 << 1;

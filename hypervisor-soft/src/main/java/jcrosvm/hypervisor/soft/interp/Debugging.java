@@ -13,7 +13,7 @@ import jcrosvm.hypervisor.soft.isa.OperandKind;
  * Single steps and breakpoints of the guest (SDM volume 3, chapter 19). While {@link #armed}, an engine executes one
  * instruction at a time between {@link #beforeInstruction} and {@link #afterInstruction}.
  *
- * <p>RFLAGS.RF only matters to breakpoints, so it is kept only while something is armed; whoever runs without looking
+ * <p>RFLAGS.RF only matters to breakpoints, so it is kept only while something is armed; code that runs without looking
  * here need not clear it. Accesses to data are found at explicit memory operands, not at implicit ones.
  */
 public final class Debugging {

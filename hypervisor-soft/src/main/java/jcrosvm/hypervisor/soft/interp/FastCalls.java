@@ -66,7 +66,7 @@ public final class FastCalls {
         return (int) (cpu.star >>> 48) + 8 & 0xffff | RPL;
     }
 
-    /** After a SYSCALL (level 0) or SYSRET (3) between 64-bit code that somebody else did but for segments and rights. */
+    /** After a SYSCALL (level 0) or SYSRET (3) between 64-bit code, of which only segments and rights are left to do. */
     public void arrived(int level) {
         if (level == 0) {
             segmentation.setFlat(callCode(), callStack(), 0, true);

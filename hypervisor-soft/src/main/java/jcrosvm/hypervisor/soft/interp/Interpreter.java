@@ -77,7 +77,7 @@ public final class Interpreter implements Engine {
         return system.timeOffset();
     }
 
-    /** The processor is gone: nobody needs to tell it of changed code. */
+    /** The processor is gone: it need not be told of changed code. */
     public void close() {
         cache.close();
     }

@@ -20,7 +20,7 @@ final class RandomNumbers {
             at = 0;
         }
         long number = (long) LONGS.get(numbers, at);
-        LONGS.set(numbers, at, 0L); // nobody gets it twice
+        LONGS.set(numbers, at, 0L); // no guest gets it twice
         at += Long.BYTES;
         return number;
     }

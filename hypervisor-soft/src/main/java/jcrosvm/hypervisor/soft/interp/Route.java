@@ -2,7 +2,7 @@ package jcrosvm.hypervisor.soft.interp;
 
 import jcrosvm.hypervisor.soft.isa.Op;
 
-/** Who executes an operation. Small numbers, for the interpreter's switch. */
+/** Which part of the interpreter executes an operation. Small numbers, for the interpreter's switch. */
 @SuppressWarnings("EnumOrdinal") // a table by operation, looked at per instruction decoded
 final class Route {
     static final int SYSTEM = 0;

@@ -1,7 +1,7 @@
 package jcrosvm.hypervisor.soft.isa;
 
 /**
- * A decoded instruction. Mutable, so that a decoder can fill the same one again; whoever keeps it must not share it.
+ * A decoded instruction. Mutable, so that a decoder can fill the same one again; code that keeps it must not share it.
  *
  * <p>Operands are resolved: 0 is the destination where there is one, in the order of Intel's syntax. There is at most
  * one operand in memory, which the address fields describe; implicit ones (stack, string instructions) have none.

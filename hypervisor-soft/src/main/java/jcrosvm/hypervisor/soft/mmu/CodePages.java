@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
- * Which physical memory holds code that somebody keeps in another form: decoded or translated.
+ * Which physical memory holds code that is kept in another form: decoded or translated.
  *
  * <p>Marks are of {@link #CHUNK} bytes. While any chunk of a page is marked, processors write to the page the slow way.
  * A write that hits a marked chunk removes the mark and tells the listeners; a write beside one does not. When the last
@@ -87,7 +87,7 @@ public final class CodePages {
         return -1L << first & -1L >>> 63 - last;
     }
 
-    /** After a write of whoever to a slot. */
+    /** After any write to a slot. */
     void written(Slot slot, long offset, long length) {
         if (length <= 0) {
             return;

@@ -12,14 +12,14 @@ import org.jspecify.annotations.Nullable;
  * Lets one thread stop all processors of a VM for a moment: an exclusive section.
  *
  * <p>A processor is <em>inside</em> between {@link Processor#enter} and {@link Processor#leave}, while its thread runs
- * guest code or touches its TLB. Whoever wants the section asks those inside with {@link Pending#COHERENCE} and waits
+ * guest code or touches its TLB. A thread that wants the section asks those inside with {@link Pending#COHERENCE} and waits
  * until each has left; a processor that is outside (in a device, halted, not running) does not delay it, but waits in
  * {@code enter} while the section lasts. A processor that wants the section itself counts as outside while it waits, so
  * two of them do not wait for each other; what it knew of memory may be out of date when the section begins.
  */
 public final class Coherence {
     private final ReentrantLock lock = new ReentrantLock();
-    /** Somebody has left, or the section has ended. */
+    /** A thread has left, or the section has ended. */
     private final Condition changed = lock.newCondition();
 
     private final List<Processor> processors = new CopyOnWriteArrayList<>();

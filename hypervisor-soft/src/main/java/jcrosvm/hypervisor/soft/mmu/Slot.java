@@ -162,7 +162,7 @@ final class Slot {
         }
     }
 
-    /** Whether a processor may write to the page without telling anybody. */
+    /** Whether a processor may write to the page without a report. */
     boolean freelyWritable(long offset) {
         long page = offset >>> PAGE_SHIFT;
         long[] log = dirty;

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * The translation lookaside buffers of one processor, in memory that generated code uses too.
  *
  * <p><b>Layout.</b> From {@link StateLayout#TLB} on there is an array of {@link #ENTRIES} entries for each
- * {@link #CONTEXTS context} (who asks: {@link #USER}, {@link #SUPERVISOR}, {@link #SUPERVISOR_ANY}), at
+ * {@link #CONTEXTS context} (the kind of access: {@link #USER}, {@link #SUPERVISOR}, {@link #SUPERVISOR_ANY}), at
  * {@link #offset(int)}. Linear page p belongs into entry {@code p & (ENTRIES - 1)} of {@link #ENTRY_SIZE} bytes: three
  * tags at {@link #READ}, {@link #WRITE} and {@link #EXECUTE} and a long at {@link #PAGE}. A tag is the linear address
  * of the page, or that of page {@code index ^ 1}, which can never be looked for there, when the right is missing.
@@ -18,13 +18,13 @@ import org.jspecify.annotations.Nullable;
  * and the end of the page. What the exclusive-or gave plus the long at {@link #PAGE} then is its host address. All
  * entries are RAM.
  *
- * <p>The write tag is missing for pages whose writes somebody must hear of: not yet dirty ones, code, logged and
+ * <p>The write tag is missing for pages whose writes must be reported: not yet dirty ones, code, logged and
  * read-only memory. {@link Mmu} does what is due in its slow path, after which the tag may be there.
  *
  * <p>Behind the arrays there are {@link #VICTIMS} more entries for each context, which keep what was replaced last: pages
  * that are copied to each other often share an entry. Only {@link #recall} looks there.
  *
- * <p>Only the processor's own thread touches it, or whoever has stopped it ({@link Coherence}).
+ * <p>Only the processor's own thread touches it, or the thread that has stopped it ({@link Coherence}).
  */
 public final class Tlb {
     public static final int ENTRIES = 4096;
@@ -297,7 +297,7 @@ public final class Tlb {
     /** The page around an address, whatever its size, global or not. */
     void flushPage(long linear) {
         for (int context = 0; context < CONTEXTS; context++) {
-            drop(index(context, linear)); // whoever is in there: a look-up costs as much as a refill
+            drop(index(context, linear)); // whatever entry is in there: a look-up costs as much as a refill
         }
         for (int victim = FIRST_VICTIM; victim < ALL; victim++) {
             if (pageOf(victim) == (linear & -4096)) {

@@ -128,7 +128,7 @@ final class FlagPlan {
     }
 
     /**
-     * Who made the flags that an instruction may show.
+     * Which instruction made the flags that an instruction may show.
      *
      * @param before the source of the instruction before; for the first {@link #FRAME}, or {@link #atBranch} around a loop
      */

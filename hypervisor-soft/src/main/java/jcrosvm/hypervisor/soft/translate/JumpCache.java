@@ -21,7 +21,7 @@ final class JumpCache implements Tlb.Listener {
 
     static {
         for (int i = 0; i < ENTRIES; i++) {
-            EMPTY[2 * i] = nobody(i * STEP);
+            EMPTY[2 * i] = absent(i * STEP);
         }
     }
 
@@ -65,7 +65,7 @@ final class JumpCache implements Tlb.Listener {
     }
 
     /** An address that does not belong into the pair at an offset of a table. */
-    private static long nobody(int offset) {
+    private static long absent(int offset) {
         return offset == Frame.jumpOffset(0) ? 1 : 0;
     }
 
@@ -88,7 +88,7 @@ final class JumpCache implements Tlb.Listener {
     }
 
     private void drop(int context, int at) {
-        state.set(LONG, at, nobody(at - Frame.jumps(context)));
+        state.set(LONG, at, absent(at - Frame.jumps(context)));
     }
 
     void remove(int context, long linear) {
