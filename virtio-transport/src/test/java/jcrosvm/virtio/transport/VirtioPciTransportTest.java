@@ -6,8 +6,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import jcrosvm.base.io.EventFd;
+import jcrosvm.bus.Bus;
 import jcrosvm.bus.BusDevice;
+import jcrosvm.bus.pci.PciAddress;
+import jcrosvm.bus.pci.PciBus;
 import jcrosvm.bus.pci.PciConfigSpace;
+import jcrosvm.bus.pci.PciWindows;
 import jcrosvm.virtio.Interrupt;
 import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.VirtioFeatures;
@@ -247,6 +251,43 @@ class VirtioPciTransportTest {
         assertThat(bar.read(MSIX_PENDING, 4)).isEqualTo(2);
         bar.write(MSIX_TABLE + 16 + 12, 4, 0);
         assertThat(host.connected).containsEntry(call, "fee00000:41");
+    }
+
+    /** Off the bus and closed, it has nothing of its machine any more. */
+    @Test
+    void aRemovedFunctionGivesEverythingBack() {
+        Bus memory = Bus.memory();
+        List<Boolean> line = new ArrayList<>();
+        PciWindows windows = new PciWindows(
+                new PciWindows.Window(0xd000, 0x1000),
+                new PciWindows.Window(BAR, 1 << 24),
+                new PciWindows.Window(1L << 40, 1L << 38));
+        PciBus pci = new PciBus(memory, Bus.ports(), windows, List.of(9), gsi -> line::add);
+        PciAddress address = pci.add(function, null);
+        pci.allocate();
+        enableMsix();
+        start(0);
+        EventFd call = device.running.get(0).interrupt().callEvent();
+        long at = memory.ranges().getFirst().base();
+        memory.write(at + 0x3000, 2, 0);
+        assertThat(host.kicks).hasSize(2);
+        assertThat(host.connected).containsKey(call);
+        Interrupt late = device.running.get(1).interrupt();
+
+        pci.remove(address);
+        assertThat(host.kicks).isEmpty();
+        assertThat(memory.ranges()).isEmpty();
+        assertThat(pci.read(0, 1 << 3, 0, 4)).isEqualTo(0xffffffffL);
+        function.close();
+        assertThat(device.running).isEmpty();
+        assertThat(host.connected).isEmpty();
+        late.signal();
+        bar.write(0x3000, 2, 0); // accesses under way still finish
+        common(0x14, 1, 0xf);
+        common(0x1c, 2, 1);
+        assertThat(host.kicks).isEmpty();
+        assertThat(device.running).isEmpty();
+        assertThat(line).doesNotContain(true);
     }
 
     @Test
