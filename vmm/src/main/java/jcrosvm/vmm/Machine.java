@@ -73,7 +73,7 @@ final class Machine implements AutoCloseable {
                 parts.addUnsaved("virtio", virtio);
             }
             board.load(virtio.nodes(), parameters(devices, virtio), speed);
-            vcpus = new Vcpus(board, config.cpus(), state != StartState.RUNNING, events::vcpuEnded);
+            vcpus = new Vcpus(board, config.cpus(), state != StartState.RUNNING, events);
             sleep = new Sleep(this, board.power(), vcpus);
             parts.add("sleep", SleepState.class, sleep);
             if (vcpus.isSuspended()) {
