@@ -25,8 +25,25 @@ public sealed interface VcpuExit {
         }
     }
 
-    /** Single step or breakpoint under a debugger. */
-    record Debug(long rip, long dr6) implements VcpuExit {}
+    /**
+     * A stop that {@link DebugControl} asks for. The vCPU can be run again; at a breakpoint that stops it before its
+     * instruction, it stops again unless the breakpoint has gone.
+     *
+     * @param address virtual, of the instruction that comes next
+     * @param breakpoint which of the control's breakpoints, or {@link #NO_BREAKPOINT}
+     */
+    record Debug(Cause cause, long address, int breakpoint) implements VcpuExit {
+        public static final int NO_BREAKPOINT = -1;
+
+        /** Why it stops. */
+        public enum Cause {
+            STEP,
+            /** Of the hardware. */
+            BREAKPOINT,
+            /** A breakpoint instruction, which has not been executed. */
+            SOFTWARE_BREAKPOINT
+        }
+    }
 
     /** The guest cannot go on: entry refused, or an instruction that could not be emulated. */
     record Failed(String reason) implements VcpuExit {}

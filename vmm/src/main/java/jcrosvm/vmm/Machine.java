@@ -71,7 +71,7 @@ final class Machine implements AutoCloseable {
             }
             parts.add("virtio", VirtioTransportsState.class, virtio);
             board.load(virtio.nodes(), parameters(devices, virtio), speed);
-            vcpus = new Vcpus(board, config.cpus(), state != StartState.RUNNING, events::vcpuEnded);
+            vcpus = new Vcpus(board, config.cpus(), state != StartState.RUNNING, events);
             sleep = new Sleep(this, board.power(), vcpus);
             parts.add("sleep", SleepState.class, sleep);
             if (vcpus.isSuspended()) {

@@ -14,6 +14,13 @@ interface MachineEvents {
     /** The guest wrote to the port of {@code --debug-exit}. */
     void debugExit(int value);
 
+    /**
+     * A vCPU has stopped for a debugger. It holds still until {@link VcpuThread#goOn} unless it is to go on at once.
+     *
+     * @return whether it goes on at once
+     */
+    boolean vcpuStopped(Vcpu vcpu, VcpuExit.Debug stop);
+
     /** A vCPU cannot go on. */
     void vcpuEnded(Vcpu vcpu, VcpuExit exit);
 }

@@ -1,7 +1,6 @@
 package jcrosvm.vmm;
 
 import java.util.Collection;
-import java.util.function.BiConsumer;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.ThreadScope;
 import jcrosvm.base.io.Threads;
@@ -16,23 +15,23 @@ final class VcpuThread {
 
     private final Vcpu vcpu;
     private final VcpuExitHandler handler;
-    private final BiConsumer<Vcpu, VcpuExit> onFinalExit;
+    private final MachineEvents events;
     private final Thread thread;
 
     private final Object lock = new Object();
     private volatile boolean pausing;
     private volatile boolean stopping;
+    private volatile boolean stopped; // by a debugger
     private boolean still; // guarded by lock: not in guest code, and will not enter it before resume()
 
     /**
      * @param hostCpus to pin the thread to; empty for none
-     * @param onFinalExit called on the thread for an exit after which the vCPU cannot go on
+     * @param events called on the thread when the vCPU stops for a debugger or cannot go on
      */
-    VcpuThread(
-            Vcpu vcpu, VcpuExitHandler handler, Collection<Integer> hostCpus, BiConsumer<Vcpu, VcpuExit> onFinalExit) {
+    VcpuThread(Vcpu vcpu, VcpuExitHandler handler, Collection<Integer> hostCpus, MachineEvents events) {
         this.vcpu = vcpu;
         this.handler = handler;
-        this.onFinalExit = onFinalExit;
+        this.events = events;
         thread = ThreadScope.current().unstarted("vcpu" + vcpu.id(), STACK, () -> loop(hostCpus));
     }
 
@@ -51,20 +50,25 @@ final class VcpuThread {
                 Threads.pinTo(hostCpus);
             }
             while (!stopping) {
-                if (pausing) {
+                if (pausing || stopped) {
                     holdStill();
                     continue;
                 }
                 VcpuExit exit = vcpu.run(handler);
-                if (!(exit instanceof VcpuExit.Interrupted)) {
-                    onFinalExit.accept(vcpu, exit);
+                if (exit instanceof VcpuExit.Debug debug) {
+                    stopped = true; // before it is told, so that goOn() is not lost
+                    if (events.vcpuStopped(vcpu, debug)) {
+                        stopped = false;
+                    }
+                } else if (!(exit instanceof VcpuExit.Interrupted)) {
+                    events.vcpuEnded(vcpu, exit);
                     break;
                 }
             }
         } catch (InterruptedException e) {
             // asked to end
         } catch (VmmException e) { // the host refuses
-            onFinalExit.accept(vcpu, new VcpuExit.Failed(String.valueOf(e.getMessage())));
+            events.vcpuEnded(vcpu, new VcpuExit.Failed(String.valueOf(e.getMessage())));
         } finally {
             synchronized (lock) {
                 still = true;
@@ -77,7 +81,7 @@ final class VcpuThread {
         synchronized (lock) {
             still = true;
             lock.notifyAll();
-            while (pausing && !stopping) {
+            while ((pausing || stopped) && !stopping) {
                 lock.wait();
             }
             still = false;
@@ -101,6 +105,14 @@ final class VcpuThread {
     void resume() {
         synchronized (lock) {
             pausing = false;
+            lock.notifyAll();
+        }
+    }
+
+    /** Ends a stop for a debugger. */
+    void goOn() {
+        synchronized (lock) {
+            stopped = false;
             lock.notifyAll();
         }
     }

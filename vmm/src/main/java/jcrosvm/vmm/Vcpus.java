@@ -2,9 +2,7 @@ package jcrosvm.vmm;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.BiConsumer;
 import jcrosvm.hypervisor.Vcpu;
-import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.vmm.board.Board;
 import jcrosvm.vmm.config.CpuConfig;
 import jcrosvm.vmm.config.HostCpus;
@@ -16,12 +14,11 @@ final class Vcpus {
 
     /**
      * @param suspended whether they hold still from the start
-     * @param onFinalExit called on a vCPU's thread for an exit after which it cannot go on
      */
-    Vcpus(Board board, CpuConfig config, boolean suspended, BiConsumer<Vcpu, VcpuExit> onFinalExit) {
+    Vcpus(Board board, CpuConfig config, boolean suspended, MachineEvents events) {
         this.suspended = suspended;
         for (Vcpu vcpu : board.processors()) {
-            threads.add(new VcpuThread(vcpu, board.exits(vcpu), HostCpus.of(config, threads.size()), onFinalExit));
+            threads.add(new VcpuThread(vcpu, board.exits(vcpu), HostCpus.of(config, threads.size()), events));
         }
     }
 

@@ -54,6 +54,19 @@ final class VmEvents implements MachineEvents {
     }
 
     @Override
+    public boolean vcpuStopped(Vcpu vcpu, VcpuExit.Debug stop) {
+        if (!isOver.get()) {
+            LOG.log(
+                    System.Logger.Level.ERROR,
+                    "vCPU {0} stopped for a debugger, and there is none, at 0x{1}",
+                    vcpu.id(),
+                    Long.toHexString(stop.address()));
+            ended(VmExit.CRASH);
+        }
+        return false;
+    }
+
+    @Override
     public void vcpuEnded(Vcpu vcpu, VcpuExit exit) {
         if (isOver.get()) {
             return;
@@ -81,14 +94,7 @@ final class VmEvents implements MachineEvents {
                 logRegisters(vcpu);
                 ended(VmExit.CRASH);
             }
-            case VcpuExit.Debug debug -> {
-                LOG.log(
-                        System.Logger.Level.ERROR,
-                        "vCPU {0} stopped for a debugger, and there is none, at rip 0x{1}",
-                        vcpu.id(),
-                        Long.toHexString(debug.rip()));
-                ended(VmExit.CRASH);
-            }
+            case VcpuExit.Debug debug -> throw new IllegalArgumentException("a vCPU can go on after " + debug);
             case VcpuExit.Interrupted interrupted -> {}
         }
     }

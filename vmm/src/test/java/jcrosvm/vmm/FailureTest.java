@@ -50,7 +50,7 @@ class FailureTest {
                 }
                 return switch (what.replace(" after a panic", "")) {
                     case "refused entry" -> new VcpuExit.Failed("refused");
-                    case "debugger" -> new VcpuExit.Debug(0, 0);
+                    case "debugger" -> new VcpuExit.Debug(VcpuExit.Debug.Cause.STEP, 0, VcpuExit.Debug.NO_BREAKPOINT);
                     case "defect" -> throw new IllegalStateException("as the test asked");
                     case "no memory" -> throw new OutOfMemoryError("as the test asked");
                     case "halt" -> new VcpuExit.Halt();

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -12,6 +13,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import jcrosvm.base.io.EventFd;
+import jcrosvm.hypervisor.DebugControl;
 import jcrosvm.hypervisor.Hypervisor;
 import jcrosvm.hypervisor.HypervisorProvider;
 import jcrosvm.hypervisor.IoEventAddress;
@@ -367,6 +369,17 @@ public final class FakeHypervisor implements X86Hypervisor {
         @Override
         public void localApic(byte[] registers) {
             use("localApic");
+        }
+
+        @Override
+        public void debug(DebugControl control) {
+            use("debug");
+        }
+
+        @Override
+        public OptionalLong translate(long address) {
+            use("translate");
+            return OptionalLong.of(address);
         }
 
         @Override

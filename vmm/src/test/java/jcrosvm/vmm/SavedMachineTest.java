@@ -120,6 +120,11 @@ class SavedMachineTest {
         public void debugExit(int value) {}
 
         @Override
+        public boolean vcpuStopped(Vcpu vcpu, VcpuExit.Debug stop) {
+            return true;
+        }
+
+        @Override
         public void vcpuEnded(Vcpu vcpu, VcpuExit exit) {}
     }
 

@@ -21,6 +21,7 @@ final class KvmRunPage {
     static final long MMIO_LENGTH = 48;
     static final long MMIO_IS_WRITE = 52;
 
+    static final long DEBUG_EXCEPTION = 32;
     static final long DEBUG_PC = 40;
     static final long DEBUG_DR6 = 48;
     static final long FAIL_REASON = 32;

@@ -36,6 +36,7 @@ final class KvmSpec {
     static final long KVM_SET_REGS = 0x4090AE82;
     static final long KVM_GET_SREGS = 0x8138AE83L;
     static final long KVM_SET_SREGS = 0x4138AE84;
+    static final long KVM_TRANSLATE = 0xC018AE85L;
     static final long KVM_INTERRUPT = 0x4004AE86;
     static final long KVM_GET_MSRS = 0xC008AE88L;
     static final long KVM_SET_MSRS = 0x4008AE89;
@@ -46,6 +47,7 @@ final class KvmSpec {
     static final long KVM_SET_MP_STATE = 0x4004AE99;
     static final long KVM_GET_VCPU_EVENTS = 0x8040AE9FL;
     static final long KVM_SET_VCPU_EVENTS = 0x4040AEA0;
+    static final long KVM_SET_GUEST_DEBUG = 0x4048AE9B;
     static final long KVM_GET_DEBUGREGS = 0x8080AEA1L;
     static final long KVM_SET_DEBUGREGS = 0x4080AEA2;
     static final long KVM_GET_XSAVE = 0x9000AEA4L;
@@ -58,6 +60,11 @@ final class KvmSpec {
     static final long KVM_GET_DEVICE_ATTR = 0x4018AEE2L;
     static final int KVM_VCPU_TSC_CTRL = 0;
     static final int KVM_VCPU_TSC_OFFSET = 0;
+
+    static final int KVM_GUESTDBG_ENABLE = 1;
+    static final int KVM_GUESTDBG_SINGLESTEP = 2;
+    static final int KVM_GUESTDBG_USE_SW_BP = 0x1_0000;
+    static final int KVM_GUESTDBG_USE_HW_BP = 0x2_0000;
 
     static final int KVM_MEM_LOG_DIRTY_PAGES = 1;
     static final int KVM_MEM_READONLY = 2;

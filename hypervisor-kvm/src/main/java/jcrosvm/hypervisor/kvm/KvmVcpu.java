@@ -5,10 +5,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.util.List;
+import java.util.OptionalLong;
 import jcrosvm.base.Errno;
 import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.Mapping;
 import jcrosvm.base.io.ThreadKick;
+import jcrosvm.hypervisor.DebugControl;
 import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.VcpuExitHandler;
 import jcrosvm.hypervisor.x86.CpuidTable;
@@ -29,17 +31,19 @@ final class KvmVcpu implements X86Vcpu {
     private final int id;
     private final Fd fd;
     private final KvmVcpuState stateAccess;
+    private final KvmDebug debug;
     private final boolean split;
     private final Runnable ready;
     private final Mapping mapping;
     private final MemorySegment page;
     private final Object kickLock = new Object();
 
+    private volatile boolean kicked; // since run() returned INTERRUPTED
     private @Nullable ThreadKick thread; // guarded by kickLock
     private boolean closed; // guarded by kickLock
     private @Nullable Thread owner; // whom `thread` belongs to; only that one looks
 
-    /** @param ready returns when the VM is complete; called before the first run */
+    /** @param ready returns when the VM is complete; called before the first run and before memory is read */
     KvmVcpu(int id, Fd fd, KvmHypervisor kvm, boolean split, Runnable ready) {
         this.id = id;
         this.fd = fd;
@@ -53,6 +57,7 @@ final class KvmVcpu implements X86Vcpu {
         }
         page = mapping.segment();
         stateAccess = new KvmVcpuState(fd, kvm);
+        debug = new KvmDebug(fd);
     }
 
     @Override
@@ -81,10 +86,20 @@ final class KvmVcpu implements X86Vcpu {
         if (r < 0) {
             return notRun(-r);
         }
+        return exit(handler);
+    }
+
+    private @Nullable VcpuExit exit(VcpuExitHandler handler) {
         int reason = page.get(ValueLayout.JAVA_INT, KvmRunPage.EXIT_REASON);
         switch (reason) {
-            case KvmSpec.KVM_EXIT_IO -> portAccess(handler);
-            case KvmSpec.KVM_EXIT_MMIO -> memoryAccess(handler);
+            case KvmSpec.KVM_EXIT_IO -> {
+                portAccess(handler);
+                return debug.isStepping() ? stepOverAccess(handler) : null;
+            }
+            case KvmSpec.KVM_EXIT_MMIO -> {
+                memoryAccess(handler);
+                return debug.isStepping() ? stepOverAccess(handler) : null;
+            }
             case KvmSpec.KVM_EXIT_IOAPIC_EOI ->
                 handler.endOfInterrupt(page.get(ValueLayout.JAVA_BYTE, KvmRunPage.EOI_VECTOR) & 0xFF);
             case KvmSpec.KVM_EXIT_IRQ_WINDOW_OPEN, KvmSpec.KVM_EXIT_INTR -> {}
@@ -95,9 +110,25 @@ final class KvmVcpu implements X86Vcpu {
         return null;
     }
 
+    /** KVM may lose the step over an instruction that a device answers, so it only completes the instruction here. */
+    private @Nullable VcpuExit stepOverAccess(VcpuExitHandler handler) {
+        page.set(ValueLayout.JAVA_BYTE, KvmRunPage.IMMEDIATE_EXIT, (byte) 1);
+        int r = fd.tryIoctl(KvmSpec.KVM_RUN, 0);
+        page.set(ValueLayout.JAVA_BYTE, KvmRunPage.IMMEDIATE_EXIT, (byte) 0);
+        VarHandle.fullFence();
+        if (kicked) {
+            page.set(ValueLayout.JAVA_BYTE, KvmRunPage.IMMEDIATE_EXIT, (byte) 1);
+        }
+        if (r == -Errno.EINTR) {
+            return KvmDebug.step(specialRegisters().cs().base() + registers().rip());
+        }
+        return r < 0 ? notRun(-r) : exit(handler);
+    }
+
     private @Nullable VcpuExit notRun(int errno) {
         return switch (errno) {
             case Errno.EINTR -> {
+                kicked = false;
                 page.set(ValueLayout.JAVA_BYTE, KvmRunPage.IMMEDIATE_EXIT, (byte) 0);
                 VarHandle.fullFence(); // a kick from here on sets it again, for the next run
                 yield VcpuExit.INTERRUPTED;
@@ -121,6 +152,7 @@ final class KvmVcpu implements X86Vcpu {
             if (closed) {
                 return;
             }
+            kicked = true;
             page.set(ValueLayout.JAVA_BYTE, KvmRunPage.IMMEDIATE_EXIT, (byte) 1);
             VarHandle.fullFence();
             if (thread != null) {
@@ -171,10 +203,7 @@ final class KvmVcpu implements X86Vcpu {
         return switch (reason) {
             case KvmSpec.KVM_EXIT_HLT -> VcpuExit.HALT;
             case KvmSpec.KVM_EXIT_SHUTDOWN -> VcpuExit.SHUTDOWN;
-            case KvmSpec.KVM_EXIT_DEBUG ->
-                new VcpuExit.Debug(
-                        page.get(ValueLayout.JAVA_LONG, KvmRunPage.DEBUG_PC),
-                        page.get(ValueLayout.JAVA_LONG, KvmRunPage.DEBUG_DR6));
+            case KvmSpec.KVM_EXIT_DEBUG -> KvmDebug.exit(page);
             case KvmSpec.KVM_EXIT_SYSTEM_EVENT ->
                 switch (page.get(ValueLayout.JAVA_INT, KvmRunPage.SYSTEM_EVENT_TYPE)) {
                     case 1 -> new VcpuExit.SystemEvent(VcpuExit.SystemEvent.Kind.SHUTDOWN);
@@ -252,6 +281,17 @@ final class KvmVcpu implements X86Vcpu {
     @Override
     public void notifyPaused() {
         fd.tryIoctl(KvmSpec.KVM_KVMCLOCK_CTRL, 0); // EINVAL: the guest does not use the paravirtual clock
+    }
+
+    @Override
+    public void debug(DebugControl control) {
+        debug.control(control);
+    }
+
+    @Override
+    public OptionalLong translate(long address) {
+        ready.run(); // the guest's tables are in memory that may not have been added yet
+        return debug.translate(address);
     }
 
     /** Takes time off the time stamp counter. A kernel before 5.16 cannot do that: there the counter stays. */

@@ -1,6 +1,10 @@
 package jcrosvm.hypervisor.soft;
 
+import java.util.OptionalLong;
+import jcrosvm.hypervisor.DebugControl;
+import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.soft.cpu.GuestException;
+import org.jspecify.annotations.Nullable;
 
 /** What {@link RunLoop} needs of the parts that execute guest code; all on the processor's thread. */
 interface Core {
@@ -33,6 +37,15 @@ interface Core {
 
     /** Before sleeping and returning: others need not wait for the processor meanwhile. */
     void leave();
+
+    /** Says when a debugger outside the guest wants a stop. */
+    void debug(DebugControl control);
+
+    /** A stop that a debugger asked for and that is due, once; or null. */
+    VcpuExit.@Nullable Debug stop();
+
+    /** The physical address behind a linear one, for a debugger; empty when there is none. */
+    OptionalLong translate(long linear);
 
     /** The registers were all replaced. */
     void stateChanged();

@@ -9,6 +9,7 @@ import jcrosvm.hypervisor.soft.cpu.Cpu;
 import jcrosvm.hypervisor.soft.cpu.GuestException;
 import jcrosvm.hypervisor.soft.cpu.Pending;
 import jcrosvm.hypervisor.soft.cpu.Rflags;
+import jcrosvm.hypervisor.soft.interp.HostStop;
 import jcrosvm.hypervisor.soft.interp.UnsupportedInstruction;
 import org.jspecify.annotations.Nullable;
 
@@ -81,6 +82,10 @@ final class RunLoop implements LocalApic.Processor {
         if ((pending & Pending.KICK) != 0 && cpu.take(Pending.KICK) != 0) {
             return VcpuExit.INTERRUPTED;
         }
+        VcpuExit stop = core.stop();
+        if (stop != null) {
+            return stop;
+        }
         if ((pending & (Pending.INIT | Pending.STARTUP | Pending.NMI)) != 0) {
             rare();
         }
@@ -103,6 +108,8 @@ final class RunLoop implements LocalApic.Processor {
             return execute(handler, interrupt, open);
         } catch (GuestException fault) {
             return core.exception(fault) ? null : new VcpuExit.Shutdown(core.shutdownReason());
+        } catch (HostStop stopped) {
+            return null;
         }
     }
 

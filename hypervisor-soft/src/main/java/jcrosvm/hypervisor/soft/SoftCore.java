@@ -1,5 +1,8 @@
 package jcrosvm.hypervisor.soft;
 
+import java.util.OptionalLong;
+import jcrosvm.hypervisor.DebugControl;
+import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.soft.apic.LocalApic;
 import jcrosvm.hypervisor.soft.cpu.Cpu;
 import jcrosvm.hypervisor.soft.cpu.GuestException;
@@ -60,7 +63,29 @@ final class SoftCore implements Core {
 
     @Override
     public boolean exception(GuestException fault) {
-        return delivery.exception(fault);
+        boolean delivered = delivery.exception(fault);
+        system.debugging().stepIntoHandler();
+        return delivered;
+    }
+
+    @Override
+    public void debug(DebugControl control) {
+        system.debugging().host(control);
+    }
+
+    @Override
+    public VcpuExit.@Nullable Debug stop() {
+        return system.debugging().takeStop();
+    }
+
+    @Override
+    public OptionalLong translate(long linear) {
+        processor.enter();
+        try {
+            return mmu.look(linear);
+        } finally {
+            processor.leave();
+        }
     }
 
     @Override

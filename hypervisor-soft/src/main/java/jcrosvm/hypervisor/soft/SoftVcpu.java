@@ -6,9 +6,11 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import jcrosvm.base.VmmException;
+import jcrosvm.hypervisor.DebugControl;
 import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.VcpuExitHandler;
 import jcrosvm.hypervisor.soft.apic.LocalApic;
@@ -193,6 +195,16 @@ final class SoftVcpu implements X86Vcpu {
     @Override
     public void notifyPaused() {
         msrs.clock().paused();
+    }
+
+    @Override
+    public void debug(DebugControl control) {
+        core.debug(control);
+    }
+
+    @Override
+    public OptionalLong translate(long address) {
+        return core.translate(address);
     }
 
     @Override

@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import jcrosvm.hypervisor.DebugControl;
 import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.hypervisor.VcpuExitHandler;
 import jcrosvm.hypervisor.soft.apic.ApicBus;
@@ -49,6 +51,7 @@ class RunLoopTest {
         final List<String> log = new ArrayList<>();
         Runnable code = () -> cpu.halted = true;
         boolean deliverable = true;
+        VcpuExit.Debug stop;
 
         @Override
         public void run() {
@@ -73,6 +76,23 @@ class RunLoopTest {
             log.add("interrupt " + Integer.toHexString(vector));
             cpu.rflags(cpu.rflags() & ~Rflags.IF);
             return deliverable;
+        }
+
+        @Override
+        public void debug(DebugControl control) {
+            log.add("debug");
+        }
+
+        @Override
+        public VcpuExit.Debug stop() {
+            VcpuExit.Debug due = stop;
+            stop = null;
+            return due;
+        }
+
+        @Override
+        public OptionalLong translate(long linear) {
+            return OptionalLong.empty();
         }
 
         @Override

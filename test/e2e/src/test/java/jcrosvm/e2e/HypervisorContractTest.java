@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.ServiceLoader;
 import java.util.SplittableRandom;
@@ -16,6 +17,8 @@ import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Mapping;
 import jcrosvm.base.io.SharedMemory;
+import jcrosvm.hypervisor.DebugControl;
+import jcrosvm.hypervisor.DebugControl.Breakpoint;
 import jcrosvm.hypervisor.Hypervisor;
 import jcrosvm.hypervisor.HypervisorProvider;
 import jcrosvm.hypervisor.HypervisorProvider.Availability;
@@ -25,11 +28,14 @@ import jcrosvm.hypervisor.IrqRoute;
 import jcrosvm.hypervisor.MemorySlot;
 import jcrosvm.hypervisor.Msi;
 import jcrosvm.hypervisor.VcpuExit;
+import jcrosvm.hypervisor.VcpuExit.Debug.Cause;
 import jcrosvm.hypervisor.VcpuExitHandler;
 import jcrosvm.hypervisor.x86.CpuTopology;
 import jcrosvm.hypervisor.x86.GuestCpuid;
 import jcrosvm.hypervisor.x86.Msr;
 import jcrosvm.hypervisor.x86.Registers;
+import jcrosvm.hypervisor.x86.Segment;
+import jcrosvm.hypervisor.x86.SpecialRegisters;
 import jcrosvm.hypervisor.x86.VcpuState;
 import jcrosvm.hypervisor.x86.X86Hypervisor;
 import jcrosvm.hypervisor.x86.X86Vcpu;
@@ -46,6 +52,7 @@ class HypervisorContractTest {
     private static final long SIZE = 0x10_0000;
     private static final int CODE = 0x1000;
     private static final int HANDLER = 0x1100;
+    private static final int TABLES = 0x5000;
     /** A write here ends the run. */
     private static final int END = 0xf4;
 
@@ -453,8 +460,160 @@ class HypervisorContractTest {
     void aTripleFaultShutsDown(String name) {
         // lidt [2000]; int 3
         open(name, code(0x0F, 0x01, 0x1E, 0, 0x20, 0xCC));
-        boolean looks = availability.level() != Availability.Level.INTERPRETED;
-        assumeTrue(looks, "an interpreting KVM does not look at the limit of the vector table");
+        assumeTrue(runsGuestCode(), "an interpreting KVM does not look at the limit of the vector table");
         assertThat(vcpu.run(recorder)).isInstanceOf(VcpuExit.Shutdown.class);
+    }
+
+    /** The same in 64-bit mode, where the first 2 MiB are mapped as they are, and again at 1 GiB. */
+    private void openLong(String name, int[]... code) {
+        open(name, code);
+        memory.putLong(TABLES, TABLES + 0x1000 | 3);
+        memory.putLong(TABLES + 0x1000, TABLES + 0x2000 | 3);
+        memory.putLong(TABLES + 0x1008, TABLES + 0x2000 | 3);
+        memory.putLong(TABLES + 0x2000, 0x83);
+        SpecialRegisters s = vcpu.specialRegisters();
+        Segment data = Segment.flat(0x10, Segment.DATA, false);
+        vcpu.specialRegisters(new SpecialRegisters(
+                Segment.flat(8, Segment.CODE, true),
+                data,
+                data,
+                data,
+                data,
+                data,
+                s.tr(),
+                s.ldt(),
+                s.gdt(),
+                s.idt(),
+                SpecialRegisters.CR0_PG | SpecialRegisters.CR0_ET | SpecialRegisters.CR0_PE,
+                0,
+                TABLES,
+                SpecialRegisters.CR4_PAE,
+                0,
+                SpecialRegisters.EFER_LME | SpecialRegisters.EFER_LMA,
+                s.apicBase()));
+    }
+
+    private void debug(DebugControl.Kind kind, long address, int length) {
+        Breakpoint elsewhere = new Breakpoint(DebugControl.Kind.EXECUTE, 0x500, 1);
+        vcpu.debug(new DebugControl(false, false, List.of(elsewhere, new Breakpoint(kind, address, length))));
+    }
+
+    private boolean runsGuestCode() {
+        return availability.level() != Availability.Level.INTERPRETED;
+    }
+
+    private static VcpuExit stop(Cause cause, long address) {
+        return new VcpuExit.Debug(cause, address, cause == Cause.BREAKPOINT ? 1 : VcpuExit.Debug.NO_BREAKPOINT);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"kvm", "soft"})
+    void goesStepByStep(String name) {
+        // nop; mov al,5; jmp +1; nop; out 80,al
+        open(name, code(0x90, 0xB0, 5, 0xEB, 1, 0x90, 0xE6, 0x80), OUT_END);
+        vcpu.debug(DebugControl.STEP);
+        for (int next : new int[] {1, 3, 6, 8}) {
+            assertThat(vcpu.run(recorder)).isEqualTo(stop(Cause.STEP, CODE + next));
+            assertThat(vcpu.registers().rip()).isEqualTo(CODE + next);
+        }
+        assertThat(vcpu.registers().rax() & 0xFF).isEqualTo(5);
+        assertThat(recorder.log).containsExactly("out 80/1=5");
+        vcpu.debug(DebugControl.OFF);
+        run();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"kvm", "soft"})
+    void goesStepByStepIn64Bits(String name) {
+        // l: inc eax; cmp eax,3; jne l; out 80,al
+        openLong(name, code(0xFF, 0xC0, 0x83, 0xF8, 3, 0x75, 0xF9, 0xE6, 0x80), OUT_END);
+        vcpu.debug(DebugControl.STEP);
+        for (int round = 1; round <= 3; round++) {
+            assertThat(vcpu.run(recorder)).isEqualTo(stop(Cause.STEP, CODE + 2));
+            assertThat(vcpu.registers().rax()).isEqualTo(round);
+            assertThat(vcpu.run(recorder)).isEqualTo(stop(Cause.STEP, CODE + 5));
+            assertThat(vcpu.run(recorder)).isEqualTo(stop(Cause.STEP, round < 3 ? CODE : CODE + 7));
+        }
+        vcpu.debug(DebugControl.OFF);
+        run();
+        assertThat(recorder.log).containsExactly("out 80/1=3");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"kvm", "soft"})
+    void stopsBeforeAnInstruction(String name) {
+        // mov al,5; out 80,al; out 81,al
+        openLong(name, code(0xB0, 5, 0xE6, 0x80, 0xE6, 0x81), OUT_END);
+        debug(DebugControl.Kind.EXECUTE, CODE + 4, 1);
+        assertThat(vcpu.run(recorder)).isEqualTo(stop(Cause.BREAKPOINT, CODE + 4));
+        assertThat(vcpu.run(recorder)).as("again").isEqualTo(stop(Cause.BREAKPOINT, CODE + 4));
+        assertThat(recorder.log).containsExactly("out 80/1=5");
+        vcpu.debug(DebugControl.STEP);
+        assertThat(vcpu.run(recorder)).isEqualTo(stop(Cause.STEP, CODE + 6));
+        vcpu.debug(DebugControl.OFF);
+        run();
+        assertThat(recorder.log).containsExactly("out 80/1=5", "out 81/1=5");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"kvm", "soft"})
+    void stopsBehindAWrite(String name) {
+        // mov al,[3002]; mov byte [3002],1; out 80,al
+        openLong(name, code(0x8A, 4, 0x25, 2, 0x30, 0, 0, 0xC6, 4, 0x25, 2, 0x30, 0, 0, 1, 0xE6, 0x80), OUT_END);
+        assumeTrue(runsGuestCode(), "an interpreting KVM does not look at breakpoints on data");
+        debug(DebugControl.Kind.WRITE, 0x3000, 4);
+        assertThat(vcpu.run(recorder)).isEqualTo(stop(Cause.BREAKPOINT, CODE + 15));
+        assertThat(memory.getByte(0x3002)).isEqualTo((byte) 1);
+        run();
+        vcpu.registers(Registers.entry(CODE, 0x8000, 0));
+        debug(DebugControl.Kind.ACCESS, 0x3000, 4);
+        assertThat(vcpu.run(recorder)).isEqualTo(stop(Cause.BREAKPOINT, CODE + 7));
+        vcpu.debug(DebugControl.OFF);
+        run();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"kvm", "soft"})
+    void stopsAtBreakpointInstructions(String name) {
+        // out 80,al; int 3; out 81,al
+        openLong(name, code(0xE6, 0x80, 0xCC, 0xE6, 0x81), OUT_END);
+        assumeTrue(runsGuestCode(), "an interpreting KVM does not know the breakpoint instruction");
+        vcpu.debug(new DebugControl(false, true, List.of()));
+        assertThat(vcpu.run(recorder)).isEqualTo(stop(Cause.SOFTWARE_BREAKPOINT, CODE + 2));
+        assertThat(vcpu.registers().rip()).isEqualTo(CODE + 2);
+        memory.putByte(CODE + 2, (byte) 0x90);
+        run();
+        assertThat(recorder.log).containsExactly("out 80/1=0", "out 81/1=0");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"kvm", "soft"})
+    void breakpointsThatTheProcessorCannotHaveAreRefused(String name) {
+        open(name, OUT_END);
+        Breakpoint one = new Breakpoint(DebugControl.Kind.EXECUTE, CODE, 1);
+        assertThatThrownBy(() -> vcpu.debug(new DebugControl(false, false, Collections.nCopies(5, one))))
+                .isInstanceOf(VmmException.class)
+                .hasMessageContaining("the processor has 4");
+        assertThatThrownBy(() -> debug(DebugControl.Kind.WRITE, 0x3001, 2))
+                .isInstanceOf(VmmException.class)
+                .hasMessageContaining("WRITE of 2 bytes at 0x3001");
+        assertThatThrownBy(() -> debug(DebugControl.Kind.ACCESS, 0x3000, 3)).isInstanceOf(VmmException.class);
+        run();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"kvm", "soft"})
+    void addressesAreTranslatedAsTheGuestDoes(String name) {
+        open(name, OUT_END);
+        assertThat(vcpu.translate(0x1234)).hasValue(0x1234);
+        vcpu.close();
+        vm.close();
+        hypervisor.close();
+        openLong(name, OUT_END);
+        assertThat(vcpu.translate(0x1234)).hasValue(0x1234);
+        assertThat(vcpu.translate(0x4001_2345L)).hasValue(0x1_2345);
+        assertThat(vcpu.translate(0x4020_0000L)).isEmpty();
+        assertThat(vcpu.translate(0x8000_0000L)).isEmpty();
+        run();
     }
 }

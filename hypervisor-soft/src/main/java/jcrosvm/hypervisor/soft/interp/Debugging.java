@@ -1,13 +1,19 @@
 package jcrosvm.hypervisor.soft.interp;
 
+import jcrosvm.hypervisor.DebugControl;
+import jcrosvm.hypervisor.VcpuExit;
+import jcrosvm.hypervisor.VcpuExit.Debug.Cause;
 import jcrosvm.hypervisor.soft.cpu.Control;
 import jcrosvm.hypervisor.soft.cpu.Cpu;
 import jcrosvm.hypervisor.soft.cpu.GuestException;
+import jcrosvm.hypervisor.soft.cpu.Pending;
 import jcrosvm.hypervisor.soft.cpu.Rflags;
 import jcrosvm.hypervisor.soft.isa.Form;
 import jcrosvm.hypervisor.soft.isa.Insn;
 import jcrosvm.hypervisor.soft.isa.Op;
 import jcrosvm.hypervisor.soft.isa.OperandKind;
+import jcrosvm.hypervisor.x86.HardwareBreakpoints;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Single steps and breakpoints of the guest (SDM volume 3, chapter 19). While {@link #armed}, an engine executes one
@@ -39,7 +45,22 @@ public final class Debugging {
     private static final int PORT = 2;
     private static final int READ_WRITE = 3;
 
+    private static final int NOTHING = -2;
+    private static final int STEP = -1;
+
     private final Cpu cpu;
+
+    /** A debugger outside the guest: its breakpoints as debug registers, and what else it asks for. */
+    private long[] host = new long[8];
+
+    private boolean hostSteps;
+    private boolean hostBreaks;
+    /** What to stop for once the instruction has ended: the number of a breakpoint, or one of the constants. */
+    private int stop = NOTHING;
+
+    private boolean softwareStop;
+    private final HostStop hostStop = new HostStop();
+
     private boolean armed;
     private boolean step;
     private boolean resumeLoaded;
@@ -60,10 +81,52 @@ public final class Debugging {
 
     /** After a change of RFLAGS.TF or DR7 by anything but this package's instructions, such as POPF or a restore. */
     public void changed() {
-        armed = cpu.flag(Rflags.TF) || (cpu.dr[DR7] & DR7_ENABLED) != 0;
+        armed = cpu.flag(Rflags.TF) || ((cpu.dr[DR7] | host[DR7]) & DR7_ENABLED) != 0 || hostSteps;
         if (!armed) {
             cpu.rflags(cpu.rflags() & ~(long) Rflags.RF);
         }
+    }
+
+    /** Takes over what a debugger outside the guest asks for. */
+    public void host(DebugControl control) {
+        host = HardwareBreakpoints.registers(control);
+        hostSteps = control.singleStep();
+        hostBreaks = control.softwareBreakpoints();
+        stop = NOTHING;
+        softwareStop = false;
+        changed();
+    }
+
+    /** A stop for the debugger outside the guest, once; or null. */
+    public VcpuExit.@Nullable Debug takeStop() {
+        if (stop == NOTHING) {
+            return null;
+        }
+        Cause cause = softwareStop ? Cause.SOFTWARE_BREAKPOINT : stop >= 0 ? Cause.BREAKPOINT : Cause.STEP;
+        VcpuExit.Debug exit = new VcpuExit.Debug(cause, linear(), stop >= 0 ? stop : VcpuExit.Debug.NO_BREAKPOINT);
+        stop = NOTHING;
+        softwareStop = false;
+        return exit;
+    }
+
+    /** The instruction has ended in a fault, which has been delivered. */
+    public void stepIntoHandler() {
+        if (hostSteps && stop == NOTHING) {
+            stop = STEP;
+        }
+    }
+
+    /** An INT3 is about to be executed. */
+    void softwareBreakpoint() {
+        if (hostBreaks) {
+            stop = STEP;
+            softwareStop = true;
+            throw hostStop;
+        }
+    }
+
+    private long linear() {
+        return cpu.codeSize() == 8 ? cpu.rip() : cpu.segmentBase(Cpu.CS) + cpu.rip() & 0xffff_ffffL;
     }
 
     /** Sets RFLAGS with a TF and RF of its own. */
@@ -78,12 +141,16 @@ public final class Debugging {
         step = cpu.flag(Rflags.TF);
         resumeLoaded = false;
         holding = false;
+        int seen = matches(host, EXECUTE, EXECUTE, linear(), 1);
+        if (seen != 0) {
+            stop = Integer.numberOfTrailingZeros(seen);
+            throw hostStop;
+        }
         if (due) {
             throw raise(DR6_BS);
         }
         if (!cpu.flag(Rflags.RF) && (cpu.dr[DR7] & DR7_ENABLED) != 0) {
-            long linear = cpu.codeSize() == 8 ? cpu.rip() : cpu.segmentBase(Cpu.CS) + cpu.rip() & 0xffff_ffffL;
-            int hits = matches(EXECUTE, EXECUTE, linear, 1);
+            int hits = matches(cpu.dr, EXECUTE, EXECUTE, linear(), 1);
             if (hits != 0) {
                 throw raise(hits);
             }
@@ -99,10 +166,13 @@ public final class Debugging {
         if (!resumeLoaded) {
             cpu.rflags(cpu.rflags() & ~(long) Rflags.RF);
         }
-        long events = step ? DR6_BS : 0;
-        if ((cpu.dr[DR7] & DR7_ENABLED) != 0) {
-            events |= accesses(insn, linear);
+        int seen = accesses(host, insn, linear);
+        if (seen != 0 || hostSteps) {
+            stop = seen != 0 ? Integer.numberOfTrailingZeros(seen) : STEP;
+            cpu.request(Pending.SELF);
         }
+        long events = step ? DR6_BS : 0;
+        events |= accesses(cpu.dr, insn, linear);
         if (holding) {
             // After MOV SS and POP SS everything waits for the next instruction; the step is forgotten.
             held = true;
@@ -157,7 +227,10 @@ public final class Debugging {
         return cpu.fault(GuestException.DB);
     }
 
-    private int accesses(Insn insn, long linear) {
+    private int accesses(long[] dr, Insn insn, long linear) {
+        if ((dr[DR7] & DR7_ENABLED) == 0) {
+            return 0;
+        }
         Op op = insn.op;
         if (op == Op.IN || op == Op.OUT || op == Op.INS || op == Op.OUTS) {
             if ((cpu.cr4 & Control.CR4_DE) == 0) {
@@ -165,7 +238,7 @@ public final class Debugging {
             }
             boolean immediate = insn.kind[0] == OperandKind.IMMEDIATE || insn.kind[1] == OperandKind.IMMEDIATE;
             long port = immediate ? insn.imm & 0xff : cpu.gpr(Cpu.RDX) & 0xffff;
-            return matches(PORT, PORT, port, Math.max(1, Math.min(insn.size[op == Op.OUT ? 1 : 0], 4)));
+            return matches(dr, PORT, PORT, port, Math.max(1, Math.min(insn.size[op == Op.OUT ? 1 : 0], 4)));
         }
         if (!insn.memory || op == Op.LEA || op == Op.NOP || op == Op.INVLPG || op == Op.CACHE_HINT) {
             return 0;
@@ -173,15 +246,15 @@ public final class Debugging {
         for (int i = 0; i < Insn.OPERANDS; i++) {
             if (insn.kind[i] == OperandKind.MEMORY) {
                 boolean writes = i < insn.form.accesses().length && (insn.form.accesses()[i] & Form.WRITE) != 0;
-                return matches(READ_WRITE, writes ? WRITE : READ_WRITE, linear, Math.max(1, insn.size[i]));
+                return matches(dr, READ_WRITE, writes ? WRITE : READ_WRITE, linear, Math.max(1, insn.size[i]));
             }
         }
         return 0;
     }
 
     /** Enabled breakpoints of one of two kinds that overlap a range, as a bit set. */
-    private int matches(int kind, int otherKind, long address, int size) {
-        long dr7 = cpu.dr[DR7];
+    private static int matches(long[] dr, int kind, int otherKind, long address, int size) {
+        long dr7 = dr[DR7];
         int hits = 0;
         for (int i = 0; i < BREAKPOINTS; i++) {
             int type = (int) (dr7 >>> 16 + 4 * i) & 3;
@@ -190,7 +263,7 @@ public final class Debugging {
             }
             int length = (int) (dr7 >>> 18 + 4 * i) & 3;
             int bytes = length == 2 ? 8 : length + 1;
-            long from = cpu.dr[i] & -bytes;
+            long from = dr[i] & -bytes;
             if (address < from + bytes && from < address + size) {
                 hits |= 1 << i;
             }

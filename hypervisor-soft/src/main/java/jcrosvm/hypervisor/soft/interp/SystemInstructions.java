@@ -198,7 +198,10 @@ public final class SystemInstructions {
                 delivery.software((int) insn.imm & 0xff, next);
             }
             case INT1 -> delivery.trap(VECTOR_INT1, next);
-            case INT3 -> delivery.software(VECTOR_INT3, next);
+            case INT3 -> {
+                debugging.softwareBreakpoint();
+                delivery.software(VECTOR_INT3, next);
+            }
             default -> {
                 if (!cpu.flag(Rflags.OF)) {
                     return next;

@@ -2,6 +2,7 @@ package jcrosvm.hypervisor.soft.mmu;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.OptionalLong;
 import jcrosvm.hypervisor.soft.cpu.Control;
 import jcrosvm.hypervisor.soft.cpu.Cpu;
 import jcrosvm.hypervisor.soft.cpu.GuestException;
@@ -223,6 +224,17 @@ public final class Mmu {
     }
 
     // Code
+
+    /** Physical address behind a linear one with the supervisor's rights, for a debugger: nothing changes by it. */
+    public OptionalLong look(long linear) {
+        long cr2 = cpu.cr2;
+        try {
+            return OptionalLong.of(translation.look(linear));
+        } catch (GuestException e) {
+            cpu.cr2 = cr2;
+            return OptionalLong.empty();
+        }
+    }
 
     /**
      * Physical address of an instruction, with the rights of fetching.

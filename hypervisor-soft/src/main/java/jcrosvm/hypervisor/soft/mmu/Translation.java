@@ -57,6 +57,11 @@ final class Translation {
         return physical;
     }
 
+    /** Physical address for a look of the supervisor, which neither fills the TLB nor uses it. */
+    long look(long linear) {
+        return walker.walk(linear, PageWalker.PEEK);
+    }
+
     static boolean crosses(long linear, int size) {
         return ((int) linear & PAGE - 1) + size > PAGE;
     }
