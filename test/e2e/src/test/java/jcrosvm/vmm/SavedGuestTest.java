@@ -30,6 +30,8 @@ import jcrosvm.hypervisor.VcpuExit;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.memory.MemoryRegion;
 import jcrosvm.serial.SerialConfig;
+import jcrosvm.vmm.board.Board;
+import jcrosvm.vmm.board.SerialConsoles;
 import jcrosvm.vmm.config.HypervisorConfig;
 import jcrosvm.vmm.config.PlatformConfig;
 import jcrosvm.vmm.config.StartState;
@@ -85,6 +87,11 @@ class SavedGuestTest {
         public void debugExit(int value) {}
 
         @Override
+        public boolean vcpuStopped(Vcpu vcpu, VcpuExit.Debug stop) {
+            return true;
+        }
+
+        @Override
         public void vcpuEnded(Vcpu vcpu, VcpuExit exit) {
             ends.add(VmExit.CRASH);
         }
@@ -134,9 +141,9 @@ class SavedGuestTest {
         }
 
         List<MemorySegment> ram() throws ReflectiveOperationException {
-            Field field = Machine.class.getDeclaredField("memory");
+            Field field = Machine.class.getDeclaredField("board");
             field.setAccessible(true);
-            GuestMemory memory = (GuestMemory) field.get(machine);
+            GuestMemory memory = ((Board) field.get(machine)).memory();
             List<MemorySegment> ram = new ArrayList<>();
             for (MemoryRegion region : memory.regions()) {
                 ram.add(memory.slice(region.address(), region.size()));
