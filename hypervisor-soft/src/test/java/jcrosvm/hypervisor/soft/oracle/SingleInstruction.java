@@ -77,7 +77,7 @@ final class SingleInstruction {
      * @param forbidden bit set of registers that must not be written
      */
     void add(Sequence s, int number, int forbidden) {
-        if (!encoder.encode(number, insn)) {
+        if (!encoder.encode(number, insn) || HostProcessor.differs(insn)) {
             return;
         }
         Form form = insn.form;
