@@ -44,6 +44,14 @@ public final class HostProcessor {
         return FEATURES.contains(feature);
     }
 
+    /**
+     * Whether Linux hears of a locked access to two cache lines. It then may make the thread wait, and so may a
+     * hypervisor below it: 10 to 100 ms for each.
+     */
+    public static boolean seesSplitLocks() {
+        return has("split_lock_detect") || has("bus_lock_detect");
+    }
+
     /** Whether this host executes the instruction otherwise than AMD's processors do. */
     public static boolean differs(Insn insn) {
         // F3 with REX.B and 90 is XCHG on AMD's processors and PAUSE on Intel's.
