@@ -61,4 +61,9 @@ public final class Insn {
     public boolean has(int prefix) {
         return (prefixes & prefix) != 0;
     }
+
+    /** Of one with a memory operand: whether what it does there is atomic. */
+    public boolean isLocked() {
+        return has(PREFIX_LOCK) || form.has(Form.ATOMIC);
+    }
 }

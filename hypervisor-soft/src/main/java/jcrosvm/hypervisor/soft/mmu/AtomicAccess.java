@@ -2,8 +2,13 @@ package jcrosvm.hypervisor.soft.mmu;
 
 import org.jspecify.annotations.Nullable;
 
-/** Compare-and-set of one processor: on RAM the host's, whatever the alignment; an exclusive section across pages. */
+/**
+ * Compare-and-set of one processor: on RAM the host's; an exclusive section across cache lines and pages. A host may punish
+ * or forbid a locked access to two lines of its own: Linux's split_lock_detect, and hypervisors below it.
+ */
 final class AtomicAccess {
+    private static final int LINE = 64;
+
     private final PhysicalMemory memory;
     private final Tlb tlb;
     private final Translation translation;
@@ -18,8 +23,8 @@ final class AtomicAccess {
 
     /** Atomically replaces {@code expected} by {@code value}; faults as a write even if it does not. */
     boolean compareAndSet(int context, long linear, int size, long expected, long value) {
-        if (Translation.crosses(linear, size)) {
-            // Two pages, which need not be neighbours on the host.
+        if (((int) linear & LINE - 1) + size > LINE) {
+            // Two pages need not be neighbours on the host.
             boolean[] answer = new boolean[2];
             memory.coherence().exclusive(() -> {
                 answer[0] = isMemory(context, linear, size);

@@ -214,6 +214,16 @@ final class Emitter {
         flags.destroyed();
     }
 
+    /**
+     * After {@link #memory} and kin, for a locked access: one that is not aligned is the interpreter's, because it may be
+     * to two cache lines.
+     */
+    void locked(Insn insn, int size) {
+        if (size > 1 && insn.isLocked()) {
+            checkAlignment(size);
+        }
+    }
+
     private void checkAlignment(int size) {
         out.rr(0xf6, 0, TEMP0); // test r10b, imm8
         out.emit(size - 1);

@@ -82,6 +82,7 @@ final class PlainCode {
             int operand = memoryOperand(insn);
             boolean writes = (insn.form.accesses()[operand] & Form.WRITE) != 0;
             emit.memory(insn, insn.size[operand], writes, insn.form.has(Form.ALIGNED_16));
+            emit.locked(insn, insn.size[operand]);
         }
         boolean changes = (insn.form.flagsWritten() & Flags.ALL) != 0;
         boolean recorded = changes && kept && FlagRecord.supports(insn);

@@ -168,6 +168,7 @@ final class SpecialCode {
         out.emit(size == 8 ? 6 : 5);
         out.rm(0x8d | W, TEMP0, TEMP0, TEMP1, size == 8 ? 3 : 2, 0);
         emit.check(retry, size, writes, false);
+        emit.locked(insn, size);
         out.rr(0x8b, TEMP1, emit.register(guest, TEMP1));
         out.aluImmediate(0, 4, TEMP1, size * 8 - 1);
         if (Flags.needed(insn, after) || kept) {

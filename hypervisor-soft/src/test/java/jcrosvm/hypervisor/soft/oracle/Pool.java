@@ -1,9 +1,5 @@
 package jcrosvm.hypervisor.soft.oracle;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.EnumSet;
@@ -83,7 +79,6 @@ final class Pool {
     private final Map<String, BitSet> byName = new HashMap<>();
 
     Pool() {
-        Set<String> features = features();
         List<Form> forms = Decoder.forms();
         for (int i = 0; i < forms.size(); i++) {
             Form form = forms.get(i);
@@ -92,23 +87,10 @@ final class Pool {
                     && !form.has(Form.PRIVILEGED)
                     && !form.has(Form.NOT_IN_64)
                     && !EXCLUDED_X87.contains(form.mnemonic())
-                    && (feature.isEmpty() || features.contains(feature))) {
+                    && (feature.isEmpty() || HostProcessor.has(feature))) {
                 numbers.add(i);
                 byName.computeIfAbsent(form.mnemonic(), name -> new BitSet()).set(i);
             }
-        }
-    }
-
-    private static Set<String> features() {
-        try {
-            for (String line : Files.readAllLines(Path.of("/proc/cpuinfo"))) {
-                if (line.startsWith("flags")) {
-                    return Set.of(line.substring(line.indexOf(':') + 1).strip().split(" "));
-                }
-            }
-            throw new IllegalStateException("/proc/cpuinfo has no flags");
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
         }
     }
 

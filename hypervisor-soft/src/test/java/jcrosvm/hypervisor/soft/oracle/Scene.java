@@ -82,6 +82,9 @@ final class Scene {
     long cr0 = 0x11;
     long cr4;
     long efer;
+    /** Of 64 bits, of the descriptor table that it loads. */
+    long tableBase;
+
     private final List<Integer> code = new ArrayList<>();
     private final List<Patch> patches = new ArrayList<>();
 

@@ -207,8 +207,10 @@ final class Scenes extends RandomMachine {
         Scene scene = any(Scene.Mode.PROTECTED, Scene.Mode.COMPATIBILITY, Scene.Mode.LONG);
         scene.gpr[0] = selector() & (chance(80) ? ~7 : -1);
         scene.gpr[3] = 0x9000;
-        scene.put(0x9000, 8, random.nextLong());
-        scene.put(0x9008, 8, chance(70) ? 0 : random.nextLong());
+        long low = random.nextLong();
+        long high = chance(70) ? 0 : random.nextLong();
+        scene.put(0x9000, 8, low);
+        scene.put(0x9008, 8, high);
         switch (random.nextInt(6)) {
             case 0 -> {
                 wholeDescriptor(scene);
@@ -227,6 +229,7 @@ final class Scenes extends RandomMachine {
             case 4 -> {
                 operandSize(scene);
                 scene.code(0x0f, 1, 0x53, 0); // lgdt [rbx]
+                scene.tableBase = scene.mode == Scene.Mode.LONG ? low >>> 16 | high << 48 : 0;
             }
             default -> {
                 operandSize(scene);

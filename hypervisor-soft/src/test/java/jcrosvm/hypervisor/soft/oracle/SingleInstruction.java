@@ -17,6 +17,7 @@ final class SingleInstruction {
     /** Pages of data: operands are in 2 to 7, the stack in 10 and 11, the others catch what goes astray. */
     static final int WINDOW = 16 * PAGE;
 
+    private static final int LINE = 64;
     private static final int OPERANDS = 2 * PAGE;
     private static final int OPERANDS_SIZE = 6 * PAGE;
     private static final int STACK = 10 * PAGE;
@@ -24,6 +25,7 @@ final class SingleInstruction {
 
     private static final Set<Op> BRANCHES = EnumSet.of(
             Op.JMP, Op.JCC, Op.JCXZ, Op.LOOP, Op.LOOPE, Op.LOOPNE, Op.CALL, Op.RET, Op.JMP_INDIRECT, Op.CALL_INDIRECT);
+    private static final Set<Op> BIT_STRINGS = EnumSet.of(Op.BT, Op.BTS, Op.BTR, Op.BTC);
     private static final Set<Op> STRINGS = EnumSet.of(Op.MOVS, Op.CMPS, Op.STOS, Op.LODS, Op.SCAS);
 
     final Pool pool = new Pool();
@@ -77,7 +79,7 @@ final class SingleInstruction {
      * @param forbidden bit set of registers that must not be written
      */
     void add(Sequence s, int number, int forbidden) {
-        if (!encoder.encode(number, insn)) {
+        if (!encoder.encode(number, insn) || HostProcessor.differs(insn)) {
             return;
         }
         Form form = insn.form;
@@ -113,9 +115,7 @@ final class SingleInstruction {
         } else if (op == Op.MASKMOV) {
             setup.set(Cpu.RDI, operand(1));
             fixed = 1 << Cpu.RDI;
-        } else if ((op == Op.BT || op == Op.BTS || op == Op.BTR || op == Op.BTC)
-                && insn.memory
-                && insn.kind[1] == OperandKind.GPR) {
+        } else if (BIT_STRINGS.contains(op) && insn.memory && insn.kind[1] == OperandKind.GPR) {
             if (insn.register[1] == Cpu.RSP || insn.base == Insn.RIP) {
                 return; // the second could read what lies behind the sequence
             }
@@ -229,7 +229,12 @@ final class SingleInstruction {
                 }
             }
         }
-        long address = operand(insn.form.has(Form.ALIGNED_16) ? 16 : 1) + misalignment;
+        boolean oneLine = insn.isLocked() && HostProcessor.seesSplitLocks() && !chance(1000);
+        boolean bitString = insn.kind[1] == OperandKind.GPR && BIT_STRINGS.contains(insn.op);
+        long address = operand(insn.form.has(Form.ALIGNED_16) ? 16 : oneLine && bitString ? size : 1) + misalignment;
+        while (oneLine && (address & LINE - 1) + size > LINE) {
+            address = operand(1);
+        }
         if (insn.base == Insn.RIP) {
             return size <= 16 ? 0 : -1;
         }
@@ -246,7 +251,7 @@ final class SingleInstruction {
         if (base == Cpu.RSP) {
             operandAddress = 0;
             boolean near = insn.disp >= -128 && insn.disp < 128 && index == Insn.NONE;
-            return near && !insn.form.has(Form.ALIGNED_16) && size < 100 ? 0 : -1;
+            return near && !insn.form.has(Form.ALIGNED_16) && !oneLine && size < 100 ? 0 : -1;
         }
         boolean conflict = base >= 0 && (fixed >> base & 1) != 0 || index >= 0 && (fixed >> index & 1) != 0;
         if (conflict || base < 0 && index < 0) {
@@ -255,7 +260,7 @@ final class SingleInstruction {
         long rest = address - insn.disp;
         if (base < 0 || base == index) {
             long factor = (1L << insn.scale) + (base == index ? 1 : 0);
-            if (factor > 1 && insn.form.has(Form.ALIGNED_16)) {
+            if (factor > 1 && (insn.form.has(Form.ALIGNED_16) || oneLine)) {
                 return -1;
             }
             s.set(index, rest / factor);

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
  * left out.
  */
 class SystemOracleTest {
-    private static final int SCENES = 400;
+    private static final int SCENES = Integer.getInteger("jcrosvm.test.scenes", 400);
     private static final int INVALID_OPCODE = Scene.HANDLERS + 16 * 6 + 2;
 
     private X86Hypervisor kvm;
@@ -94,7 +94,7 @@ class SystemOracleTest {
 
     @Test
     void descriptorTables() {
-        compare(Scenes::tables, scene -> true, 250);
+        compare(Scenes::tables, scene -> !HostProcessor.takesBase(scene.tableBase), 250);
     }
 
     @Test

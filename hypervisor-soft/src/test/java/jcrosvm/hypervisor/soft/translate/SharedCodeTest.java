@@ -3,6 +3,7 @@ package jcrosvm.hypervisor.soft.translate;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -11,6 +12,7 @@ import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BiConsumer;
 import jcrosvm.hypervisor.soft.cpu.Cpu;
 import jcrosvm.hypervisor.soft.cpu.Pending;
 import org.junit.jupiter.api.BeforeEach;
@@ -175,35 +177,77 @@ class SharedCodeTest {
                 code[i] = page(i, pages, blocks);
                 first.code(CODE + i * PAGE, code[i]);
             }
-            List<Thread> threads = new ArrayList<>();
             long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(4);
-            for (FlatMachine machine : List.of(first, second)) {
-                threads.add(Thread.ofPlatform().start(() -> {
-                    machine.mmu.processor().enter();
-                    try (TranslatingEngine engine = machine.engine(cache, false)) {
-                        while (System.nanoTime() < end && failure.get() == null) {
-                            machine.cpu.gpr(Cpu.RAX, 0);
-                            run(machine, engine, CODE);
-                            assertThat(machine.cpu.gpr(Cpu.RAX)).isEqualTo((long) pages * blocks);
-                        }
-                    } catch (Throwable e) {
-                        failure.compareAndSet(null, e);
-                    } finally {
-                        machine.mmu.processor().leave();
-                    }
-                }));
-            }
+            List<Thread> threads = onThreads(List.of(first, second), cache, failure, (machine, engine) -> {
+                while (System.nanoTime() < end && failure.get() == null) {
+                    machine.cpu.gpr(Cpu.RAX, 0);
+                    run(machine, engine, CODE);
+                    assertThat(machine.cpu.gpr(Cpu.RAX)).isEqualTo((long) pages * blocks);
+                }
+            });
             Random random = new Random(1);
             while (System.nanoTime() < end && failure.get() == null) {
                 int page = random.nextInt(pages);
                 first.memory.written(CODE + page * PAGE + random.nextInt(PAGE - 64), 64);
                 Thread.sleep(0, 100_000);
             }
-            for (Thread thread : threads) {
-                thread.join(TimeUnit.SECONDS.toMillis(30));
-                assertThat(thread.isAlive()).as("a processor hangs").isFalse();
-            }
-            assertThat(failure.get()).isNull();
+            join(threads, failure);
+        }
+    }
+
+    /** Starts a thread for each processor. */
+    private static List<Thread> onThreads(
+            List<FlatMachine> machines,
+            CodeCache cache,
+            AtomicReference<Throwable> failure,
+            BiConsumer<FlatMachine, TranslatingEngine> task) {
+        List<Thread> threads = new ArrayList<>();
+        for (FlatMachine machine : machines) {
+            threads.add(Thread.ofPlatform().start(() -> {
+                machine.mmu.processor().enter();
+                try (TranslatingEngine engine = machine.engine(cache, false)) {
+                    task.accept(machine, engine);
+                } catch (Throwable e) {
+                    failure.compareAndSet(null, e);
+                } finally {
+                    machine.mmu.processor().leave();
+                }
+            }));
+        }
+        return threads;
+    }
+
+    private static void join(List<Thread> threads, AtomicReference<Throwable> failure) throws InterruptedException {
+        for (Thread thread : threads) {
+            thread.join(TimeUnit.SECONDS.toMillis(30));
+            assertThat(thread.isAlive()).as("a processor hangs").isFalse();
+        }
+        assertThat(failure.get()).isNull();
+    }
+
+    /** A host may make a thread wait for 10 to 100 ms at each locked access to two lines, or end the program. */
+    @Test
+    void lockedAccessesToTwoLinesAreAtomicWithoutTheHosts() throws InterruptedException {
+        int data = 4 << 20;
+        int rounds = 5_000;
+        AtomicReference<Throwable> failure = new AtomicReference<>();
+        try (FlatMachine first = new FlatMachine();
+                FlatMachine second = new FlatMachine(first, 1)) {
+            first.mmu.processor().leave();
+            second.mmu.processor().leave();
+            CodeCache cache = first.cache(SMALL);
+            // lock inc dword [rdi]; lock xadd [rdi+3ch], edx; lock bts qword [rdi], rbx; dec ecx; jnz; hlt
+            first.code(CODE, HexFormat.of().parseHex("f0ff07" + "f00fc1573c" + "f0480fab1f" + "ffc975ef" + "f4"));
+            List<Thread> threads = onThreads(List.of(first, second), cache, failure, (machine, engine) -> {
+                machine.cpu.gpr(Cpu.RDI, machine.linear(data + 62));
+                machine.cpu.gpr(Cpu.RCX, rounds);
+                machine.cpu.gpr(Cpu.RBX, 47);
+                machine.cpu.gpr(Cpu.RDX, 0);
+                run(machine, engine, CODE);
+            });
+            join(threads, failure);
+            assertThat(first.segment.get(ValueLayout.JAVA_LONG_UNALIGNED, data + 62))
+                    .isEqualTo(2L * rounds | 1L << 47);
         }
     }
 
