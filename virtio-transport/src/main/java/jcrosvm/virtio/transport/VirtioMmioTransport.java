@@ -193,7 +193,8 @@ public final class VirtioMmioTransport implements BusDevice, VirtioTransport {
     @Override
     public synchronized TransportState state() {
         SelectorsState selectors = new SelectorsState(deviceFeaturesSel, driverFeaturesSel, queueSel, shmSel);
-        return new TransportState(selectors, interrupt.status(), Optional.empty(), session.state());
+        SessionState agreed = session.state(); // before the interrupt: a change in between is told, not lost
+        return new TransportState(selectors, interrupt.status(), Optional.empty(), agreed);
     }
 
     @Override

@@ -225,8 +225,8 @@ public final class VirtioPciTransport implements PciFunction, VirtioTransport {
 
     @Override
     public TransportState state() {
-        return new TransportState(
-                common.selectors(), interrupt.status(), Optional.of(interrupt.vectors()), session.state());
+        SessionState agreed = session.state(); // before the interrupt: a change in between is told, not lost
+        return new TransportState(common.selectors(), interrupt.status(), Optional.of(interrupt.vectors()), agreed);
     }
 
     @Override
