@@ -11,7 +11,12 @@ public interface Vcpu extends AutoCloseable {
     /** As given to {@link Vm#createVcpu}. */
     int id();
 
-    /** Runs guest code until something happens that the caller must decide. */
+    /**
+     * Runs guest code until something happens that the caller must decide.
+     *
+     * @param handler carries out the guest's accesses to ports and device memory, on this thread
+     * @throws jcrosvm.base.VmmException when the hypervisor cannot run the guest
+     */
     VcpuExit run(VcpuExitHandler handler);
 
     /** Makes {@link #run} return INTERRUPTED soon, or at once when it is next called. From any thread; never lost. */
@@ -36,6 +41,7 @@ public interface Vcpu extends AutoCloseable {
     /** Its registers in one line, for a log. */
     String describe();
 
+    /** Gives back what the host holds for the vCPU; not while {@link #run} runs. A second time does nothing. */
     @Override
     void close();
 }

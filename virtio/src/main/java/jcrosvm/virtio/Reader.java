@@ -1,23 +1,31 @@
 package jcrosvm.virtio;
 
-/** What the driver gave the device to read. Values are little-endian; reading too far is a {@link DescriptorException}. */
+/**
+ * The buffers of a request that the driver gave the device to read, as one stream. Each method reads at the stream's
+ * position and moves it; integers are little-endian and may lie across buffers. A read beyond the last byte is a {@link
+ * DescriptorException}, and moves nothing. Of one thread.
+ */
 public final class Reader extends BufferCursor {
     Reader(DescriptorChain chain) {
         super(chain);
     }
 
+    /** Reads a byte, 0 to 255. */
     public int getByte() {
         return (int) get(1);
     }
 
+    /** Reads 2 bytes, 0 to 65535. */
     public int getShort() {
         return (int) get(2);
     }
 
+    /** Reads 4 bytes. */
     public int getInt() {
         return (int) get(4);
     }
 
+    /** Reads 8 bytes. */
     public long getLong() {
         return get(8);
     }
@@ -43,6 +51,7 @@ public final class Reader extends BufferCursor {
         return size == 4 ? (int) value : value;
     }
 
+    /** Reads {@code into[offset..offset+length)}. */
     public void get(byte[] into, int offset, int length) {
         need(length);
         for (int done = 0; done < length; ) {

@@ -1,23 +1,31 @@
 package jcrosvm.virtio;
 
-/** Where the device writes its answer. Values are little-endian; writing too far is a {@link DescriptorException}. */
+/**
+ * The buffers of a request that the device writes its answer into, as one stream. Each method writes at the stream's
+ * position and moves it; integers are little-endian and may lie across buffers. A write beyond the last byte is a {@link
+ * DescriptorException}, and writes nothing. The driver sees the bytes when the request is completed. Of one thread.
+ */
 public final class Writer extends BufferCursor {
     Writer(DescriptorChain chain) {
         super(chain);
     }
 
+    /** Writes the low byte of a value. */
     public void putByte(int value) {
         put(value, 1);
     }
 
+    /** Writes the low 2 bytes of a value. */
     public void putShort(int value) {
         put(value, 2);
     }
 
+    /** Writes 4 bytes. */
     public void putInt(int value) {
         put(value, 4);
     }
 
+    /** Writes 8 bytes. */
     public void putLong(long value) {
         put(value, 8);
     }
@@ -42,6 +50,7 @@ public final class Writer extends BufferCursor {
         }
     }
 
+    /** Writes {@code from[offset..offset+length)}. */
     public void put(byte[] from, int offset, int length) {
         need(length);
         for (int done = 0; done < length; ) {

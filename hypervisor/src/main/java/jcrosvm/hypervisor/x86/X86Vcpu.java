@@ -6,13 +6,20 @@ import jcrosvm.hypervisor.Vcpu;
 
 /** An x86-64 processor with its local APIC; its id is its APIC id. */
 public interface X86Vcpu extends Vcpu, Stateful<VcpuState> {
+    /** The general-purpose registers, RIP and RFLAGS. */
     Registers registers();
 
     /** Replaces them. A halted processor goes on. */
     void registers(Registers registers);
 
+    /** Segments, descriptor tables, control registers, EFER and the APIC base. */
     SpecialRegisters specialRegisters();
 
+    /**
+     * Replaces them.
+     *
+     * @throws jcrosvm.base.VmmException when no processor can be in this state
+     */
     void specialRegisters(SpecialRegisters registers);
 
     /** What the CPUID instruction answers. */
@@ -27,6 +34,11 @@ public interface X86Vcpu extends Vcpu, Stateful<VcpuState> {
     /** The local APIC's register page (1 KiB used), xAPIC layout. */
     byte[] localApic();
 
+    /**
+     * Replaces them.
+     *
+     * @param registers as {@link #localApic()} gives them
+     */
     void localApic(byte[] registers);
 
     @Override
@@ -38,6 +50,11 @@ public interface X86Vcpu extends Vcpu, Stateful<VcpuState> {
     @Override
     VcpuState state();
 
+    /**
+     * Takes the state of such a processor over.
+     *
+     * @throws jcrosvm.base.VmmException when this processor cannot be in it
+     */
     @Override
     void restore(VcpuState state);
 }

@@ -29,52 +29,59 @@ public final class VmConfigBuilder {
 
     VmConfigBuilder() {}
 
+    /** Name of the process, of which Linux keeps 15 bytes; null for none. */
     public VmConfigBuilder name(@Nullable String text) {
         name = text;
         return this;
     }
 
-    /** How many vCPUs. */
+    /** Number of vCPUs, 1 to 64; 1 if this is not called. */
     public VmConfigBuilder cpus(int count) {
         return cpus(
                 new CpuConfig(count, cpus.clusters(), cpus.affinity(), cpus.smt(), cpus.hostTopology(), cpus.nested()));
     }
 
+    /** Number, topology and placement of the vCPUs. */
     public VmConfigBuilder cpus(CpuConfig config) {
         cpus = config;
         return this;
     }
 
-    /** Size of the guest's RAM in MiB. */
+    /** Size of the guest's RAM in MiB; 256 if this is not called. */
     public VmConfigBuilder memoryMib(long size) {
         return memory(new MemoryConfig(size, memory.hugepages(), memory.locked()));
     }
 
+    /** Size of the guest's RAM, and how the host provides it. */
     public VmConfigBuilder memory(MemoryConfig config) {
         memory = config;
         return this;
     }
 
+    /** What runs the guest; chosen by what the host has if this is not called. */
     public VmConfigBuilder hypervisor(HypervisorConfig config) {
         hypervisor = config;
         return this;
     }
 
+    /** Kernel image: bzImage, ELF (PVH or Linux) or Multiboot. */
     public VmConfigBuilder kernel(Path image) {
         return boot(boot.withKernel(image));
     }
 
+    /** Initial RAM disk. */
     public VmConfigBuilder initrd(Path image) {
         return boot(boot.withInitrd(image));
     }
 
-    /** Appends kernel parameters. */
+    /** Appends parameters to the kernel's command line. */
     public VmConfigBuilder params(String... words) {
         List<String> all = new ArrayList<>(boot.params());
         all.addAll(List.of(words));
         return boot(boot.withParams(all));
     }
 
+    /** What the guest boots and finds in its tables; replaces what kernel, initrd and params have set. */
     public VmConfigBuilder boot(BootConfig config) {
         boot = config;
         return this;
@@ -92,36 +99,43 @@ public final class VmConfigBuilder {
         return this;
     }
 
+    /** Which devices the machine has that are not virtio, and the bus of those that are. */
     public VmConfigBuilder platform(PlatformConfig config) {
         platform = config;
         return this;
     }
 
+    /** Where the guest's PCI windows lie. */
     public VmConfigBuilder pci(PciConfig config) {
         pci = config;
         return this;
     }
 
+    /** Path of the control socket, or of the folder that it is made in; null for none. */
     public VmConfigBuilder socket(@Nullable Path path) {
         socket = path;
         return this;
     }
 
+    /** What the guest's reset does. */
     public VmConfigBuilder reboot(RebootPolicy policy) {
         reboot = policy;
         return this;
     }
 
+    /** What runs at first. */
     public VmConfigBuilder start(StartState state) {
         start = state;
         return this;
     }
 
+    /** What the guest's clocks do while the VM is suspended. */
     public VmConfigBuilder suspendClock(SuspendClock policy) {
         suspendClock = policy;
         return this;
     }
 
+    /** A port with which a test's guest ends the VM; null for none. */
     public VmConfigBuilder debugExit(@Nullable DebugExitConfig config) {
         debugExit = config;
         return this;
