@@ -32,7 +32,8 @@ final class PlainCode {
         return switch (insn.op) {
             case ADD, OR, ADC, SBB, AND, SUB, XOR, CMP, TEST, INC, DEC, NEG, NOT -> true;
             case MUL, IMUL1, IMUL2, IMUL3 -> true;
-            case ROL, ROR, RCL, RCR, SHL, SHR, SAR, SHLD, SHRD -> true;
+            case ROL, ROR, RCL, RCR, SHL, SHR, SAR -> true;
+            case SHLD, SHRD -> insn.size[0] > 2; // by more than 16 bits vendors differ
             case BSF, BSR, LZCNT, TZCNT, POPCNT, CRC32, ADCX, ADOX -> true;
             case MOV, MOVZX, MOVSX, MOVBE, MOVNTI, XCHG, XADD, CMPXCHG8B, CMPXCHG16B -> true;
             case CBW, CWD, CMOVCC, SETCC, LAHF, SAHF, CMC, CLC, STC -> true;

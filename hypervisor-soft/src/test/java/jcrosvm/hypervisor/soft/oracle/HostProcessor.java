@@ -52,6 +52,11 @@ public final class HostProcessor {
         return has("split_lock_detect") || has("bus_lock_detect");
     }
 
+    /** Whether the host's undefined flags and results are others than the interpreter's, which are AMD's. */
+    public static boolean hasOtherUndefined() {
+        return INTEL;
+    }
+
     /** Whether this host executes the instruction otherwise than AMD's processors do. */
     public static boolean differs(Insn insn) {
         // F3 with REX.B and 90 is XCHG on AMD's processors and PAUSE on Intel's.

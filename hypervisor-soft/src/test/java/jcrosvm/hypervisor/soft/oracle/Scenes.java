@@ -239,8 +239,11 @@ final class Scenes extends RandomMachine {
         return scene;
     }
 
-    /** Makes what rAX selects 16 bytes long, and no 16-bit TSS: KVM's emulator does not check either. */
+    /** Makes what rAX selects 16 bytes long, all in the table, and no 16-bit TSS: KVM's emulator checks none of it. */
     private static void wholeDescriptor(Scene scene) {
+        if (scene.mode.longMode() && (scene.gpr[0] & 0xfffc) == (Scene.GDT_ENTRIES - 1) << 3) {
+            scene.gpr[0] -= 8;
+        }
         int index = (int) scene.gpr[0] >> 3 & Scene.GDT_ENTRIES - 1;
         if (scene.mode.longMode() && index < Scene.GDT_ENTRIES - 1 && (scene.gdt[index] >> 40 & 0x1d) == 1) {
             scene.gdt[index] |= 8L << 40;

@@ -128,7 +128,8 @@ final class Stage implements AutoCloseable {
                 comparable(r.es()),
                 comparable(r.fs()),
                 comparable(r.gs()),
-                comparable(r.ss()),
+                // KVM's emulator has 64-bit code's null stack segment look like one of data.
+                r.cs().longMode() && r.ss().selector() < 4 ? unusable(r.ss().selector()) : comparable(r.ss()),
                 comparable(r.tr()),
                 comparable(r.ldt()),
                 r.gdt(),
@@ -142,11 +143,13 @@ final class Stage implements AutoCloseable {
                 r.apicBase());
     }
 
-    /** What a segment register is without the parts that nobody can see. */
+    /** What a segment register is without the parts that nothing shows. */
     private static Segment comparable(Segment s) {
-        return s.unusable() || !s.present()
-                ? new Segment(s.selector(), 0, 0, 0, false, 0, false, false, false, false, false, true)
-                : s;
+        return s.unusable() || !s.present() ? unusable(s.selector()) : s;
+    }
+
+    private static Segment unusable(int selector) {
+        return new Segment(selector, 0, 0, 0, false, 0, false, false, false, false, false, true);
     }
 
     @Override
