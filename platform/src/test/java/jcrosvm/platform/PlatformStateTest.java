@@ -232,7 +232,7 @@ class PlatformStateTest {
                     .check(board.cmos)
                     .check(board.serial)
                     .assertComplete()
-                    .assertEveryClass(Path.of("target/classes"), Map.of());
+                    .assertEveryClass(Path.of("target/classes"), Map.of("Scratch", "saved whole"));
         }
     }
 }
