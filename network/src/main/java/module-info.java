@@ -2,6 +2,7 @@
 module jcrosvm.network {
     requires static org.jspecify;
     requires transitive jcrosvm.base;
+    requires jcrosvm.config;
 
     exports jcrosvm.network;
     exports jcrosvm.network.user;

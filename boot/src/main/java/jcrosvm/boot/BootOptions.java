@@ -28,12 +28,8 @@ public final class BootOptions {
                     "FILE",
                     "Raw ACPI table to add; a FACP replaces the generated one and leaves out the MP table.")
             .repeatable();
-    private static final Option<SmbiosConfig> SMBIOS = Option.structured(
-            "smbios",
-            SmbiosConfig.class,
-            "KEY=VALUE,...",
-            "SMBIOS data: bios-vendor, bios-version, manufacturer, product-name, serial-number, uuid,"
-                    + " oem-strings=[...].");
+    private static final Option<SmbiosConfig> SMBIOS =
+            Option.structured("smbios", SmbiosConfig.class, "KEY=VALUE,...", "SMBIOS data.");
     private static final Option<String> OEM_STRINGS = Option.word(
                     "oem-strings", String.class, "TEXT", "SMBIOS OEM string.")
             .repeatable()

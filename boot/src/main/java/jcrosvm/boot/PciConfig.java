@@ -1,6 +1,7 @@
 package jcrosvm.boot;
 
 import jcrosvm.base.VmmException;
+import jcrosvm.config.Help;
 import jcrosvm.config.Required;
 import org.jspecify.annotations.Nullable;
 
@@ -10,12 +11,16 @@ import org.jspecify.annotations.Nullable;
  * @param mem the 32-bit MMIO window, of which whole MiB are used; absent: all that is free below the firmware
  * @param ecam the enhanced configuration window; absent: 64 MiB at 0xF4000000
  */
-public record PciConfig(@Nullable Window mem, @Nullable Window ecam) {
+public record PciConfig(
+        @Help("for BARs below 4 GiB") @Nullable Window mem,
+        @Help("for the configuration space") @Nullable Window ecam) {
     private static final long MIB = 1L << 20;
     private static final long FOUR_GIB = 1L << 32;
 
     /** An address and, if not to be chosen, a size in bytes. */
-    public record Window(@Required long start, @Nullable Long size) {}
+    public record Window(
+            @Required @Help(argument = "ADDRESS") long start,
+            @Help(argument = "BYTES") @Nullable Long size) {}
 
     public static PciConfig defaults() {
         return new PciConfig(null, null);

@@ -3,6 +3,7 @@ package jcrosvm.boot;
 import java.util.List;
 import java.util.UUID;
 import jcrosvm.base.VmmException;
+import jcrosvm.config.Help;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,13 +13,13 @@ import org.jspecify.annotations.Nullable;
  * @param oemStrings free text for the guest, in order
  */
 public record SmbiosConfig(
-        @Nullable String biosVendor,
-        @Nullable String biosVersion,
-        @Nullable String manufacturer,
-        @Nullable String productName,
-        @Nullable String serialNumber,
-        @Nullable String uuid,
-        List<String> oemStrings) {
+        @Help @Nullable String biosVendor,
+        @Help @Nullable String biosVersion,
+        @Help @Nullable String manufacturer,
+        @Help @Nullable String productName,
+        @Help @Nullable String serialNumber,
+        @Help(argument = "UUID") @Nullable String uuid,
+        @Help List<String> oemStrings) {
     public SmbiosConfig {
         oemStrings = List.copyOf(oemStrings);
     }

@@ -2,6 +2,7 @@ package jcrosvm.config;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 
 /** Usage of a command, made from the tables that it is read with. */
 public final class HelpText {
@@ -30,7 +31,11 @@ public final class HelpText {
         for (Option.Group group : syntax.groups()) {
             out.append('\n').append(group.title()).append(":\n");
             for (Option<?> option : group.options()) {
-                entry(out, "  " + usage(option), help(option));
+                entry(out, "  " + usage(option), sentences(option));
+                for (KeyHelp key : keys(option)) {
+                    out.repeat(' ', INDENT + 2);
+                    wrap(out, key.toString(), INDENT + 4);
+                }
             }
         }
         return out.toString();
@@ -46,9 +51,22 @@ public final class HelpText {
 
     /** The help of an option with what its declaration says about it. */
     public static String help(Option<?> option) {
+        List<KeyHelp> keys = keys(option);
+        return sentences(option)
+                + (keys.isEmpty()
+                        ? ""
+                        : keys.stream().map(KeyHelp::toString).collect(Collectors.joining("; ", " Keys: ", ".")));
+    }
+
+    private static String sentences(Option<?> option) {
         return option.help()
                 + (option.isRepeatable() ? " Can be repeated." : "")
                 + (option.replacement() == null ? "" : " Deprecated: use " + option.replacement() + ".");
+    }
+
+    /** Those of an option that is not deprecated: of the others, the option to use instead has them. */
+    private static List<KeyHelp> keys(Option<?> option) {
+        return option.isStructured() && option.replacement() == null ? KeyHelp.of(option.type()) : List.of();
     }
 
     private static void entry(StringBuilder out, String head, String text) {

@@ -23,7 +23,8 @@ final class RecordShape {
             boolean flat,
             boolean limited,
             long least,
-            long max) {
+            long max,
+            @Nullable Help help) {
         /** @param saved whether integers may be negative where no limits are given */
         long min(boolean saved) {
             return saved && !limited ? Long.MIN_VALUE : least;
@@ -62,7 +63,8 @@ final class RecordShape {
                     c.isAnnotationPresent(Flat.class),
                     range != null,
                     range == null ? 0 : range.min(),
-                    range == null ? Long.MAX_VALUE : range.max()));
+                    range == null ? Long.MAX_VALUE : range.max(),
+                    c.getAnnotation(Help.class)));
         }
         try {
             constructor = type.getConstructor(types);

@@ -6,6 +6,7 @@ import java.util.List;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.Alias;
 import jcrosvm.config.ConfigException;
+import jcrosvm.config.Help;
 import jcrosvm.config.Range;
 import org.jspecify.annotations.Nullable;
 
@@ -28,20 +29,31 @@ import org.jspecify.annotations.Nullable;
  * @param maxQueueSizes of a virtio console
  */
 public record SerialConfig(
-        Type type,
-        Hardware hardware,
-        @Nullable String name,
-        @Range(max = 255) int num,
-        @Nullable Path path,
-        @Nullable Path input,
-        boolean inputUnixStream,
-        boolean console,
-        boolean earlycon,
-        boolean stdin,
-        @Alias("out_timestamp") boolean outTimestamp,
-        @Alias("debugcon_port") @Range(max = 0xffff) int debugconPort,
-        @Nullable String pciAddress,
-        @Nullable List<Integer> maxQueueSizes) {
+        @Help("where output goes") Type type,
+        @Help(argument = "serial|virtio-console|debugcon") Hardware hardware,
+        @Help("name of a virtio-console's port") @Nullable String name,
+
+        @Help("1 to 4 for COM1 to COM4, 1 or more for hvc0 and on") @Range(max = 255)
+        int num,
+
+        @Help("of the file or socket") @Nullable Path path,
+        @Help("to read from") @Nullable Path input,
+        @Help("read from the socket too") boolean inputUnixStream,
+        @Help("the kernel's console") boolean console,
+        @Help("the kernel's early console") boolean earlycon,
+        @Help("read from standard input") boolean stdin,
+
+        @Alias("out_timestamp") @Help("put the time in front of each line")
+        boolean outTimestamp,
+
+        @Alias("debugcon_port") @Help(argument = "PORT") @Range(max = 0xffff)
+        int debugconPort,
+
+        @Help(value = "of a virtio-console", argument = "ADDRESS") @Nullable
+        String pciAddress,
+
+        @Help(value = "of a virtio-console (default 256)", argument = "[RECEIVE,TRANSMIT]") @Nullable
+        List<Integer> maxQueueSizes) {
     /** The port where Bochs and its followers have their debug console. */
     public static final int DEFAULT_DEBUGCON_PORT = 0x402;
 

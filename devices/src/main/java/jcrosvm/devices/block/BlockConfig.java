@@ -4,6 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.Alias;
+import jcrosvm.config.Help;
 import jcrosvm.config.Required;
 import jcrosvm.disk.Backing;
 import jcrosvm.disk.DiskFormat;
@@ -36,22 +37,34 @@ import org.jspecify.annotations.Nullable;
  * @param backing which other files an image may name if its format is not given
  */
 public record BlockConfig(
-        @Required Path path,
-        boolean ro,
-        boolean root,
-        boolean sparse,
-        @Alias("o_direct") boolean direct,
-        boolean lock,
-        @Alias("block_size") int blockSize,
-        @Nullable String id,
-        boolean multipleWorkers,
-        @Nullable AsyncExecutor asyncExecutor,
-        boolean packedQueue,
+        @Required @Help("of the image") Path path,
+        @Help("read-only") boolean ro,
+        @Help("the kernel's root= is this disk") boolean root,
+        @Help("let the guest discard") boolean sparse,
+
+        @Alias("o_direct") @Help("go around the host's page cache")
+        boolean direct,
+
+        @Help("lock the files") boolean lock,
+        @Alias("block_size") @Help("bytes") int blockSize,
+        @Help("serial number, up to 20 bytes") @Nullable String id,
+        @Help("a thread for each queue") boolean multipleWorkers,
+        @Help @Nullable AsyncExecutor asyncExecutor,
+        @Help("offer packed rings") boolean packedQueue,
         @Nullable Integer bootindex,
-        @Nullable String pciAddress,
-        boolean dontcache,
-        @Nullable ThrottleConfig throttle,
-        @Nullable DiskFormat format,
+        @Help(argument = "ADDRESS") @Nullable String pciAddress,
+        @Help("do not keep pages in the host's cache") boolean dontcache,
+
+        @Help("limits per second, of which unused ones can be saved up for burst milliseconds") @Nullable
+        ThrottleConfig throttle,
+
+        @Help(
+                "what the image is (default: told from its first bytes; a disk that is told to be raw so refuses to be given"
+                        + " those of another format)")
+        @Nullable
+        DiskFormat format,
+
+        @Help("which files an image may name if its format is not given: those below its folder, or any")
         Backing backing)
         implements DeviceConfig {
     /** Bytes of a serial number (virtio 1.3, 5.2.6). */

@@ -7,21 +7,7 @@ import jcrosvm.config.Option;
 /** The options of {@code run} for disks. */
 final class BlockOptions {
     private static final Option<BlockConfig> BLOCK = Option.structured(
-                    "block",
-                    BlockConfig.class,
-                    "PATH[,KEY=VALUE,...]",
-                    "Disk image. format=raw|qcow2|composite|android-sparse|zstd: what it is (default: told from its"
-                            + " first bytes; a disk that is told to be raw so refuses to be given those of another"
-                            + " format); backing=own-folder|any: which files an image may name if its format is not"
-                            + " given (default own-folder: those below its folder); ro: read-only; root: the kernel's root= is this disk; sparse=BOOL: let the guest"
-                            + " discard (default true); direct: go around the host's page cache; lock=BOOL: lock the"
-                            + " files (default true); block-size=N (default 512); id=TEXT: serial number, up to 20"
-                            + " bytes; multiple-workers: a thread for each queue; async-executor=epoll|uring;"
-                            + " packed-queue; pci-address=ADDRESS; dontcache: do not keep pages in the host's cache;"
-                            + " throttle=[bps=N, iops=N, read-bps=N, write-bps=N, read-iops=N, write-iops=N,"
-                            + " burst=MS]:"
-                            + " limits per second, of which unused ones can be saved up for burst milliseconds"
-                            + " (default 100).")
+                    "block", BlockConfig.class, "PATH[,KEY=VALUE,...]", "Disk image.")
             .withLetter('b')
             .repeatable();
     private static final Option<BlockConfig> DISK = old("disk", "Read-only disk image.", "--block PATH,ro")

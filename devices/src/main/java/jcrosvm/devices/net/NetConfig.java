@@ -7,6 +7,7 @@ import java.util.regex.Pattern;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.ConfigException;
 import jcrosvm.config.Flat;
+import jcrosvm.config.Help;
 import jcrosvm.config.Range;
 import jcrosvm.network.TapSource;
 import jcrosvm.network.user.UserNetworkConfig;
@@ -33,19 +34,32 @@ import org.jspecify.annotations.Nullable;
  * @param mtu to tell the guest; absent: the interface's
  */
 public record NetConfig(
-        @Nullable String tapName,
-        @Nullable Integer tapFd,
-        @Nullable String hostIp,
-        @Nullable String netmask,
-        @Nullable String mac,
-        boolean user,
+        @Help(value = "an existing tap", argument = "NAME") @Nullable
+        String tapName,
+
+        @Help("the descriptor of a tap") @Nullable Integer tapFd,
+        @Help(argument = "IP") @Nullable String hostIp,
+        @Help(argument = "IP") @Nullable String netmask,
+
+        @Help(value = "the guest's address", argument = "MAC") @Nullable
+        String mac,
+
+        @Help("a network of our own") boolean user,
         @Flat @Nullable UserNetworkConfig network,
-        @Nullable VhostNetConfig vhostNet,
-        @Range(min = 1, max = 65535) int vqPairs,
-        boolean packedQueue,
-        @Nullable String pciAddress,
-        @Nullable Boolean mrgRxbuf,
-        @Nullable Integer mtu)
+
+        @Help("have the host's kernel move the packets; the device can be left out") @Nullable
+        VhostNetConfig vhostNet,
+
+        @Range(min = 1, max = 65535) @Help("pairs of queues, 1 when above the number of vCPUs")
+        int vqPairs,
+
+        @Help("offer packed rings") boolean packedQueue,
+        @Help(argument = "ADDRESS") @Nullable String pciAddress,
+
+        @Help("mergeable receive buffers (default false on a tap)") @Nullable
+        Boolean mrgRxbuf,
+
+        @Help("of the guest's interface") @Nullable Integer mtu)
         implements DeviceConfig {
     private static final Pattern DOTTED = Pattern.compile("(\\d{1,3})\\.(\\d{1,3})\\.(\\d{1,3})\\.(\\d{1,3})");
     private static final Pattern INTERFACE = Pattern.compile("[^\\s/%:]{1,15}");

@@ -17,16 +17,9 @@ final class NetOptions {
                     NetConfig.class,
                     "user|tap-name=NAME,KEY=VALUE,...",
                     "Add a network device. Its cable leads to a network of our own that needs no privileges (user), or"
-                            + " to a tap: tap-name=NAME of an existing one, tap-fd=N of one that was inherited as a"
-                            + " descriptor, or host-ip=IP, netmask=IP and mac=MAC for a new one with this address of"
-                            + " the host (needs CAP_NET_ADMIN). mac=MAC of the guest; mtu=N; vq-pairs=N: pairs of"
-                            + " queues, 1 when above the number of vCPUs; packed-queue; mrg-rxbuf=BOOL: mergeable"
-                            + " receive buffers (default false on a tap); vhost-net or vhost-net=[device=PATH];"
-                            + " pci-address=ADDRESS. Of the user network: hostfwd=[tcp:127.0.0.1:2222-:22,udp:...]:"
-                            + " host ports that lead to the guest's; net=NET/BITS, ipv6-net=NET/64, gateway=IP, dns=IP,"
-                            + " guest=IP: other addresses than 10.0.2.0/24 and those in it; hostname=NAME; restrict: no"
-                            + " way out; host-loopback=allow|deny: whether the gateway's address leads to the host's"
-                            + " own (default deny).")
+                            + " to a tap: one that exists (tap-name), one that was inherited as a descriptor (tap-fd), or"
+                            + " a new one with this address of the host (host-ip, netmask and mac; needs"
+                            + " CAP_NET_ADMIN).")
             .repeatable();
     private static final Option<String> HOST_IP = Option.word(
                     "host-ip", String.class, "IP", "Add a network device on a new tap with this IPv4 address.")

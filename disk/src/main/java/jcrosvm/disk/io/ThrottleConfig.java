@@ -1,6 +1,7 @@
 package jcrosvm.disk.io;
 
 import jcrosvm.base.VmmException;
+import jcrosvm.config.Help;
 import jcrosvm.config.Range;
 
 /**
@@ -15,13 +16,15 @@ import jcrosvm.config.Range;
  * @param burst milliseconds: how much unused time a guest can save up and use at once
  */
 public record ThrottleConfig(
-        long bps,
-        long readBps,
-        long writeBps,
-        long iops,
-        long readIops,
-        long writeIops,
-        @Range(min = 1, max = MAX_BURST) long burst) {
+        @Help long bps,
+        @Help long readBps,
+        @Help long writeBps,
+        @Help long iops,
+        @Help long readIops,
+        @Help long writeIops,
+
+        @Help(argument = "MS") @Range(min = 1, max = MAX_BURST)
+        long burst) {
     static final long MAX_BURST = 3_600_000;
 
     public static ThrottleConfig defaults() {

@@ -3,6 +3,7 @@ package jcrosvm.network.user;
 import java.util.List;
 import java.util.regex.Pattern;
 import jcrosvm.base.VmmException;
+import jcrosvm.config.Help;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,15 +22,31 @@ import org.jspecify.annotations.Nullable;
  * @param mtu of the guest's network; large ones save work
  */
 public record UserNetworkConfig(
+        @Help(value = "with user: host ports that lead to the guest's", argument = "[tcp:127.0.0.1:2222-:22,udp:...]")
         List<String> hostfwd,
+
+        @Help(
+                value = "with user, as all that follow: the guest's IPv4 network (default 10.0.2.0/24)",
+                argument = "NET/BITS")
         String net,
-        @Nullable String ipv6Net,
-        @Nullable String gateway,
-        @Nullable String dns,
-        @Nullable String guest,
-        @Nullable String hostname,
-        boolean restrict,
+
+        @Help(value = "the guest's IPv6 network (default fec0::/64)", argument = "NET/64") @Nullable
+        String ipv6Net,
+
+        @Help(argument = "IP") @Nullable String gateway,
+        @Help(argument = "IP") @Nullable String dns,
+
+        @Help(value = "the address that DHCP gives", argument = "IP") @Nullable
+        String guest,
+
+        @Help(value = "the name that DHCP gives", argument = "NAME") @Nullable
+        String hostname,
+
+        @Help("no way out") boolean restrict,
+
+        @Help("whether the gateway's address leads to the host's own")
         HostLoopback hostLoopback,
+
         int mtu) {
     /** Whether the guest reaches services of the host itself. */
     public enum HostLoopback {

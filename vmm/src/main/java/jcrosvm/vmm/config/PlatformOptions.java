@@ -10,12 +10,8 @@ import jcrosvm.config.Option;
 public final class PlatformOptions {
     private static final Option<Boolean> NO_I8042 = Option.flag("no-i8042", "Without keyboard controller.");
     private static final Option<Boolean> NO_RTC = Option.flag("no-rtc", "Without CMOS real-time clock.");
-    private static final Option<PciConfig> PCI = Option.structured(
-            "pci",
-            PciConfig.class,
-            "KEY=VALUE,...",
-            "PCI windows: mem=[start=ADDRESS,size=BYTES] for BARs below 4 GiB, ecam=[start=ADDRESS,size=BYTES] for"
-                    + " the configuration space.");
+    private static final Option<PciConfig> PCI =
+            Option.structured("pci", PciConfig.class, "KEY=VALUE,...", "PCI windows.");
     private static final Option<Long> PCI_START = Option.word(
                     "pci-start", Long.class, "ADDRESS", "First address of the PCI window below 4 GiB.")
             .deprecated("--pci mem=[start=ADDRESS]");
