@@ -69,6 +69,15 @@ public final class HelpText {
         return option.isStructured() && option.replacement() == null ? KeyHelp.of(option.type()) : List.of();
     }
 
+    /** The keys that a structured option takes, as a user begins to write them: {@code ro}, {@code block-size=}. */
+    public static List<String> keyWords(Option<?> option) {
+        return option.isStructured()
+                ? KeyHelp.of(option.type()).stream()
+                        .map(key -> key.usage().replaceFirst("=.*", "="))
+                        .toList()
+                : List.of();
+    }
+
     private static void entry(StringBuilder out, String head, String text) {
         out.append(head);
         if (head.length() > INDENT - 2) {
