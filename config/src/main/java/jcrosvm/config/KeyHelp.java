@@ -56,7 +56,7 @@ record KeyHelp(String usage, String meaning) {
                     .collect(Collectors.joining("|"));
         }
         if (type.isRecord()) {
-            return of(type).stream().map(KeyHelp::usage).collect(Collectors.joining(",", "[", "]"));
+            return of(type).stream().map(KeyHelp::usage).collect(Collectors.joining(", ", "[", "]"));
         }
         return type == Path.class ? "PATH" : List.class.isAssignableFrom(type) || type == Map.class ? "[...]" : "TEXT";
     }

@@ -47,7 +47,7 @@ class KeyHelpTest {
                         "size=N: in bytes (default 512)",
                         "port=PORT (default 0x402)",
                         "color=red|dark-blue (default dark-blue)",
-                        "inner=[depth=N,open]",
+                        "inner=[depth=N, open]",
                         "shown: inside",
                         "names=[...]");
         assertThat(KeyHelp.of(Color.class)).isEmpty();
