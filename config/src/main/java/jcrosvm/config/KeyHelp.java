@@ -1,10 +1,21 @@
 package jcrosvm.config;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.lang.classfile.Annotation;
+import java.lang.classfile.AnnotationValue;
+import java.lang.classfile.Attributes;
+import java.lang.classfile.ClassFile;
+import java.lang.classfile.attribute.RecordComponentInfo;
+import java.lang.constant.ClassDesc;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -15,32 +26,76 @@ import org.jspecify.annotations.Nullable;
  * @param meaning with its default, without a final stop; may be empty
  */
 record KeyHelp(String usage, String meaning) {
+    private static final ClassDesc HELP = Help.class.describeConstable().orElseThrow();
+
     /** The keys of an option's type that have a {@link Help}, in order. Empty for one that is no record. */
     static List<KeyHelp> of(Class<?> type) {
         List<KeyHelp> keys = new ArrayList<>();
         if (type.isRecord()) {
-            add(keys, RecordShape.of(type));
+            add(keys, type);
         }
         return keys;
     }
 
-    private static void add(List<KeyHelp> keys, RecordShape shape) {
+    private static void add(List<KeyHelp> keys, Class<?> type) {
+        RecordShape shape = RecordShape.of(type);
+        Map<String, Text> texts = texts(type);
         @Nullable Object[] defaults = shape.defaults();
         for (int i = 0; i < defaults.length; i++) {
             RecordShape.Component component = shape.components.get(i);
             if (component.flat()) {
-                add(keys, RecordShape.of(component.raw()));
-            } else if (component.help() != null) {
-                keys.add(of(component, component.help(), defaults[i]));
+                add(keys, component.raw());
+                continue;
+            }
+            Text text = texts.get(component.key());
+            if (text != null) {
+                keys.add(of(component, text, defaults[i]));
             }
         }
     }
 
-    private static KeyHelp of(RecordShape.Component component, Help help, @Nullable Object preset) {
+    private static KeyHelp of(RecordShape.Component component, Text help, @Nullable Object preset) {
         String argument = help.argument().isEmpty() ? argument(component.raw(), preset) : help.argument();
         String usage = argument.isEmpty() ? component.key() : component.key() + "=" + argument;
         return new KeyHelp(
                 usage, help.value() + preset(preset, argument, help.value().isEmpty() ? "" : " "));
+    }
+
+    /** What a {@link Help} says. */
+    private record Text(String value, String argument) {}
+
+    /** The {@link Help} of each component that has one, by its key. */
+    private static Map<String, Text> texts(Class<?> type) {
+        String file = type.getName().substring(type.getPackageName().length() + 1) + ".class";
+        Map<String, Text> texts = new HashMap<>();
+        try (InputStream in = type.getResourceAsStream(file)) {
+            byte[] bytes = Objects.requireNonNull(in, file).readAllBytes();
+            for (RecordComponentInfo component : ClassFile.of()
+                    .parse(bytes)
+                    .findAttribute(Attributes.record())
+                    .orElseThrow()
+                    .components()) {
+                component
+                        .findAttribute(Attributes.runtimeInvisibleAnnotations())
+                        .flatMap(all -> all.annotations().stream()
+                                .filter(annotation -> annotation.classSymbol().equals(HELP))
+                                .findFirst())
+                        .ifPresent(help -> texts.put(
+                                RecordShape.kebab(component.name().stringValue()),
+                                new Text(element(help, "value"), element(help, "argument"))));
+            }
+            return texts;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static String element(Annotation help, String name) {
+        return help.elements().stream()
+                .filter(element -> element.name().equalsString(name))
+                .map(element -> element.value() instanceof AnnotationValue.OfString text ? text.stringValue() : "")
+                .findFirst()
+                .orElse("");
     }
 
     private static String argument(Class<?> type, @Nullable Object preset) {

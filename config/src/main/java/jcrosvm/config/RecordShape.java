@@ -23,8 +23,7 @@ final class RecordShape {
             boolean flat,
             boolean limited,
             long least,
-            long max,
-            @Nullable Help help) {
+            long max) {
         /** @param saved whether integers may be negative where no limits are given */
         long min(boolean saved) {
             return saved && !limited ? Long.MIN_VALUE : least;
@@ -63,8 +62,7 @@ final class RecordShape {
                     c.isAnnotationPresent(Flat.class),
                     range != null,
                     range == null ? 0 : range.min(),
-                    range == null ? Long.MAX_VALUE : range.max(),
-                    c.getAnnotation(Help.class)));
+                    range == null ? Long.MAX_VALUE : range.max()));
         }
         try {
             constructor = type.getConstructor(types);
