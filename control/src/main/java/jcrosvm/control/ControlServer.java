@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.AtomicInteger;
 import jcrosvm.base.Errno;
 import jcrosvm.base.LimitedLog;
 import jcrosvm.base.OsException;
@@ -40,6 +41,9 @@ public final class ControlServer implements AutoCloseable {
     /** Descriptors with one request, which are held until its reply. */
     private static final int MAX_DESCRIPTORS = 8;
 
+    /** Descriptors that the requests of all clients hold: the VM needs some for itself. */
+    private static final int MAX_HELD = 64;
+
     /** Requests of one client without a reply; its next ones are not read before. */
     private static final int MAX_OUTSTANDING = 16;
 
@@ -65,6 +69,7 @@ public final class ControlServer implements AutoCloseable {
     private final EventFd wake = new EventFd(); // closed under the lock of ready
     private final ArrayDeque<Client> ready = new ArrayDeque<>(); // clients with a late reply; guarded by itself
     private final List<Client> clients = new ArrayList<>();
+    private final AtomicInteger held = new AtomicInteger(); // descriptors of requests without a reply
     private @Nullable Thread thread;
     private volatile boolean stopping;
 
@@ -174,7 +179,11 @@ public final class ControlServer implements AutoCloseable {
             } catch (ConfigException e) {
                 reply = CompletableFuture.completedFuture(failure(e));
             }
-            var _ = reply.whenComplete((done, error) -> message.fds().forEach(Fd::close));
+            held.addAndGet(message.fds().size());
+            var _ = reply.whenComplete((done, error) -> {
+                message.fds().forEach(Fd::close);
+                held.addAndGet(-message.fds().size());
+            });
             client.replies.add(reply);
             send(client);
             if (!reply.isDone()) {
@@ -226,12 +235,16 @@ public final class ControlServer implements AutoCloseable {
         }
     }
 
-    private static VmRequest decode(UnixSocket.Message message) {
+    private VmRequest decode(UnixSocket.Message message) {
         if (message.truncated()) {
             throw new ConfigException("packet of more than " + MAX_PACKET + " bytes");
         }
         if (message.fds().size() > MAX_DESCRIPTORS) {
             throw new ConfigException(message.fds().size() + " descriptors; at most " + MAX_DESCRIPTORS + " are taken");
+        }
+        if (held.get() + message.fds().size() > MAX_HELD) {
+            throw new ConfigException(
+                    "requests without a reply hold " + held + " descriptors; at most " + MAX_HELD + " are kept");
         }
         return RequestCodec.decode(message.data(), message.fds());
     }

@@ -288,6 +288,29 @@ class ControlSocketTest {
     }
 
     @Test
+    void waitingRequestsHoldOnlySoManyDescriptors() throws Exception {
+        try (UnixSocket client = connect();
+                UnixSocket other = connect();
+                EventFd event = new EventFd()) {
+            byte[] late = "{\"Late\":1}".getBytes(StandardCharsets.UTF_8);
+            List<CompletableFuture<Value>> waiting = new ArrayList<>();
+            for (int i = 0; i < 8; i++) {
+                client.send(late, Collections.nCopies(8, event.fd()));
+                waiting.add(vm.late.take());
+            }
+            other.send("{\"Echo\":1}".getBytes(StandardCharsets.UTF_8), List.of(event.fd()));
+            assertThat(receive(other)).isEqualTo("{\"Err\":22}");
+            assertThat(ask(other, "{\"Echo\":1}")).isEqualTo("{\"Echo\":1}");
+            waiting.forEach(reply -> reply.complete(Value.string("Ok")));
+            for (int i = 0; i < 8; i++) {
+                assertThat(receive(client)).isEqualTo("\"Ok\"");
+            }
+            other.send("{\"Echo\":1}".getBytes(StandardCharsets.UTF_8), List.of(event.fd()));
+            assertThat(receive(other)).isEqualTo("{\"Echo\":1}");
+        }
+    }
+
+    @Test
     void repliesThatComeLaterKeepTheirOrderAndHoldUpNobody() throws Exception {
         try (UnixSocket waiting = connect();
                 UnixSocket other = connect()) {

@@ -10,33 +10,48 @@ import java.util.stream.Stream;
 import jcrosvm.base.VmmException;
 import jcrosvm.virtio.DeviceConfig;
 import jcrosvm.virtio.DeviceModule;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The kinds of devices that there are: those that {@link ServiceLoader} finds. Ours stand in the order in which this
  * module's declaration provides them, which is that of the bus; those of other modules follow, ordered by name.
  */
 public final class DeviceModules {
-    /** In the order in which they appear on the bus. */
-    public static final List<DeviceModule<?>> ALL = find();
+    private static @Nullable List<DeviceModule<?>> found; // guarded by the class
 
     private DeviceModules() {}
 
-    private static List<DeviceModule<?>> find() {
-        List<DeviceModule<?>> own = new ArrayList<>();
-        List<DeviceModule<?>> others = new ArrayList<>();
-        for (DeviceModule<?> module : ServiceLoader.load(DeviceModule.class, DeviceModules.class.getClassLoader())) {
-            (isOwn(module) ? own : others).add(module);
+    /**
+     * All of them, in the order in which they appear on the bus.
+     *
+     * @throws VmmException when two have the same name
+     */
+    public static synchronized List<DeviceModule<?>> all() {
+        List<DeviceModule<?>> modules = found;
+        if (modules == null) {
+            List<DeviceModule<?>> loaded = new ArrayList<>();
+            ServiceLoader.load(DeviceModule.class, DeviceModules.class.getClassLoader())
+                    .forEach(loaded::add);
+            modules = inOrder(loaded);
+            found = modules;
         }
+        return modules;
+    }
+
+    static List<DeviceModule<?>> inOrder(List<DeviceModule<?>> loaded) {
+        List<DeviceModule<?>> modules = new ArrayList<>();
+        List<DeviceModule<?>> others = new ArrayList<>();
+        loaded.forEach(module -> (isOwn(module) ? modules : others).add(module));
         others.sort(Comparator.comparing(DeviceModule::name));
-        own.addAll(others);
+        modules.addAll(others);
         Set<String> names = new HashSet<>();
-        for (DeviceModule<?> module : own) {
+        for (DeviceModule<?> module : modules) {
             if (!names.add(module.name())) {
                 throw new VmmException("two device modules are called '" + module.name() + "': "
                         + module.getClass().getName() + " is the second; remove one");
             }
         }
-        return List.copyOf(own);
+        return List.copyOf(modules);
     }
 
     private static boolean isOwn(DeviceModule<?> module) {
@@ -53,7 +68,7 @@ public final class DeviceModules {
 
     /** The PCI addresses that devices were given. */
     public static List<String> pciAddresses(List<? extends DeviceConfig> all) {
-        return ALL.stream().flatMap(module -> pciAddresses(module, all)).toList();
+        return all().stream().flatMap(module -> pciAddresses(module, all)).toList();
     }
 
     private static <C extends DeviceConfig> Stream<String> pciAddresses(
@@ -69,11 +84,11 @@ public final class DeviceModules {
     public static void validate(List<? extends DeviceConfig> all) {
         all.forEach(DeviceModules::requireModule);
         all.forEach(DeviceConfig::validate);
-        ALL.forEach(module -> validate(module, all));
+        all().forEach(module -> validate(module, all));
     }
 
     private static void requireModule(DeviceConfig config) {
-        if (ALL.stream().noneMatch(module -> module.configType().isInstance(config))) {
+        if (all().stream().noneMatch(module -> module.configType().isInstance(config))) {
             throw new VmmException(
                     "there is no device that a " + config.getClass().getName() + " describes");
         }

@@ -1,15 +1,19 @@
 package jcrosvm.devices;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
+import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.config.JsonReader;
 import jcrosvm.config.JsonWriter;
@@ -62,16 +66,37 @@ class DeviceModulesTest {
 
     @Test
     void standInTheOrderOfTheBus() {
-        assertThat(DeviceModules.ALL)
+        assertThat(DeviceModules.all())
                 .extracting(DeviceModule::name)
                 .containsExactly("console", "block", "rng", "balloon", "net");
+    }
+
+    /** A module of another program. */
+    private static DeviceModule<?> foreign(String name) {
+        return (DeviceModule<?>) Proxy.newProxyInstance(
+                org.assertj.core.api.Assertions.class.getClassLoader(),
+                new Class<?>[] {DeviceModule.class},
+                (proxy, method, arguments) -> method.getName().equals("name") ? name : null);
+    }
+
+    @Test
+    void othersFollowOrderedByName() {
+        List<DeviceModule<?>> loaded = new ArrayList<>(List.of(foreign("z"), foreign("a")));
+        loaded.addAll(1, DeviceModules.all());
+        assertThat(DeviceModules.inOrder(loaded))
+                .extracting(DeviceModule::name)
+                .containsExactly("console", "block", "rng", "balloon", "net", "a", "z");
+        loaded.add(foreign("net"));
+        assertThatThrownBy(() -> DeviceModules.inOrder(loaded))
+                .isInstanceOf(VmmException.class)
+                .hasMessageContaining("two device modules are called 'net'");
     }
 
     /** What is opened can go to another process: descriptors, and a record that can be written and read again. */
     @Test
     void whatIsOpenedCanBeSent() throws IOException {
         for (DeviceConfig config : configs()) {
-            DeviceModule<?> module = DeviceModules.ALL.stream()
+            DeviceModule<?> module = DeviceModules.all().stream()
                     .filter(m -> m.configType().isInstance(config))
                     .findFirst()
                     .orElseThrow();

@@ -20,13 +20,7 @@ public final class DiskImages {
      * @throws jcrosvm.base.VmmException when it is missing, in use, or cannot be used
      */
     public static DiskFile open(Path path, DiskOptions options) {
-        DiskSource source = DiskSource.open(path, options);
-        try {
-            return source.disk(options);
-        } catch (RuntimeException | Error e) {
-            source.close();
-            throw e;
-        }
+        return DiskSource.open(path, options).disk(options);
     }
 
     /** The images that one names: its backing file, or its parts, each once. */

@@ -3,6 +3,7 @@ package jcrosvm.disk;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.disk.raw.ImageFile;
 
@@ -67,14 +68,19 @@ public record DiskSource(List<Image> images, List<Fd> files) implements AutoClos
     }
 
     /**
-     * Makes the disk, which owns the files from here on. Opens nothing.
+     * Makes the disk, which owns the files from here on; they are unlocked and closed when this throws. Opens nothing.
      *
      * @param options as the source was opened with
      * @throws DiskException when an image is damaged, or names other images than those that were opened
      */
     public DiskFile disk(DiskOptions options) {
-        return new Assembly(options)
-                .open(images.getFirst().path(), images.getFirst().options(options));
+        Assembly assembly = new Assembly(options);
+        try {
+            return assembly.open(images.getFirst().path(), images.getFirst().options(options));
+        } catch (RuntimeException | Error e) {
+            assembly.closeRest();
+            throw e;
+        }
     }
 
     @Override
@@ -93,17 +99,31 @@ public record DiskSource(List<Image> images, List<Fd> files) implements AutoClos
 
         @Override
         public DiskFile open(Path path, DiskOptions options) {
-            int at = next++;
-            if (at >= images.size() || !isAsFound(images.get(at), path, options)) {
+            int at = next;
+            if (at == images.size() || !isAsFound(images.get(at), path, options)) {
                 throw new DiskException("cannot open " + images.getFirst().path() + ": it names " + path
                         + ", which it did not a moment ago; another program must be writing it");
             }
             ImageFile file = ImageFile.of(path, files.get(at), options);
+            next++;
             try {
                 return DiskImages.open(file, images.get(at).format(), this);
             } catch (RuntimeException | Error e) {
                 file.close();
                 throw e;
+            }
+        }
+
+        /** The files that no image has taken. A descriptor that was inherited would keep their locks. */
+        private void closeRest() {
+            for (; next < images.size(); next++) {
+                Image image = images.get(next);
+                try {
+                    ImageFile.of(image.path(), files.get(next), image.options(disk))
+                            .close();
+                } catch (VmmException e) {
+                    files.get(next).close();
+                }
             }
         }
 

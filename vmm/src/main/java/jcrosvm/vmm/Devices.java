@@ -34,7 +34,7 @@ final class Devices implements AutoCloseable {
     Devices(VmConfig config) {
         VmFacts facts = new VmFacts(config.cpus().count(), config.memory().sizeBytes());
         try {
-            for (DeviceModule<?> module : DeviceModules.ALL) {
+            for (DeviceModule<?> module : DeviceModules.all()) {
                 create(module, config.devices(), facts);
             }
         } catch (RuntimeException | Error e) {
@@ -68,7 +68,7 @@ final class Devices implements AutoCloseable {
 
     /** Carries out a request of the control socket. */
     CompletionStage<Value> perform(String verb, Value body) {
-        for (DeviceModule<?> module : DeviceModules.ALL) {
+        for (DeviceModule<?> module : DeviceModules.all()) {
             for (ControlVerb known : module.verbs()) {
                 if (known.name().equals(verb)) {
                     List<VirtioDevice> devices = placed.stream()

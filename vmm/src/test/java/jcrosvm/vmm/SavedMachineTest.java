@@ -187,6 +187,16 @@ class SavedMachineTest {
         };
     }
 
+    /** The new machine is as the saved one, and runs. */
+    private void takesOver(Owned machine, String saved) throws InterruptedException {
+        machine.machine.restore(JsonReader.parse(saved));
+        assertThat(machine.save()).as("seed %d", seed).isEqualTo(saved);
+        machine.machine.start();
+        machine.machine.resume(true);
+        machine.machine.suspend(true);
+        assertThat(machine.save()).isNotEmpty();
+    }
+
     @ParameterizedTest
     @EnumSource(VirtioBus.class)
     void virtioDevicesAreSavedToo(VirtioBus bus) throws Exception {
@@ -200,12 +210,7 @@ class SavedMachineTest {
                 first.machine.suspend(true);
                 String saved = first.save();
                 assertThat(saved).contains("\"rng0\"", "\"block0\"", "\"block1\"", "\"balloon0\"");
-                second.machine.restore(JsonReader.parse(saved));
-                assertThat(second.save()).as("seed %d", seed).isEqualTo(saved);
-                second.machine.start();
-                second.machine.resume(true);
-                second.machine.suspend(true);
-                assertThat(second.save()).isNotEmpty();
+                takesOver(second, saved);
             }
         }
     }
@@ -261,12 +266,7 @@ class SavedMachineTest {
                 first.machine.suspend(true);
                 String saved = first.save();
                 assertThat(second.save()).isNotEqualTo(saved);
-                second.machine.restore(JsonReader.parse(saved));
-                assertThat(second.save()).as("seed %d", seed).isEqualTo(saved);
-                second.machine.start();
-                second.machine.resume(true);
-                second.machine.suspend(true);
-                assertThat(second.save()).isNotEmpty();
+                takesOver(second, saved);
             }
         }
     }

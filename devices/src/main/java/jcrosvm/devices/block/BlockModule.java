@@ -119,16 +119,11 @@ public final class BlockModule implements DeviceModule<BlockConfig> {
         for (int i = 0; i < images.size(); i++) {
             files.add(resources.take("image" + i));
         }
-        DiskSource source = new DiskSource(images, files);
-        DiskFile disk = null;
+        DiskFile disk = new DiskSource(images, files).disk(config.options());
         try {
-            disk = source.disk(config.options());
             return on(disk, config, index, vm.vcpus());
         } catch (RuntimeException | Error e) {
-            if (disk != null) {
-                disk.close();
-            }
-            source.close();
+            disk.close();
             throw e;
         }
     }

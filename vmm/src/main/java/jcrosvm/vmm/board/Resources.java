@@ -12,7 +12,7 @@ public final class Resources implements AutoCloseable {
         closing.push(close);
     }
 
-    /** Closes all, also when one of them throws; twice is harmless. The first throwable is thrown on. */
+    /** Closes all, also when some of them throw; twice is harmless. The last throwable is thrown on. */
     @Override
     public void close() {
         Runnable close = closing.poll();

@@ -69,7 +69,7 @@ public final class VmOptions {
     public static List<Option.Group> groups() {
         List<Option.Group> groups = new ArrayList<>(
                 List.of(VM, CpuOptions.GROUP, MemoryOptions.GROUP, HypervisorOptions.GROUP, BootOptions.GROUP));
-        DeviceModules.ALL.forEach(module -> groups.add(module.options()));
+        DeviceModules.all().forEach(module -> groups.add(module.options()));
         groups.add(PlatformOptions.GROUP);
         return groups;
     }
@@ -120,7 +120,7 @@ public final class VmOptions {
         SerialOptions.read(arguments).stream()
                 .filter(serial -> !serial.hardware().isVirtio())
                 .forEach(builder::serial);
-        DeviceModules.ALL.forEach(module -> module.read(arguments).forEach(builder::device));
+        DeviceModules.all().forEach(module -> module.read(arguments).forEach(builder::device));
         arguments.refuseUnsupported();
         return builder.build();
     }
