@@ -251,9 +251,20 @@ public final class UnixSocket implements AutoCloseable {
 
     /** Sends bytes, and descriptors with the first of them, which stay the caller's. Packets go whole or not at all. */
     public void send(byte[] data, List<Fd> fds) {
+        send(data, fds, 0);
+    }
+
+    /**
+     * The same on a non-blocking socket, whose peer may be slow.
+     *
+     * @param timeoutMillis how long the peer may take altogether
+     * @throws OsException EAGAIN without a time, ETIMEDOUT when it is over: a part may have been sent
+     */
+    public void send(byte[] data, List<Fd> fds, int timeoutMillis) {
         if (fds.size() > MAX_FDS) {
             throw new IllegalArgumentException(fds.size() + " descriptors in one message");
         }
+        long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment bytes = arena.allocate(Math.max(1, data.length));
             MemorySegment.copy(data, 0, bytes, ValueLayout.JAVA_BYTE, 0, data.length);
@@ -265,14 +276,25 @@ public final class UnixSocket implements AutoCloseable {
                 }
                 long n = Libc.SENDMSG.call(fd.number(), message.address(), MSG_NOSIGNAL);
                 if (n < 0) {
-                    if (Libc.errno() == Errno.EINTR) {
-                        continue;
+                    int errno = Libc.errno();
+                    if (errno == Errno.EAGAIN && timeoutMillis > 0) {
+                        awaitWritable(deadline);
+                    } else if (errno != Errno.EINTR) {
+                        throw new OsException("send", errno);
                     }
-                    throw new OsException("send", Libc.errno());
+                    continue;
                 }
                 done += n;
             } while (done < data.length);
         }
+    }
+
+    private void awaitWritable(long deadline) {
+        long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+        if (left <= 0) {
+            throw new OsException("send", Errno.ETIMEDOUT);
+        }
+        Poller.await(fd, Poller.WRITABLE, (int) left + 1);
     }
 
     public void send(byte[] data) {

@@ -1,0 +1,7 @@
+/** vhost-user: devices whose backend is somewhere else. */
+module jcrosvm.vhostuser {
+    requires static org.jspecify;
+    requires transitive jcrosvm.virtio;
+
+    exports jcrosvm.vhostuser;
+}
