@@ -16,6 +16,9 @@ public interface DeviceHost {
         public void failed() {}
 
         @Override
+        public void lost(String reason) {}
+
+        @Override
         public SharedMemoryWindow sharedMemory(int id) {
             throw new IllegalStateException("a device without a host has no shared memory");
         }
@@ -26,6 +29,13 @@ public interface DeviceHost {
 
     /** The device met something that it cannot go on with: DEVICE_NEEDS_RESET (virtio 1.3, 2.1.2). */
     void failed();
+
+    /**
+     * The device has lost what does its work, for good: the VM ends.
+     *
+     * @param reason one line for the user
+     */
+    void lost(String reason);
 
     /**
      * The region in which the device shows files to its driver.

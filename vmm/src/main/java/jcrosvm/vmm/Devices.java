@@ -12,9 +12,9 @@ import jcrosvm.virtio.ControlVerb;
 import jcrosvm.virtio.DeviceConfig;
 import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.KernelParameters;
-import jcrosvm.virtio.Placement;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
+import jcrosvm.virtio.relay.RelayDevice;
 import jcrosvm.vmm.config.VmConfig;
 
 /** The virtio devices of a VM, which outlive its resets: their files, taps and connections stay open. */
@@ -26,12 +26,18 @@ final class Devices implements AutoCloseable {
      */
     record Placed(DeviceId id, VirtioDevice device, String pciAddress) {}
 
+    private final boolean foreignWrites;
     private final List<Placed> placed = new ArrayList<>();
     private final List<String> early = new ArrayList<>();
     private final List<String> late = new ArrayList<>();
 
-    /** Opens what the devices need of the host. */
-    Devices(VmConfig config) {
+    /**
+     * Opens what the devices need of the host.
+     *
+     * @param foreignWrites whether the hypervisor sees what other processes write to the guest's memory
+     */
+    Devices(VmConfig config, boolean foreignWrites) {
+        this.foreignWrites = foreignWrites;
         VmFacts facts = new VmFacts(config.cpus().count(), config.memory().sizeBytes());
         try {
             for (DeviceModule<?> module : DeviceModules.all()) {
@@ -51,11 +57,20 @@ final class Devices implements AutoCloseable {
         for (int i = 0; i < configs.size(); i++) {
             C config = configs.get(i);
             DeviceId id = new DeviceId(module.name(), i);
-            if (module.placement(config) != Placement.LOCAL) {
-                throw new VmmException(id + " cannot be in another process: this is not supported yet");
-            }
-            placed.add(new Placed(id, module.make(config, i, facts), module.pciAddress(config)));
+            placed.add(new Placed(id, make(module, config, id, facts), module.pciAddress(config)));
         }
+    }
+
+    private <C extends DeviceConfig> VirtioDevice make(DeviceModule<C> module, C config, DeviceId id, VmFacts facts) {
+        return switch (module.placement(config)) {
+            case LOCAL -> module.make(config, id.number(), facts);
+            case SOCKET -> {
+                VirtioDevice device = module.make(config, id.number(), facts);
+                yield foreignWrites ? device : new RelayDevice(id + "-relay", device);
+            }
+            case THREAD, PROCESS ->
+                throw new VmmException(id + " cannot be in another process: this is not supported yet");
+        };
     }
 
     List<Placed> all() {

@@ -58,8 +58,8 @@ final class Machine implements AutoCloseable {
             BoardEvents boardEvents = boardEvents(events);
             parts.add("clock", MachineClockState.class, clock);
             board = Boards.of(hypervisor, new BoardContext(config, clock, consoles, boardEvents, parts, resources));
-            VirtioTransports virtio =
-                    new VirtioTransports(board.vm(), board.memory(), board.interrupts(), config.platform());
+            VirtioTransports virtio = new VirtioTransports(
+                    board.vm(), board.memory(), board.interrupts(), config.platform(), events::deviceLost);
             resources.add(virtio::close);
             switch (config.platform().virtio()) {
                 case PCI ->

@@ -11,6 +11,9 @@ interface MachineEvents {
     /** The guest reported a panic and goes on. */
     void guestPanicked();
 
+    /** A device has lost its backend. */
+    void deviceLost(String reason);
+
     /** The guest wrote to the port of {@code --debug-exit}. */
     void debugExit(int value);
 

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import java.util.function.IntFunction;
 import jcrosvm.base.PciAddress;
 import jcrosvm.base.Stateful;
@@ -39,6 +40,7 @@ final class VirtioTransports implements Suspendable, Stateful<VirtioTransportsSt
     private final Map<String, Attached> transports = new LinkedHashMap<>();
 
     private final Interrupts interrupts;
+    private final Consumer<String> onLost;
     private final TransportHost host;
     private final List<DeviceNode> nodes = new ArrayList<>();
     private final List<String> parameters = new ArrayList<>();
@@ -46,7 +48,10 @@ final class VirtioTransports implements Suspendable, Stateful<VirtioTransportsSt
     /** @param place as users write it: the PCI or the memory address */
     private record Attached(VirtioTransport transport, String place) {}
 
-    VirtioTransports(Vm vm, GuestMemory memory, Interrupts interrupts, PlatformConfig platform) {
+    /** @param onLost told of a device that is lost for good, on any thread */
+    VirtioTransports(
+            Vm vm, GuestMemory memory, Interrupts interrupts, PlatformConfig platform, Consumer<String> onLost) {
+        this.onLost = onLost;
         this.interrupts = interrupts;
         host = host(vm, memory, interrupts, platform.virtioAccessPlatform() ? VIRTIO_F_ACCESS_PLATFORM : 0);
     }
@@ -135,6 +140,11 @@ final class VirtioTransports implements Suspendable, Stateful<VirtioTransportsSt
             @Override
             public MessageInterrupt newMessage() {
                 return interrupts.newMessage();
+            }
+
+            @Override
+            public void deviceLost(String reason) {
+                onLost.accept(reason);
             }
 
             @Override

@@ -63,7 +63,7 @@ public final class VirtualMachine implements VmControl, AutoCloseable {
             Boards.validate(config, hypervisor);
             opened = threads.call(() -> new SerialConsoles(config.allSerial()));
             consoles = opened;
-            made = threads.call(() -> new Devices(config));
+            made = threads.call(() -> new Devices(config, hypervisor.supports(Hypervisor.Capability.FOREIGN_WRITES)));
             devices = made;
             machine = newMachine(config.start());
         } catch (RuntimeException | Error e) {

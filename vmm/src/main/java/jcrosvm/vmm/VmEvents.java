@@ -46,6 +46,14 @@ final class VmEvents implements MachineEvents {
     }
 
     @Override
+    public void deviceLost(String reason) {
+        if (!isOver.get()) {
+            LOG.log(System.Logger.Level.ERROR, reason);
+            ended(VmExit.CRASH);
+        }
+    }
+
+    @Override
     public void debugExit(int value) {
         if (!isOver.getAndSet(true)) {
             debugExit.set(value & 0x7fff_ffff);

@@ -91,7 +91,7 @@ class SavedMachineTest {
 
         Owned(VmConfig config, FakeHypervisor.Guest guest, StartState state) {
             consoles = new SerialConsoles(config.allSerial());
-            devices = new Devices(config);
+            devices = new Devices(config, true);
             hypervisor = new FakeHypervisor(guest);
             machine = new Machine(config, hypervisor, consoles, devices, CpuSpeed.NATIVE, new NoEvents(), state);
         }
@@ -110,6 +110,9 @@ class SavedMachineTest {
     }
 
     private static final class NoEvents implements MachineEvents {
+        @Override
+        public void deviceLost(String reason) {}
+
         @Override
         public void ended(VmExit how) {}
 

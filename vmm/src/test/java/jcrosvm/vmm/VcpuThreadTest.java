@@ -45,6 +45,9 @@ class VcpuThreadTest {
         final AtomicInteger stops = new AtomicInteger();
 
         @Override
+        public void deviceLost(String reason) {}
+
+        @Override
         public void ended(VmExit how) {}
 
         @Override

@@ -74,6 +74,11 @@ class SavedGuestTest {
 
     private final class Events implements MachineEvents {
         @Override
+        public void deviceLost(String reason) {
+            throw new AssertionError(reason);
+        }
+
+        @Override
         public void ended(VmExit how) {
             ends.add(how);
         }
@@ -123,7 +128,7 @@ class SavedGuestTest {
                     .build();
             config.validate();
             consoles = new SerialConsoles(config.allSerial());
-            devices = new Devices(config);
+            devices = new Devices(config, true);
             hypervisor = HypervisorChoice.of(config.hypervisor()).open(config.hypervisor());
             machine = new Machine(config, hypervisor, consoles, devices, CpuSpeed.EMULATED, new Events(), state);
         }

@@ -116,6 +116,11 @@ public final class MockDriver implements AutoCloseable {
 
     private final class Link implements DeviceHost {
         @Override
+        public void lost(String reason) {
+            throw new AssertionError(reason);
+        }
+
+        @Override
         public void configChanged() {
             configChanges.release();
         }

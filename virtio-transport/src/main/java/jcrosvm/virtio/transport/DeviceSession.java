@@ -10,7 +10,6 @@ import jcrosvm.memory.GuestMemory;
 import jcrosvm.virtio.DescriptorException;
 import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.VirtioDevice;
-import jcrosvm.virtio.VirtioFeatures;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -50,7 +49,8 @@ public final class DeviceSession implements Stateful<SessionState>, AutoCloseabl
      */
     public DeviceSession(VirtioDevice device, long platform, GuestMemory memory, DriverInterrupt interrupt) {
         this.device = device;
-        features = new FeatureRegisters(VirtioFeatures.RINGS | device.traits().features() | platform);
+        features =
+                new FeatureRegisters(device.traits().rings() | device.traits().features() | platform);
         config = new ConfigSpace(device);
         host = new SessionHost(device.traits(), status, config, interrupt);
         device.attach(host);

@@ -12,4 +12,7 @@ public interface DriverInterrupt {
 
     /** An event that does as {@link #used}, for the kernel or another process. The transport keeps it. */
     EventFd callEvent(int queue);
+
+    /** The device is lost for good ({@link jcrosvm.virtio.DeviceHost#lost}); the machine is told, not the driver. */
+    void lost(String reason);
 }

@@ -50,6 +50,11 @@ final class MmioInterrupt implements DriverInterrupt {
     }
 
     @Override
+    public void lost(String reason) {
+        host.deviceLost(reason);
+    }
+
+    @Override
     public EventFd callEvent(int queue) {
         synchronized (calls) {
             EventFd call = calls[queue];

@@ -93,6 +93,11 @@ final class PciInterrupt implements DriverInterrupt {
     }
 
     @Override
+    public void lost(String reason) {
+        host.deviceLost(reason);
+    }
+
+    @Override
     public synchronized EventFd callEvent(int queue) {
         EventFd call = calls[queue];
         if (call == null) {

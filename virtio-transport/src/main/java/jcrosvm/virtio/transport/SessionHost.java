@@ -45,6 +45,11 @@ final class SessionHost implements DeviceHost {
     }
 
     @Override
+    public void lost(String reason) {
+        driver.lost(reason);
+    }
+
+    @Override
     public SharedMemoryWindow sharedMemory(int id) {
         String what = "virtio device of type " + traits.type() + ": shared memory region " + id;
         if (traits.sharedMemory().stream().noneMatch(region -> region.id() == id)) {

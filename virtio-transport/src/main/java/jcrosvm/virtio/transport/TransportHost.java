@@ -25,6 +25,9 @@ public interface TransportHost {
     /** A new message-signalled interrupt, not routed anywhere yet. */
     MessageInterrupt newMessage();
 
+    /** A device is lost for good. Called on any thread; returns at once. */
+    void deviceLost(String reason);
+
     /** Runs {@code action} on the machine's event thread whenever {@code event} is signalled; it is drained before. */
     void watch(EventFd event, Runnable action);
 

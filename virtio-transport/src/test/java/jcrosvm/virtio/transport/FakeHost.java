@@ -22,6 +22,11 @@ final class FakeHost implements TransportHost, AutoCloseable {
     final Map<EventFd, String> connected = new HashMap<>();
 
     @Override
+    public void deviceLost(String reason) {
+        throw new AssertionError(reason);
+    }
+
+    @Override
     public GuestMemory memory() {
         return memory;
     }

@@ -43,6 +43,11 @@ final class MmioMachine implements TransportHost, IrqLine, AutoCloseable {
     }
 
     @Override
+    public void deviceLost(String reason) {
+        throw new AssertionError(reason);
+    }
+
+    @Override
     public void set(boolean level) {
         up = level;
         if (level) {

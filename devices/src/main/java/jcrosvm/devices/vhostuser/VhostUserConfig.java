@@ -1,0 +1,60 @@
+package jcrosvm.devices.vhostuser;
+
+import java.nio.file.Path;
+import jcrosvm.base.VmmException;
+import jcrosvm.config.Help;
+import jcrosvm.config.Required;
+import jcrosvm.vhostuser.frontend.DeviceType;
+import jcrosvm.virtio.DeviceConfig;
+import jcrosvm.virtio.PciPlace;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One device with a backend of its own, as {@code --vhost-user} describes it.
+ *
+ * @param type of the device
+ * @param socket at which the backend listens, or {@code /proc/self/fd/N} for a connection that was inherited
+ * @param maxQueueSize largest size of its queues, a power of two, or null for what is usual for the type
+ * @param pciAddress where on the bus
+ * @param connectTimeoutMs how long to try again when no backend listens yet, in milliseconds
+ */
+public record VhostUserConfig(
+        @Required @Help("of the device") DeviceType type,
+        @Required @Help("at which the backend listens") Path socket,
+
+        @Help("largest size of a queue, a power of two") @Nullable
+        Integer maxQueueSize,
+
+        @Help(argument = "ADDRESS") @Nullable String pciAddress,
+
+        @Help("milliseconds to wait for the backend") @Nullable
+        Integer connectTimeoutMs)
+        implements DeviceConfig {
+    private static final int MAX_QUEUE_SIZE = 32768;
+
+    public VhostUserConfig {
+        PciPlace.check(pciAddress);
+    }
+
+    /** A device at the next free place, whose backend listens already. */
+    public static VhostUserConfig of(DeviceType type, Path socket) {
+        return new VhostUserConfig(type, socket, null, null, null);
+    }
+
+    VhostUserConfig withConnectTimeout(@Nullable Integer millis) {
+        return connectTimeoutMs == null ? new VhostUserConfig(type, socket, maxQueueSize, pciAddress, millis) : this;
+    }
+
+    @Override
+    public void validate() {
+        if (maxQueueSize != null
+                && (maxQueueSize < 1 || maxQueueSize > MAX_QUEUE_SIZE || Integer.bitCount(maxQueueSize) != 1)) {
+            throw new VmmException("--vhost-user " + socket + ": max-queue-size " + maxQueueSize
+                    + " is not a power of two from 1 to " + MAX_QUEUE_SIZE);
+        }
+        if (connectTimeoutMs != null && connectTimeoutMs < 0) {
+            throw new VmmException(
+                    "--vhost-user " + socket + ": connect-timeout-ms " + connectTimeoutMs + " is negative");
+        }
+    }
+}
