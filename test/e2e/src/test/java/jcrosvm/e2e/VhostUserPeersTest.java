@@ -2,9 +2,12 @@ package jcrosvm.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
 import jcrosvm.devices.vhostuser.VhostUserConfig;
@@ -33,11 +36,15 @@ class VhostUserPeersTest {
         return disk;
     }
 
-    private static UnaryOperator<VmConfigBuilder> machine(int cpus, StorageDaemon daemon) {
+    private static UnaryOperator<VmConfigBuilder> machine(int cpus, Peer daemon) {
+        return machine(cpus, DeviceType.BLOCK, daemon);
+    }
+
+    private static UnaryOperator<VmConfigBuilder> machine(int cpus, DeviceType type, Peer peer) {
         return builder -> builder.cpus(cpus)
-                .memoryMib(512)
+                .memoryMib(1024)
                 .hypervisor(new HypervisorConfig("soft", null, null))
-                .device(VhostUserConfig.of(DeviceType.BLOCK, daemon.socket()));
+                .device(VhostUserConfig.of(type, peer.socket()));
     }
 
     @Test
@@ -50,7 +57,7 @@ class VhostUserPeersTest {
                         --randrepeat=0 --fsync=64 --group_reporting >/tmp/fio 2>&1 || cat /tmp/fio
                     mark "FIO $?"
                 done
-                deb mkfs.ext4 -q -F /dev/vda && mount -t ext4 /dev/vda /srv/mnt && cp -r /srv/usr/lib /srv/mnt/lib
+                deb mkfs.ext4 -q -F /dev/vda && mount -t ext4 /dev/vda /srv/mnt && cp -r /srv/usr/sbin /srv/mnt/sbin
                 mark "COPIED $?"
                 umount /srv/mnt
                 deb e2fsck -fn /dev/vda >/tmp/fsck 2>&1 || cat /tmp/fsck
@@ -58,7 +65,7 @@ class VhostUserPeersTest {
                 sync
                 mark "SHA $(sha256sum </dev/vda)"
                 """;
-        try (StorageDaemon daemon = new StorageDaemon(directory, disk);
+        try (Peer daemon = Peer.storageDaemon(directory, disk);
                 GuestSession guest = VirtioScenes.withPrograms(directory, script, MODULES, machine(2, daemon))) {
             assertThat(guest.awaitEnd()).as(guest.output()).isEqualTo(VmExit.STOP);
             assertThat(guest.output()).doesNotContain("verify:", "error=", "I/O error");
@@ -66,6 +73,70 @@ class VhostUserPeersTest {
                 assertThat(guest.awaitMarker(marker)).as(guest.output()).isEqualTo("0");
             }
             assertThat(guest.awaitMarker("SHA")).startsWith(VirtioScenes.sha256(Files.readAllBytes(disk)));
+        }
+    }
+
+    @Test
+    void aFolderOfVirtiofsd() throws Exception {
+        Path folder = Files.createDirectory(directory.resolve("folder"));
+        byte[] content = VirtioScenes.noise(3, 5 * MIB);
+        Files.write(folder.resolve("host"), content);
+        String script = """
+                mkdir -p /mnt && mount -t virtiofs shared /mnt
+                mark "MOUNT $?"
+                mark "SHA $(sha256sum </mnt/host)"
+                cp -r /srv/usr/sbin /mnt/programs && cp /mnt/host /mnt/guest && rm /mnt/host
+                mark "COPIED $?"
+                umount /mnt
+                """;
+        try (Peer peer = Peer.virtiofsd(directory, folder, "shared");
+                GuestSession guest = VirtioScenes.withPrograms(
+                        directory, script, List.of("virtio_pci", "virtiofs"), machine(2, DeviceType.FS, peer))) {
+            assertThat(guest.awaitEnd()).as(guest.output()).isEqualTo(VmExit.STOP);
+            assertThat(guest.awaitMarker("MOUNT"))
+                    .as("%s%n%s", guest.output(), peer.log())
+                    .isEqualTo("0");
+            assertThat(guest.awaitMarker("SHA")).startsWith(VirtioScenes.sha256(content));
+            assertThat(guest.awaitMarker("COPIED")).as(guest.output()).isEqualTo("0");
+        }
+        assertThat(folder.resolve("guest")).hasBinaryContent(content);
+        assertThat(folder.resolve("host")).doesNotExist();
+        assertThat(folder.resolve("programs")).isNotEmptyDirectory();
+    }
+
+    @Test
+    void aNetworkOfPasst() throws Exception {
+        try (ServerSocket server = new ServerSocket(0);
+                Peer peer = Peer.passt(directory)) {
+            byte[] content = VirtioScenes.noise(4, 5 * MIB);
+            CompletableFuture<String> received = new CompletableFuture<>();
+            Thread.ofPlatform().daemon().start(() -> {
+                try (Socket socket = server.accept()) {
+                    socket.getOutputStream().write(content);
+                    socket.shutdownOutput();
+                    received.complete(
+                            VirtioScenes.sha256(socket.getInputStream().readAllBytes()));
+                } catch (Exception e) {
+                    received.completeExceptionally(e);
+                }
+            });
+            String script = VirtioScenes.NETWORK_UP + """
+                    gateway=$(ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p')
+                    nc $gateway PORT </srv/usr/sbin/e2fsck >/tmp/received
+                    mark "SHA $(sha256sum </tmp/received)"
+                    mark "SENT $(sha256sum </srv/usr/sbin/e2fsck)"
+                    """.replace("PORT", Integer.toString(server.getLocalPort()));
+            try (GuestSession guest = VirtioScenes.withPrograms(
+                    directory,
+                    script,
+                    List.of("virtio_pci", "virtio_net", "af_packet"),
+                    machine(2, DeviceType.NET, peer))) {
+                assertThat(guest.awaitEnd()).as(guest.output()).isEqualTo(VmExit.STOP);
+                assertThat(guest.awaitMarker("SHA"))
+                        .as("%s%n%s", guest.output(), peer.log())
+                        .startsWith(VirtioScenes.sha256(content));
+                assertThat(guest.awaitMarker("SENT")).startsWith(received.get(1, TimeUnit.MINUTES));
+            }
         }
     }
 
@@ -81,7 +152,7 @@ class VhostUserPeersTest {
                 echo b >/proc/sysrq-trigger
                 sleep 60
                 """;
-        try (StorageDaemon daemon = new StorageDaemon(directory, disk);
+        try (Peer daemon = Peer.storageDaemon(directory, disk);
                 GuestSession guest = VirtioScenes.plain(
                         directory,
                         script,
@@ -94,7 +165,7 @@ class VhostUserPeersTest {
 
     @Test
     void aBackendThatIsKilledEndsTheVm() throws Exception {
-        try (StorageDaemon daemon = new StorageDaemon(directory, image(8));
+        try (Peer daemon = Peer.storageDaemon(directory, image(8));
                 GuestSession guest = VirtioScenes.plain(directory, LOAD, MODULES, machine(1, daemon))) {
             guest.awaitMarker("LOADED");
             daemon.signal("KILL");
@@ -104,7 +175,7 @@ class VhostUserPeersTest {
 
     @Test
     void aBackendThatHangsKeepsTheVmFromNothing() throws Exception {
-        try (StorageDaemon daemon = new StorageDaemon(directory, image(8));
+        try (Peer daemon = Peer.storageDaemon(directory, image(8));
                 GuestSession guest = VirtioScenes.plain(directory, LOAD, MODULES, machine(1, daemon))) {
             guest.awaitMarker("LOADED");
             daemon.signal("STOP");

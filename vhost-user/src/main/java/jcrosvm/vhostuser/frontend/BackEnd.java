@@ -115,25 +115,29 @@ public final class BackEnd implements AutoCloseable {
         return Math.clamp(number(FrontEndRequest.GET_QUEUE_NUM), 0, Integer.MAX_VALUE);
     }
 
-    /** The first of these lengths of configuration space that it has; 0 if there is none. */
+    /**
+     * The first of these lengths of configuration space that it has; 0 if there is none. One that does not show its
+     * configuration has the last: drivers want it, even if no feature gives it a meaning.
+     */
     int configLength(int... lengths) {
-        if (has(CONFIG)) {
-            for (int length : lengths) {
-                if (tryConfig(length) != null) {
-                    return length;
-                }
+        int last = 0;
+        for (int length : lengths) {
+            if (has(CONFIG) && tryConfig(length) != null) {
+                return length;
             }
+            last = length;
         }
-        return 0;
+        return has(CONFIG) ? 0 : last;
     }
 
     /**
      * The configuration space from its beginning: some backends give nothing else, whatever the offset in the request.
+     * Zeros where the backend does not show it.
      *
      * @throws ProtocolException REFUSED when there are not as many bytes
      */
     byte[] config(int length) {
-        byte[] bytes = tryConfig(length);
+        byte[] bytes = has(CONFIG) ? tryConfig(length) : new byte[length];
         if (bytes == null) {
             throw new ProtocolException(
                     connection.peer() + " refused to show " + length + " bytes of configuration", Cause.REFUSED);

@@ -181,8 +181,11 @@ public final class VhostUserDevice implements VirtioDevice {
             return null;
         }
         running[index] = null;
-        int[] base = {resources.state().available()};
+        int[] base = new int[1];
         attempt(() -> base[0] = backend.stop(index));
+        if (lost != null) {
+            return null;
+        }
         if ((resources.features() & VirtioFeatures.VIRTIO_F_RING_PACKED) != 0) {
             return new QueueState(base[0] & 0xffff, base[0] >>> 16);
         }

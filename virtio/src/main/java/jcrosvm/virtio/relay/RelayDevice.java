@@ -108,11 +108,10 @@ public final class RelayDevice implements VirtioDevice {
         if (queue == null) {
             return null;
         }
-        QueueState state = device.stopQueue(index);
-        return stop(index, queue, state == null ? QueueState.SPLIT : state);
+        return stop(index, queue, device.stopQueue(index));
     }
 
-    private @Nullable QueueState stop(int index, RelayQueue queue, QueueState backend) {
+    private @Nullable QueueState stop(int index, RelayQueue queue, @Nullable QueueState backend) {
         queue.stopped(backend);
         QueueState state = worker.stop(index);
         queues[index] = null;

@@ -11,6 +11,7 @@ import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.QueueState;
 import jcrosvm.virtio.VirtioFeatures;
 import jcrosvm.virtio.Virtqueue;
+import org.jspecify.annotations.Nullable;
 
 /** Moves the requests of one queue between the driver's ring and the backend's. */
 final class RelayQueue implements QueueHandler, AutoCloseable {
@@ -19,7 +20,7 @@ final class RelayQueue implements QueueHandler, AutoCloseable {
     /** What the backend has, in the order in which it was taken from the driver. */
     private final ArrayDeque<DescriptorChain> order;
 
-    private volatile QueueState backendStopped = QueueState.SPLIT;
+    private volatile @Nullable QueueState backendStopped = QueueState.SPLIT;
 
     /**
      * @param driver what the transport gave
@@ -92,8 +93,8 @@ final class RelayQueue implements QueueHandler, AutoCloseable {
         }
     }
 
-    /** Says where the backend has stopped, before {@link #drain}. */
-    void stopped(QueueState state) {
+    /** Says where the backend has stopped, before {@link #drain}; null when it is gone. */
+    void stopped(@Nullable QueueState state) {
         backendStopped = state;
     }
 
@@ -101,7 +102,8 @@ final class RelayQueue implements QueueHandler, AutoCloseable {
     @Override
     public void drain(Virtqueue queue) {
         reap(queue);
-        int untaken = ring.behind(backendStopped.available());
+        QueueState stopped = backendStopped;
+        int untaken = stopped == null ? order.size() : ring.behind(stopped.available());
         if (order.size() != untaken) {
             throw new DescriptorException("queue " + queue.index() + ": the backend has stopped with " + order.size()
                     + " requests not completed, of which it says to have left " + untaken + " alone");

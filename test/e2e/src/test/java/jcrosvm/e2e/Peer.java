@@ -1,0 +1,109 @@
+package jcrosvm.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import jcrosvm.base.VmmException;
+import jcrosvm.guest.Guests;
+
+/** A vhost-user backend of another project. Tests that need one are skipped where it cannot be had. */
+final class Peer implements AutoCloseable {
+    private static final Path STORAGE_DAEMON = Path.of("/usr/bin/qemu-storage-daemon");
+    private static final long LIMIT_SECONDS = 60;
+
+    private final Process process;
+    private final Path socket;
+    private final Path log;
+
+    private Peer(Path directory, List<String> command, Path socket) throws IOException, InterruptedException {
+        this.socket = socket;
+        log = directory.resolve("peer.log");
+        process = new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(log.toFile())
+                .start();
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_SECONDS);
+        while (!Files.exists(socket) && process.isAlive() && System.nanoTime() < end) {
+            TimeUnit.MILLISECONDS.sleep(10);
+        }
+        assertThat(socket).as(log()).exists();
+    }
+
+    /** QEMU's storage daemon, which serves a raw image as a disk. */
+    static Peer storageDaemon(Path directory, Path image) throws IOException, InterruptedException {
+        assumeTrue(Files.isExecutable(STORAGE_DAEMON), "qemu-storage-daemon is not installed (package qemu-utils)");
+        Path socket = directory.resolve("peer.sock");
+        List<String> command = List.of(
+                STORAGE_DAEMON.toString(),
+                "--blockdev",
+                "driver=file,node-name=file,filename=" + image,
+                "--blockdev",
+                "driver=raw,node-name=disk,file=file",
+                "--export",
+                "type=vhost-user-blk,id=export,node-name=disk,writable=on,num-queues=2,addr.type=unix,addr.path="
+                        + socket);
+        return new Peer(directory, command, socket);
+    }
+
+    /** The virtio-fs daemon, which serves a folder. */
+    static Peer virtiofsd(Path directory, Path folder, String tag) throws IOException, InterruptedException {
+        Path socket = directory.resolve("peer.sock");
+        List<String> command = debian("usr/libexec/virtiofsd");
+        command.addAll(List.of(
+                "--socket-path=" + socket,
+                "--shared-dir=" + folder,
+                "--tag=" + tag,
+                "--sandbox=none",
+                "--seccomp=none"));
+        return new Peer(directory, command, socket);
+    }
+
+    /** A user network of its own; the gateway's address is this host. */
+    static Peer passt(Path directory) throws IOException, InterruptedException {
+        Path socket = directory.resolve("peer.sock");
+        List<String> command = debian("usr/bin/passt");
+        command.addAll(List.of("--vhost-user", "--foreground", "--runas", "0", "--socket", socket.toString()));
+        return new Peer(directory, command, socket);
+    }
+
+    /** A program of Debian trixie, run with its own libraries. */
+    private static List<String> debian(String program) {
+        Path tree;
+        try {
+            tree = Guests.ofUser(line -> {}).programs("peers-trixie", "trixie", "amd64", List.of("passt", "virtiofsd"));
+        } catch (VmmException e) {
+            assumeTrue(false, "Debian's package cannot be fetched: " + e.getMessage());
+            throw e;
+        }
+        return new ArrayList<>(List.of(
+                tree.resolve("usr/lib64/ld-linux-x86-64.so.2").toString(),
+                "--library-path",
+                tree.resolve("usr/lib/x86_64-linux-gnu").toString(),
+                tree.resolve(program).toString()));
+    }
+
+    Path socket() {
+        return socket;
+    }
+
+    String log() throws IOException {
+        return Files.readString(log);
+    }
+
+    /** Sends a signal by name, such as STOP. */
+    void signal(String name) throws IOException, InterruptedException {
+        Process kill = new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).start();
+        assertThat(kill.waitFor()).isZero();
+    }
+
+    @Override
+    public void close() throws InterruptedException {
+        process.destroyForcibly().waitFor();
+    }
+}
