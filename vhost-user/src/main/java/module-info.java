@@ -4,4 +4,5 @@ module jcrosvm.vhostuser {
     requires transitive jcrosvm.virtio;
 
     exports jcrosvm.vhostuser;
+    exports jcrosvm.vhostuser.backend;
 }
