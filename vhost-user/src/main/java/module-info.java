@@ -4,5 +4,6 @@ module jcrosvm.vhostuser {
     requires transitive jcrosvm.virtio;
 
     exports jcrosvm.vhostuser;
+    exports jcrosvm.vhostuser.backend;
     exports jcrosvm.vhostuser.frontend;
 }

@@ -65,6 +65,24 @@ public final class Connection implements AutoCloseable {
     }
 
     /**
+     * The same without any wait, for a short request.
+     *
+     * @return false when the peer has so much unread that there is no room
+     */
+    public synchronized boolean tryTell(Request request, Payload payload) {
+        requireUsable();
+        try {
+            socket.send(encoded(request, VERSION, payload), List.of());
+            return true;
+        } catch (OsException e) {
+            if (e.errno() == Errno.EAGAIN) {
+                return false;
+            }
+            throw failed("has closed the connection", Cause.CLOSED);
+        }
+    }
+
+    /**
      * Sends a request and waits until the peer has carried it out.
      *
      * @throws ProtocolException REFUSED when the peer says that it failed
@@ -162,16 +180,23 @@ public final class Connection implements AutoCloseable {
 
     private void send(Request request, int flags, Payload payload, List<Fd> descriptors) {
         requireUsable();
-        byte[] body = PayloadKind.encode(payload);
-        ByteBuffer bytes = ByteBuffer.allocate(HEADER + body.length).order(ByteOrder.LITTLE_ENDIAN);
-        bytes.putInt(request.number()).putInt(flags).putInt(body.length).put(body);
         try {
-            socket.send(bytes.array(), descriptors, timeoutMillis);
+            socket.send(encoded(request, flags, payload), descriptors, timeoutMillis);
         } catch (OsException e) {
             throw e.errno() == Errno.ETIMEDOUT
                     ? failed("takes no messages", Cause.TIMEOUT)
                     : failed("has closed the connection", Cause.CLOSED);
         }
+    }
+
+    private static byte[] encoded(Request request, int flags, Payload payload) {
+        byte[] body = PayloadKind.encode(payload);
+        ByteBuffer bytes = ByteBuffer.allocate(HEADER + body.length).order(ByteOrder.LITTLE_ENDIAN);
+        return bytes.putInt(request.number())
+                .putInt(flags)
+                .putInt(body.length)
+                .put(body)
+                .array();
     }
 
     private long deadline() {

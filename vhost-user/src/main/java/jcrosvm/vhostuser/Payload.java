@@ -30,7 +30,8 @@ public sealed interface Payload {
 
     /** A memory region; its file comes with the message. Addresses and lengths in bytes. */
     record Region(long guestAddress, long size, long userAddress, long offset) {
-        boolean hasUser(long address) {
+        /** Whether an address of the front end's process is in the region. */
+        public boolean hasUser(long address) {
             return Long.compareUnsigned(address - userAddress, size) < 0;
         }
     }

@@ -8,6 +8,7 @@ import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.Value;
 import jcrosvm.devices.DeviceModules;
+import jcrosvm.vhostuser.frontend.DeviceThread;
 import jcrosvm.virtio.ControlVerb;
 import jcrosvm.virtio.DeviceConfig;
 import jcrosvm.virtio.DeviceModule;
@@ -68,8 +69,9 @@ final class Devices implements AutoCloseable {
                 VirtioDevice device = module.make(config, id.number(), facts);
                 yield foreignWrites ? device : new RelayDevice(id + "-relay", device);
             }
-            case THREAD, PROCESS ->
-                throw new VmmException(id + " cannot be in another process: this is not supported yet");
+            case THREAD -> DeviceThread.start(id.toString(), module.make(config, id.number(), facts));
+            case PROCESS ->
+                throw new VmmException(id + " cannot be in a process of its own: this is not supported yet");
         };
     }
 

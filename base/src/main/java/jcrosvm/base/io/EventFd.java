@@ -41,6 +41,9 @@ public final class EventFd implements AutoCloseable {
         if (n == 8) {
             return value.get(ValueLayout.JAVA_LONG, 0);
         }
+        if (n >= 0) {
+            throw new OsException("read eventfd", Errno.EINVAL); // a peer's descriptor that is something else
+        }
         if (Libc.errno() == Errno.EAGAIN || Libc.errno() == Errno.EINTR) {
             return 0;
         }

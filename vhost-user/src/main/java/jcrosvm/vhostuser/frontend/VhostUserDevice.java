@@ -1,7 +1,10 @@
 package jcrosvm.vhostuser.frontend;
 
+import java.util.concurrent.CompletionStage;
+import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Poller;
+import jcrosvm.config.Value;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.vhostuser.BackEndRequest;
 import jcrosvm.vhostuser.Connection;
@@ -40,6 +43,7 @@ public final class VhostUserDevice implements VirtioDevice {
             | VirtioFeatures.VIRTIO_F_RING_RESET;
 
     private final BackEnd backend;
+    private final @Nullable Companion companion;
     private final DeviceTraits traits;
     private final @Nullable QueueResources[] running;
     private final EventFd error = new EventFd();
@@ -55,7 +59,13 @@ public final class VhostUserDevice implements VirtioDevice {
      * @param backend which this object owns
      */
     public VhostUserDevice(String name, BackEnd backend, DeviceShape shape) {
+        this(name, backend, shape, null);
+    }
+
+    /** @param companion of a backend of ours, or null */
+    VhostUserDevice(String name, BackEnd backend, DeviceShape shape, @Nullable Companion companion) {
         this.backend = backend;
+        this.companion = companion;
         long features = backend.features();
         traits = new DeviceTraits(shape.type(), features & DEVICE_FEATURES, shape.queueSizes(), shape.configLength())
                 .withRings(features & VirtioFeatures.RINGS)
@@ -72,7 +82,8 @@ public final class VhostUserDevice implements VirtioDevice {
         });
         worker.poller().add(backend.connection().fd(), 0, events -> {
             worker.poller().remove(backend.connection().fd());
-            lost(backend.connection().peer() + " has closed the connection");
+            String failure = companion == null ? null : companion.failure();
+            lost(failure == null ? backend.connection().peer() + " has closed the connection" : failure);
         });
         Connection requests = backend.requests();
         if (requests != null) {
@@ -161,6 +172,9 @@ public final class VhostUserDevice implements VirtioDevice {
     public void startQueue(int index, QueueResources resources) {
         attempt(() -> {
             if (shown != resources.memory()) {
+                if (companion != null) {
+                    companion.show(resources.memory());
+                }
                 backend.memory(resources.memory());
                 shown = resources.memory();
             }
@@ -200,12 +214,31 @@ public final class VhostUserDevice implements VirtioDevice {
 
     @Override
     public byte[] saveState() {
-        throw new UnsupportedOperationException(traits.unsavable());
+        requireSavable();
+        byte[][] state = {{}};
+        attempt(() -> state[0] = backend.save());
+        return state[0];
     }
 
     @Override
     public void restoreState(byte[] state) {
-        throw new UnsupportedOperationException(traits.unsavable());
+        requireSavable();
+        try {
+            attempt(() -> backend.restore(state));
+        } catch (DescriptorException e) {
+            throw new VmmException(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private void requireSavable() {
+        if (!traits.unsavable().isEmpty()) {
+            throw new UnsupportedOperationException(traits.unsavable());
+        }
+    }
+
+    @Override
+    public CompletionStage<Value> command(String verb, Value body) {
+        return companion == null ? VirtioDevice.super.command(verb, body) : companion.command(verb, body);
     }
 
     @Override
@@ -214,5 +247,8 @@ public final class VhostUserDevice implements VirtioDevice {
         worker.close();
         backend.close();
         error.close();
+        if (companion != null) {
+            companion.ended();
+        }
     }
 }
