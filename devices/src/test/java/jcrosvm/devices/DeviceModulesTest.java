@@ -68,7 +68,7 @@ class DeviceModulesTest {
     void standInTheOrderOfTheBus() {
         assertThat(DeviceModules.all())
                 .extracting(DeviceModule::name)
-                .containsExactly("console", "block", "rng", "balloon", "net");
+                .containsExactly("console", "block", "rng", "balloon", "net", "vhost-user");
     }
 
     /** A module of another program. */
@@ -85,7 +85,7 @@ class DeviceModulesTest {
         loaded.addAll(1, DeviceModules.all());
         assertThat(DeviceModules.inOrder(loaded))
                 .extracting(DeviceModule::name)
-                .containsExactly("console", "block", "rng", "balloon", "net", "a", "z");
+                .containsExactly("console", "block", "rng", "balloon", "net", "vhost-user", "a", "z");
         loaded.add(foreign("net"));
         assertThatThrownBy(() -> DeviceModules.inOrder(loaded))
                 .isInstanceOf(VmmException.class)

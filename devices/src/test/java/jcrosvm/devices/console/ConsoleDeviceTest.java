@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Random;
+import java.util.concurrent.TimeUnit;
 import jcrosvm.base.io.UnixSocket;
 import jcrosvm.config.KeyValueParser;
 import jcrosvm.config.RecordBinder;
@@ -162,13 +163,13 @@ class ConsoleDeviceTest {
     }
 
     @Test
-    void tellsTheSizeOfTheTerminal() {
+    void tellsTheSizeOfTheTerminal() throws Exception {
         ConsoleDevice device = new ConsoleDevice(List.of(new ConsolePort("test", "", true, null, null)));
         try (MockDriver driver =
                 new MockDriver(host, device, VirtioFeatures.RINGS | ConsoleDevice.VIRTIO_CONSOLE_F_SIZE)) {
             driver.start(1, 8);
             device.resize(132, 50);
-            assertThat(driver.configChanges().tryAcquire()).isTrue();
+            assertThat(driver.configChanges().tryAcquire(20, TimeUnit.SECONDS)).isTrue();
             assertThat(driver.config()).startsWith(132, 0, 50, 0, 1, 0, 0, 0);
         }
     }

@@ -63,7 +63,7 @@ class RngDeviceTest {
             assertThat(queue.perform(queue.writable(16)).written()).isEqualTo(16);
             assertThatThrownBy(() -> second.device().restoreState(new byte[1]))
                     .isInstanceOf(VmmException.class)
-                    .hasMessage("a state of 1 bytes is not of an entropy device");
+                    .hasMessage(host.refusedState("a state of 1 bytes is not of an entropy device"));
         }
     }
 

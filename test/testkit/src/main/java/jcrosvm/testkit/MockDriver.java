@@ -2,7 +2,9 @@ package jcrosvm.testkit;
 
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import jcrosvm.base.VmmException;
 import jcrosvm.memory.GuestMemory;
@@ -18,8 +20,13 @@ public final class MockDriver implements AutoCloseable {
     public enum Host {
         /** In the driver's own process, called by it. */
         LOCAL,
-        /** Behind what a vhost-user connection could carry. */
-        LOOPBACK
+        /** In another thread, behind a vhost-user connection. */
+        LOOPBACK;
+
+        /** What the driver's side hears of a state that the device refuses to take over with this message. */
+        public String refusedState(String message) {
+            return this == LOCAL ? message : "the backend of loopback refused its state (1)";
+        }
     }
 
     private final VirtioDevice device;
@@ -29,6 +36,7 @@ public final class MockDriver implements AutoCloseable {
     private final Map<Integer, MockQueue> queues = new ConcurrentHashMap<>();
     private final Semaphore configChanges = new Semaphore(0);
     private final AtomicBoolean failed = new AtomicBoolean();
+    private final CountDownLatch failure = new CountDownLatch(1);
 
     /** @param features to negotiate, device's and common ones */
     public MockDriver(VirtioDevice device, long features) {
@@ -47,7 +55,7 @@ public final class MockDriver implements AutoCloseable {
 
     /** @param memory its first region is the driver's; closed with it */
     public MockDriver(Host host, VirtioDevice device, long features, GuestMemory memory) {
-        this.device = host == Host.LOCAL ? device : new Loopback(device);
+        this.device = host == Host.LOCAL ? device : Loopback.of(device);
         this.features = features;
         this.memory = memory;
         allocator = new Allocator(
@@ -109,6 +117,11 @@ public final class MockDriver implements AutoCloseable {
         return configChanges;
     }
 
+    /** Whether the device asks to be reset, now or in a while. */
+    public boolean awaitFailure() throws InterruptedException {
+        return failure.await(MockQueue.TIMEOUT_SECONDS, TimeUnit.SECONDS);
+    }
+
     /** Whether the device asked to be reset. */
     public boolean failed() {
         return failed.get();
@@ -117,7 +130,7 @@ public final class MockDriver implements AutoCloseable {
     private final class Link implements DeviceHost {
         @Override
         public void lost(String reason) {
-            throw new AssertionError(reason);
+            fail();
         }
 
         @Override
@@ -138,6 +151,7 @@ public final class MockDriver implements AutoCloseable {
 
     void fail() {
         failed.set(true);
+        failure.countDown();
         queues.values().forEach(queue -> queue.callEvent().signal());
     }
 

@@ -18,7 +18,7 @@ import jcrosvm.virtio.VirtioFeatures;
 
 /** The driver's side of one queue, split or packed as the features say. Not thread-safe. */
 public final class MockQueue {
-    private static final int TIMEOUT_SECONDS = 20;
+    static final int TIMEOUT_SECONDS = 20;
 
     private final MockDriver driver;
     private final GuestMemory memory;

@@ -63,6 +63,12 @@ final class FrontEndLink implements DeviceHost, AutoCloseable {
         needsReset.set(false);
     }
 
+    /** A device that this process serves has its backend here. */
+    @Override
+    public void lost(String reason) {
+        throw new IllegalStateException(reason);
+    }
+
     @Override
     public SharedMemoryWindow sharedMemory(int id) {
         throw new VmmException("a device that shows files to its driver cannot be served over vhost-user yet");

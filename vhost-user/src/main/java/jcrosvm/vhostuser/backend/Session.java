@@ -53,7 +53,7 @@ final class Session implements AutoCloseable {
         this.device = device;
         this.peer = peer;
         DeviceTraits traits = device.traits();
-        own = traits.features() | VirtioFeatures.RINGS;
+        own = traits.features() | VirtioFeatures.RINGS | VirtioFeatures.VIRTIO_F_RING_PACKED;
         protocol = COMMON_PROTOCOL | (traits.unsavable().isEmpty() ? DEVICE_STATE : 0);
         configLength = Math.min(traits.configLength(), PayloadKind.MAX_CONFIG);
         memory = new MemoryTable(source);

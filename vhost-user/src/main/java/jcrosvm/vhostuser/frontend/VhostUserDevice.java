@@ -1,5 +1,6 @@
 package jcrosvm.vhostuser.frontend;
 
+import java.util.Arrays;
 import java.util.concurrent.CompletionStage;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
@@ -67,9 +68,13 @@ public final class VhostUserDevice implements VirtioDevice {
         this.backend = backend;
         this.companion = companion;
         long features = backend.features();
-        traits = new DeviceTraits(shape.type(), features & DEVICE_FEATURES, shape.queueSizes(), shape.configLength())
+        String unsavable = shape.unsavable().isEmpty() && !backend.has(ProtocolFeatures.DEVICE_STATE)
+                ? "its backend cannot save its state"
+                : shape.unsavable();
+        long offered = features & shape.features() & DEVICE_FEATURES;
+        traits = new DeviceTraits(shape.type(), offered, shape.queueSizes(), shape.configLength())
                 .withRings(features & VirtioFeatures.RINGS)
-                .unsavable(backend.has(ProtocolFeatures.DEVICE_STATE) ? "" : "its backend cannot save its state");
+                .unsavable(unsavable);
         running = new QueueResources[shape.queueSizes().size()];
         worker = new QueueWorker(name);
         worker.execute(this::watch);
@@ -164,7 +169,10 @@ public final class VhostUserDevice implements VirtioDevice {
 
     @Override
     public void writeConfig(int offset, byte[] from) {
-        attempt(() -> backend.writeConfig(offset, from));
+        int length = Math.min(from.length, traits.configLength() - offset);
+        if (length > 0) {
+            attempt(() -> backend.writeConfig(offset, Arrays.copyOf(from, length)));
+        }
     }
 
     @Override
