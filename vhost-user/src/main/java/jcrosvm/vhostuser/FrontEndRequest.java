@@ -6,8 +6,8 @@ import static jcrosvm.vhostuser.PayloadKind.INFLIGHT;
 import static jcrosvm.vhostuser.PayloadKind.LOG;
 import static jcrosvm.vhostuser.PayloadKind.MEMORY_REGION;
 import static jcrosvm.vhostuser.PayloadKind.MEMORY_TABLE;
-import static jcrosvm.vhostuser.PayloadKind.U64;
 import static jcrosvm.vhostuser.PayloadKind.STATE_TRANSFER;
+import static jcrosvm.vhostuser.PayloadKind.U64;
 import static jcrosvm.vhostuser.PayloadKind.VRING_ADDRESS;
 import static jcrosvm.vhostuser.PayloadKind.VRING_STATE;
 

@@ -36,13 +36,11 @@ public enum PayloadKind {
         try {
             Payload payload = decode(from);
             if (from.hasRemaining()) {
-                throw new ProtocolException(
-                        "%d bytes are too many for %s".formatted(bytes.length, this), Cause.BROKEN);
+                throw new ProtocolException("%d bytes are too many for %s".formatted(bytes.length, this), Cause.BROKEN);
             }
             return payload;
         } catch (java.nio.BufferUnderflowException e) {
-            throw new ProtocolException(
-                    "%d bytes are too few for %s".formatted(bytes.length, this), Cause.BROKEN);
+            throw new ProtocolException("%d bytes are too few for %s".formatted(bytes.length, this), Cause.BROKEN);
         }
     }
 
@@ -53,12 +51,7 @@ public enum PayloadKind {
             case VRING_STATE -> new Payload.VringState(from.getInt(), from.getInt());
             case VRING_ADDRESS ->
                 new Payload.VringAddress(
-                        from.getInt(),
-                        from.getInt(),
-                        from.getLong(),
-                        from.getLong(),
-                        from.getLong(),
-                        from.getLong());
+                        from.getInt(), from.getInt(), from.getLong(), from.getLong(), from.getLong(), from.getLong());
             case MEMORY_TABLE -> memoryTable(from);
             case MEMORY_REGION -> {
                 from.getLong(); // padding
