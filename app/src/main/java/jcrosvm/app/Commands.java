@@ -25,6 +25,7 @@ final class Commands {
             new Entry("create_qcow2", "Make a qcow2 disk image"),
             new Entry("create_composite", "Make a disk of images as partitions"),
             new Entry("disk", "Look after disk images: info, check, resize"),
+            new Entry("device", "Serve a device over vhost-user to a VM of another process"),
             new Entry("completion", "Print a script that completes words in bash"),
             new Entry("version", "Print the version"),
             new Entry("help", "Print this, or the help of a command"));
@@ -33,7 +34,6 @@ final class Commands {
     private static final List<String> REFUSED = List.of(
             "balloon_ws",
             "battery",
-            "device",
             "devices",
             "gpe",
             "gpu",
@@ -72,6 +72,7 @@ final class Commands {
             case "create_qcow2" -> new CreateQcow2Command();
             case "create_composite" -> new CreateCompositeCommand();
             case "disk" -> new DiskCommand();
+            case "device" -> new DeviceCommand();
             case "completion" -> new CompletionCommand();
             case "version" -> new VersionCommand();
             case "help" -> new HelpCommand();

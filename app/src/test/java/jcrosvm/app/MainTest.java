@@ -73,7 +73,14 @@ class MainTest {
             run --block /nonexistent,pci-address=x k | 35 | pci-address: 'x' is not a PCI address of this machine
             run --no-syslog k                  | 35 | unknown option --no-syslog
             usb list x                         | 1  | command 'usb' is not supported yet
-            device block                       | 1  | command 'device' is not supported yet
+            device block                       | 35 | exactly one of --file and --config is needed
+            device rng                         | 35 | exactly one of --socket-path and --fd is needed
+            device rng --fd 0 --keep           | 35 | --keep needs --socket-path
+            device rng --socket-path pom.xml   | 1  | the path exists and is not a stale socket
+            device rng --socket-path /nonexistent/s | 1 | cannot create socket
+            device block --file /nonexistent --socket-path target/s | 1 | cannot open /nonexistent
+            device net --tap-name s --socket-path x | 35 | it is not SOCKET,NAME
+            device disk                        | 35 | unknown command 'device disk'
             stop /nonexistent                  | 1  | there is no such socket
             """)
     void failsWithOneLine(String line, int code, String message) {

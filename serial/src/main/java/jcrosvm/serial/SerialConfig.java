@@ -131,6 +131,44 @@ public record SerialConfig(
                 null);
     }
 
+    /** A virtio console between two files; where there is none, output is thrown away and no input comes. */
+    public static SerialConfig virtioConsole(@Nullable Path output, @Nullable Path input) {
+        return new SerialConfig(
+                output == null ? Type.SINK : Type.FILE,
+                Hardware.VIRTIO_CONSOLE,
+                null,
+                1,
+                output,
+                input,
+                false,
+                false,
+                false,
+                false,
+                false,
+                DEFAULT_DEBUGCON_PORT,
+                null,
+                null);
+    }
+
+    /** The same ends on a virtio console. */
+    public SerialConfig asVirtioConsole() {
+        return new SerialConfig(
+                type,
+                Hardware.VIRTIO_CONSOLE,
+                name,
+                num,
+                path,
+                input,
+                inputUnixStream,
+                console,
+                earlycon,
+                stdin,
+                outTimestamp,
+                debugconPort,
+                pciAddress,
+                maxQueueSizes);
+    }
+
     /** What a machine has when no console is configured. */
     public static SerialConfig standardConsole(boolean stdin) {
         return new SerialConfig(

@@ -1,6 +1,7 @@
 package jcrosvm.virtio;
 
 import java.util.List;
+import java.util.Optional;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
 
@@ -66,6 +67,11 @@ public interface DeviceModule<C extends DeviceConfig> {
         try (HostResources resources = open(config, index, vm)) {
             return create(config, index, resources, vm);
         }
+    }
+
+    /** How such a device is served by itself; empty when it cannot be. */
+    default Optional<StandaloneOptions<C>> standalone() {
+        return Optional.empty();
     }
 
     /** What can be asked of running devices of this kind. */

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Whatever a handler or a task throws, the thread goes on, but for errors of the Java machine, such as a lack of
  * memory: they end it, and the VM. A queue whose handler threw is not worked on any more, but can still be stopped; the
- * other queues are not touched.
+ * other queues are not touched. So it is with an {@link InternalError}: an access behind the end of a file whose owner has cut
+ * it short.
  *
  * <p>The thread starts with the first queue or task: many devices of a machine never get a driver.
  */
@@ -82,7 +83,7 @@ public final class QueueWorker implements AutoCloseable {
     private void poll() {
         try {
             poller.poll(-1);
-        } catch (VirtualMachineError e) {
+        } catch (OutOfMemoryError | StackOverflowError e) {
             throw e;
         } catch (RuntimeException | Error e) {
             // Of a descriptor of the device's own, which the poller has removed: the device is not complete now.
@@ -107,7 +108,7 @@ public final class QueueWorker implements AutoCloseable {
             }
             try {
                 task.run();
-            } catch (VirtualMachineError e) {
+            } catch (OutOfMemoryError | StackOverflowError e) {
                 throw e;
             } catch (RuntimeException | Error e) {
                 LOG.log(System.Logger.Level.ERROR, name + ": a task failed", e);
@@ -160,8 +161,8 @@ public final class QueueWorker implements AutoCloseable {
                 result.complete(task.get());
             } catch (RuntimeException | Error e) {
                 result.completeExceptionally(e);
-                if (e instanceof VirtualMachineError fatal) {
-                    throw fatal;
+                if (e instanceof OutOfMemoryError || e instanceof StackOverflowError) {
+                    throw e;
                 }
             }
         });
@@ -213,7 +214,7 @@ public final class QueueWorker implements AutoCloseable {
         }
         try {
             work.handler.process(work.queue);
-        } catch (VirtualMachineError e) {
+        } catch (OutOfMemoryError | StackOverflowError e) {
             throw e;
         } catch (RuntimeException | Error e) {
             fail(work, e);
@@ -305,7 +306,7 @@ public final class QueueWorker implements AutoCloseable {
         try {
             work.handler.drain(work.queue);
             work.queue.flush();
-        } catch (VirtualMachineError e) {
+        } catch (OutOfMemoryError | StackOverflowError e) {
             throw e;
         } catch (RuntimeException | Error e) {
             fail(work, e);

@@ -1,6 +1,7 @@
 package jcrosvm.devices.balloon;
 
 import java.util.List;
+import java.util.Optional;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
@@ -8,6 +9,7 @@ import jcrosvm.virtio.ControlVerb;
 import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.HostResources;
 import jcrosvm.virtio.SandboxProfile;
+import jcrosvm.virtio.StandaloneOptions;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
 
@@ -50,6 +52,13 @@ public final class BalloonModule implements DeviceModule<BalloonConfig> {
             return List.of();
         }
         return List.of(new BalloonConfig(arguments.has(PAGE_REPORTING), initMem == null ? 0 : initMem));
+    }
+
+    /** Nothing asks it for a size when it is served by itself: it is there for free pages. */
+    @Override
+    public Optional<StandaloneOptions<BalloonConfig>> standalone() {
+        return Optional.of(StandaloneOptions.single(
+                List.of(PAGE_REPORTING), "", arguments -> new BalloonConfig(arguments.has(PAGE_REPORTING), 0)));
     }
 
     @Override

@@ -2,6 +2,7 @@ package jcrosvm.devices.block;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.config.Arguments;
@@ -13,6 +14,7 @@ import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.HostResources;
 import jcrosvm.virtio.KernelParameters;
 import jcrosvm.virtio.SandboxProfile;
+import jcrosvm.virtio.StandaloneOptions;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
 
@@ -89,6 +91,11 @@ public final class BlockModule implements DeviceModule<BlockConfig> {
     static String letters(int index) {
         String last = String.valueOf((char) ('a' + index % LETTERS));
         return index < LETTERS ? last : letters(index / LETTERS - 1) + last;
+    }
+
+    @Override
+    public Optional<StandaloneOptions<BlockConfig>> standalone() {
+        return Optional.of(BlockOptions.STANDALONE);
     }
 
     @Override

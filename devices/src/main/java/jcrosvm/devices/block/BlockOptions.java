@@ -1,8 +1,11 @@
 package jcrosvm.devices.block;
 
+import java.nio.file.Path;
 import java.util.List;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
+import jcrosvm.config.UsageException;
+import jcrosvm.virtio.StandaloneOptions;
 
 /** The options of {@code run} for disks. */
 final class BlockOptions {
@@ -30,7 +33,30 @@ final class BlockOptions {
     static final Option.Group GROUP =
             new Option.Group("Disks", List.of(BLOCK, DISK, RWDISK, ROOT, RWROOT, ASYNC_EXECUTOR));
 
+    private static final Option<String> FILE = Option.word(
+            "file", String.class, "PATH[:read-only]", "Disk image; exactly one of --file and --config is needed.");
+    private static final Option<BlockConfig> CONFIG = Option.structured(
+            "config", BlockConfig.class, "PATH[,KEY=VALUE,...]", "Disk image, with the keys of run --block.");
+    private static final String READ_ONLY = ":read-only";
+
+    static final StandaloneOptions<BlockConfig> STANDALONE =
+            StandaloneOptions.single(List.of(FILE, CONFIG), BLOCK.name(), BlockOptions::readStandalone);
+
     private BlockOptions() {}
+
+    private static BlockConfig readStandalone(Arguments arguments) {
+        String file = arguments.value(FILE);
+        BlockConfig config = arguments.value(CONFIG);
+        if (file != null && config == null) {
+            boolean isReadOnly = file.endsWith(READ_ONLY);
+            String path = isReadOnly ? file.substring(0, file.length() - READ_ONLY.length()) : file;
+            return BlockConfig.of(Path.of(path)).with(isReadOnly, false);
+        }
+        if (config != null && file == null) {
+            return config;
+        }
+        throw new UsageException("exactly one of --file and --config is needed");
+    }
 
     private static Option<BlockConfig> old(String name, String help, String replacement) {
         return Option.structured(name, BlockConfig.class, "PATH[,KEY=VALUE,...]", help)

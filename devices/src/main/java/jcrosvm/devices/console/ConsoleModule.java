@@ -2,6 +2,7 @@ package jcrosvm.devices.console;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.ConfigException;
 import jcrosvm.config.Option;
@@ -14,6 +15,7 @@ import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.HostResources;
 import jcrosvm.virtio.KernelParameters;
 import jcrosvm.virtio.SandboxProfile;
+import jcrosvm.virtio.StandaloneOptions;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
 
@@ -74,6 +76,11 @@ public final class ConsoleModule implements DeviceModule<ConsoleConfig> {
     private static String portName(ConsoleConfig config) {
         String name = config.serial().name();
         return name == null ? "" : name;
+    }
+
+    @Override
+    public Optional<StandaloneOptions<ConsoleConfig>> standalone() {
+        return Optional.of(ConsoleStandalone.OPTIONS);
     }
 
     @Override

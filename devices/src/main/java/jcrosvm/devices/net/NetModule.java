@@ -5,6 +5,7 @@ import static jcrosvm.virtio.VirtioFeatures.VIRTIO_F_RING_PACKED;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import jcrosvm.base.io.Fd;
 import jcrosvm.config.Arguments;
@@ -16,6 +17,7 @@ import jcrosvm.virtio.ControlVerb;
 import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.HostResources;
 import jcrosvm.virtio.SandboxProfile;
+import jcrosvm.virtio.StandaloneOptions;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
 import jcrosvm.virtio.vhost.Vhost;
@@ -51,6 +53,11 @@ public final class NetModule implements DeviceModule<NetConfig> {
     @Override
     public List<NetConfig> read(Arguments arguments) {
         return NetOptions.read(arguments);
+    }
+
+    @Override
+    public Optional<StandaloneOptions<NetConfig>> standalone() {
+        return Optional.of(NetStandalone.OPTIONS);
     }
 
     @Override

@@ -2,12 +2,14 @@ package jcrosvm.devices.rng;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import jcrosvm.base.io.Fd;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
 import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.HostResources;
 import jcrosvm.virtio.SandboxProfile;
+import jcrosvm.virtio.StandaloneOptions;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
 
@@ -33,6 +35,11 @@ public final class RngModule implements DeviceModule<RngConfig> {
     @Override
     public List<RngConfig> read(Arguments arguments) {
         return arguments.has(NO_RNG) ? List.of() : List.of(new RngConfig());
+    }
+
+    @Override
+    public Optional<StandaloneOptions<RngConfig>> standalone() {
+        return Optional.of(StandaloneOptions.single(List.of(), "", arguments -> new RngConfig()));
     }
 
     @Override

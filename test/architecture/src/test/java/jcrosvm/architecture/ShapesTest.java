@@ -42,7 +42,7 @@ class ShapesTest {
             entry("jcrosvm/hypervisor/x86/X86Vcpu", 13),
             entry("jcrosvm/disk/DiskFile", 11),
             entry("jcrosvm/network/NetBackend", 9),
-            entry("jcrosvm/virtio/DeviceModule", 13),
+            entry("jcrosvm/virtio/DeviceModule", 14),
             entry("jcrosvm/virtio/DeviceHost", 3),
             entry("jcrosvm/virtio/Interrupt", 3),
             entry("jcrosvm/virtio/SharedMemoryWindow", 2),

@@ -130,7 +130,7 @@ class QueueWorkerTest {
                     });
                 case "descriptor" -> {
                     mortal.execute(() -> mortal.poller().add(event.fd(), Poller.READABLE, ready -> {
-                        throw new InternalError("test");
+                        throw new OutOfMemoryError("test");
                     }));
                     event.signal();
                 }

@@ -22,9 +22,13 @@ final class Descriptors {
         return Fd.adopt(descriptor.release());
     }
 
-    /** The same for an event, which may be anything: it never makes a thread wait. */
-    static EventFd event(Message message) {
+    /** As {@link #take}, for one that may be anything: it makes no thread wait. */
+    static Fd takeNonBlocking(Message message) {
         message.descriptors().forEach(fd -> fd.nonBlocking(true));
-        return new EventFd(take(message));
+        return take(message);
+    }
+
+    static EventFd event(Message message) {
+        return new EventFd(takeNonBlocking(message));
     }
 }

@@ -122,7 +122,7 @@ final class Session implements AutoCloseable {
             case SET_VRING_NUM, SET_VRING_BASE, SET_VRING_ENABLE -> ringRequests.change(message);
             case SET_VRING_ADDR -> ringRequests.address(message.payload(Payload.VringAddress.class));
             case SET_VRING_KICK, SET_VRING_CALL, SET_VRING_ERR -> ringRequests.event(message);
-            case SET_BACKEND_REQ_FD -> link.connect(UnixSocket.adopt(Descriptors.take(message)), peer);
+            case SET_BACKEND_REQ_FD -> link.connect(UnixSocket.adopt(Descriptors.takeNonBlocking(message)), peer);
             case SET_LOG_FD -> logChanged.replace(Descriptors.event(message));
             case GET_INFLIGHT_FD, SET_INFLIGHT_FD -> throw new VmmException("it was not offered");
         }

@@ -37,8 +37,7 @@ final class StateRequests implements AutoCloseable {
             }
             isLoading = asked.direction() == Payload.StateTransfer.LOAD;
             byte[] state = isLoading ? new byte[0] : rings.save();
-            message.descriptors().forEach(fd -> fd.nonBlocking(true));
-            Fd file = Descriptors.take(message);
+            Fd file = Descriptors.takeNonBlocking(message);
             transfer = isLoading ? StateTransfer.load(file) : StateTransfer.save(state, file);
             return true;
         } catch (VmmException e) {
