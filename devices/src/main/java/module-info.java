@@ -4,6 +4,7 @@ module jcrosvm.devices {
     requires jcrosvm.disk;
     requires transitive jcrosvm.network;
     requires transitive jcrosvm.serial;
+    requires transitive jcrosvm.sound;
     requires transitive jcrosvm.virtio;
 
     exports jcrosvm.devices;
@@ -11,6 +12,7 @@ module jcrosvm.devices {
     exports jcrosvm.devices.block;
     exports jcrosvm.devices.console;
     exports jcrosvm.devices.net;
+    exports jcrosvm.devices.snd;
     // The option language binds values to configuration records.
     exports jcrosvm.devices.balloon to
             jcrosvm.config;
@@ -25,5 +27,6 @@ module jcrosvm.devices {
             jcrosvm.devices.block.BlockModule,
             jcrosvm.devices.rng.RngModule,
             jcrosvm.devices.balloon.BalloonModule,
-            jcrosvm.devices.net.NetModule;
+            jcrosvm.devices.net.NetModule,
+            jcrosvm.devices.snd.SndModule;
 }
