@@ -4,6 +4,7 @@ module jcrosvm.devices {
     requires jcrosvm.disk;
     requires transitive jcrosvm.network;
     requires transitive jcrosvm.serial;
+    requires transitive jcrosvm.sound;
     requires transitive jcrosvm.vhostuser;
     requires transitive jcrosvm.virtio;
 
@@ -12,6 +13,7 @@ module jcrosvm.devices {
     exports jcrosvm.devices.block;
     exports jcrosvm.devices.console;
     exports jcrosvm.devices.net;
+    exports jcrosvm.devices.snd;
     exports jcrosvm.devices.vhostuser;
     // The option language binds values to configuration records.
     exports jcrosvm.devices.balloon to
@@ -28,5 +30,6 @@ module jcrosvm.devices {
             jcrosvm.devices.rng.RngModule,
             jcrosvm.devices.balloon.BalloonModule,
             jcrosvm.devices.net.NetModule,
+            jcrosvm.devices.snd.SndModule,
             jcrosvm.devices.vhostuser.VhostUserModule;
 }

@@ -22,9 +22,11 @@ final class Commands {
             new Entry("sleepbtn", "Press a VM's sleep button"),
             new Entry("balloon", "Set the size of a VM's balloon"),
             new Entry("balloon_stats", "Print a guest's memory statistics"),
+            new Entry("snd", "Silence the sound cards of a VM: mute-all"),
             new Entry("create_qcow2", "Make a qcow2 disk image"),
             new Entry("create_composite", "Make a disk of images as partitions"),
             new Entry("disk", "Look after disk images: info, check, resize"),
+            new Entry("audio-conformance", "Measure how steadily the host plays sound"),
             new Entry("device", "Serve a device over vhost-user to a VM of another process"),
             new Entry("completion", "Print a script that completes words in bash"),
             new Entry("version", "Print the version"),
@@ -43,7 +45,6 @@ final class Commands {
             "run-mp",
             "run-slirp",
             "snapshot",
-            "snd",
             "swap",
             "usb",
             "vfio",
@@ -69,9 +70,11 @@ final class Commands {
             case "sleepbtn" -> new SleepButtonCommand();
             case "balloon" -> new BalloonCommand();
             case "balloon_stats" -> new BalloonStatsCommand();
+            case "snd" -> new SndCommand();
             case "create_qcow2" -> new CreateQcow2Command();
             case "create_composite" -> new CreateCompositeCommand();
             case "disk" -> new DiskCommand();
+            case "audio-conformance" -> new AudioConformanceCommand();
             case "device" -> new DeviceCommand();
             case "completion" -> new CompletionCommand();
             case "version" -> new VersionCommand();

@@ -58,6 +58,7 @@ public enum Libc {
     RECVMSG("recvmsg"),
     SCHED_GETAFFINITY("sched_getaffinity"),
     SCHED_SETAFFINITY("sched_setaffinity"),
+    SCHED_SETSCHEDULER("sched_setscheduler"),
     SENDMSG("sendmsg"),
     SIGACTION("sigaction"),
     SIGNAL_MASK("pthread_sigmask"),

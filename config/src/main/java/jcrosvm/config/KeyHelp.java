@@ -81,7 +81,7 @@ record KeyHelp(String usage, String meaning) {
                                 .filter(annotation -> annotation.classSymbol().equals(HELP))
                                 .findFirst())
                         .ifPresent(help -> texts.put(
-                                RecordShape.kebab(component.name().stringValue()),
+                                RecordShape.key(type, component.name().stringValue()),
                                 new Text(element(help, "value"), element(help, "argument"))));
             }
             return texts;

@@ -54,7 +54,7 @@ final class RecordShape {
             types[i] = c.getType();
             Range range = c.getAnnotation(Range.class);
             components.add(new Component(
-                    kebab(c.getName()),
+                    key(type, c.getName()),
                     aliases(c),
                     c.getType(),
                     c.getGenericType(),
@@ -186,6 +186,12 @@ final class RecordShape {
             }
         }
         return keys;
+    }
+
+    /** The key of a component. */
+    static String key(Class<?> type, String component) {
+        String key = kebab(component);
+        return type.isAnnotationPresent(SnakeKeys.class) ? key.replace('-', '_') : key;
     }
 
     static List<String> aliases(AnnotatedElement element) {

@@ -17,6 +17,7 @@ import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.config.JsonReader;
 import jcrosvm.config.JsonWriter;
+import jcrosvm.config.KeyValueParser;
 import jcrosvm.config.RecordBinder;
 import jcrosvm.config.RecordWriter;
 import jcrosvm.devices.balloon.BalloonConfig;
@@ -24,6 +25,7 @@ import jcrosvm.devices.block.BlockConfig;
 import jcrosvm.devices.console.ConsoleConfig;
 import jcrosvm.devices.net.NetConfig;
 import jcrosvm.devices.rng.RngConfig;
+import jcrosvm.devices.snd.SndConfig;
 import jcrosvm.network.user.UserNetworkConfig;
 import jcrosvm.serial.SerialConfig;
 import jcrosvm.virtio.DeviceConfig;
@@ -61,14 +63,16 @@ class DeviceModulesTest {
                 BlockConfig.of(disk),
                 new RngConfig(),
                 new BalloonConfig(false, 0),
-                NetConfig.user(UserNetworkConfig.defaults()));
+                NetConfig.user(UserNetworkConfig.defaults()),
+                SndConfig.file(dir, 100, disk),
+                RecordBinder.bind(KeyValueParser.parse("backend=pulse"), SndConfig.class));
     }
 
     @Test
     void standInTheOrderOfTheBus() {
         assertThat(DeviceModules.all())
                 .extracting(DeviceModule::name)
-                .containsExactly("console", "block", "rng", "balloon", "net", "vhost-user");
+                .containsExactly("console", "block", "rng", "balloon", "net", "snd", "vhost-user");
     }
 
     /** A module of another program. */
@@ -85,7 +89,7 @@ class DeviceModulesTest {
         loaded.addAll(1, DeviceModules.all());
         assertThat(DeviceModules.inOrder(loaded))
                 .extracting(DeviceModule::name)
-                .containsExactly("console", "block", "rng", "balloon", "net", "vhost-user", "a", "z");
+                .containsExactly("console", "block", "rng", "balloon", "net", "snd", "vhost-user", "a", "z");
         loaded.add(foreign("net"));
         assertThatThrownBy(() -> DeviceModules.inOrder(loaded))
                 .isInstanceOf(VmmException.class)

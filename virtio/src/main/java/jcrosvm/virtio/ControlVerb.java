@@ -1,7 +1,9 @@
 package jcrosvm.virtio;
 
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Consumer;
 import jcrosvm.config.Value;
 
 /**
@@ -14,13 +16,28 @@ public record ControlVerb(String name, Choice choice) {
     /** The reply to a request that was carried out, when there is nothing more to say. */
     public static final Value OK = Value.string("Ok");
 
+    /** What a {@link Choice} gives for a request that is for every device of the kind. */
+    public static final int EVERY = -1;
+
+    /**
+     * A request that every device of a kind carries out, also where there is none.
+     *
+     * @param check throws when the body is malformed
+     */
+    public static ControlVerb ofAll(String name, Consumer<Value> check) {
+        return new ControlVerb(name, (body, count) -> {
+            check.accept(body);
+            return EVERY;
+        });
+    }
+
     /** Picks the device that a request is for. */
     @FunctionalInterface
     public interface Choice {
         /**
          * @param body what stands under the name
          * @param count how many devices of the kind there are
-         * @return the device's index
+         * @return the device's index, or {@link #EVERY}
          * @throws jcrosvm.base.OsException whose errno is the reply, when there is no such device
          * @throws jcrosvm.config.ConfigException when the body is malformed
          */
@@ -34,6 +51,14 @@ public record ControlVerb(String name, Choice choice) {
      * @return as {@link VirtioDevice#command}, which also says what is thrown
      */
     public CompletionStage<Value> perform(Value body, List<? extends VirtioDevice> devices) {
-        return devices.get(choice.device(body, devices.size())).command(name, body);
+        int device = choice.device(body, devices.size());
+        if (device != EVERY) {
+            return devices.get(device).command(name, body);
+        }
+        CompletionStage<Value> reply = CompletableFuture.completedStage(OK);
+        for (VirtioDevice each : devices) {
+            reply = reply.thenCombine(each.command(name, body), (before, own) -> own);
+        }
+        return reply;
     }
 }

@@ -1,13 +1,12 @@
 package jcrosvm.base.io;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jcrosvm.base.Errno;
 import jcrosvm.base.Libc;
 import jcrosvm.base.OsException;
 
-/** A timerfd on CLOCK_MONOTONIC, readable when it has expired. */
+/** A timerfd on CLOCK_MONOTONIC, readable when it has expired. No call allocates. */
 public final class TimerFd implements AutoCloseable {
     private static final int CLOCK_MONOTONIC = 1;
     private static final int TFD_CLOEXEC_NONBLOCK = 0x80800;
@@ -35,14 +34,12 @@ public final class TimerFd implements AutoCloseable {
     }
 
     private void set(long delay, long interval) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment spec = arena.allocate(32, 8);
-            spec.set(ValueLayout.JAVA_LONG, 0, interval / SECOND);
-            spec.set(ValueLayout.JAVA_LONG, 8, interval % SECOND);
-            spec.set(ValueLayout.JAVA_LONG, 16, delay / SECOND);
-            spec.set(ValueLayout.JAVA_LONG, 24, delay % SECOND);
-            Libc.check("timerfd_settime", Libc.TIMERFD_SETTIME.callInt(fd.number(), 0, spec.address(), 0));
-        }
+        MemorySegment spec = Scratch.get();
+        spec.set(ValueLayout.JAVA_LONG, 0, interval / SECOND);
+        spec.set(ValueLayout.JAVA_LONG, 8, interval % SECOND);
+        spec.set(ValueLayout.JAVA_LONG, 16, delay / SECOND);
+        spec.set(ValueLayout.JAVA_LONG, 24, delay % SECOND);
+        Libc.check("timerfd_settime", Libc.TIMERFD_SETTIME.callInt(fd.number(), 0, spec.address(), 0));
     }
 
     /** Expiries since the last call; 0 when there were none. */

@@ -100,7 +100,21 @@ public final class UnixSocket implements AutoCloseable {
 
     /** @throws OsException ENOENT when there is no socket, ECONNREFUSED when no process listens on it */
     public static UnixSocket connect(Path path, Type type) {
+        return connect(create(type), path);
+    }
+
+    /**
+     * Connects without waiting; the socket stays non-blocking.
+     *
+     * @throws OsException as {@link #connect}, and EAGAIN when the listener has too many that wait
+     */
+    public static UnixSocket connectNow(Path path, Type type) {
         UnixSocket socket = create(type);
+        socket.fd.nonBlocking(true);
+        return connect(socket, path);
+    }
+
+    private static UnixSocket connect(UnixSocket socket, Path path) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment address = address(arena, path);
             Libc.check(

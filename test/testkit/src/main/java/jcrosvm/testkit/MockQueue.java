@@ -267,7 +267,11 @@ public final class MockQueue {
         return memory.read(buffer.address, buffer.length);
     }
 
+    /** Gives the ring back; the device must not work on it any more. */
     void close() {
+        driver.free(layout.descriptors());
+        driver.free(layout.driver());
+        driver.free(layout.device());
         kick.close();
         call.close();
     }

@@ -58,6 +58,7 @@ public final class KnownOptions implements RefusedOptions {
             case "arm" -> "is only for AArch64 machines";
             case "windows" -> "is only for Windows hosts";
             case "android" -> "is only for Android hosts";
+            case "vios" -> "is for a VioS server of ChromeOS: use --virtio-snd";
             default -> "is not supported yet";
         };
     }
