@@ -5,7 +5,6 @@ module jcrosvm.devices {
     requires transitive jcrosvm.network;
     requires transitive jcrosvm.serial;
     requires transitive jcrosvm.sound;
-    requires transitive jcrosvm.vhostuser;
     requires transitive jcrosvm.virtio;
 
     exports jcrosvm.devices;
@@ -14,7 +13,6 @@ module jcrosvm.devices {
     exports jcrosvm.devices.console;
     exports jcrosvm.devices.net;
     exports jcrosvm.devices.snd;
-    exports jcrosvm.devices.vhostuser;
     // The option language binds values to configuration records.
     exports jcrosvm.devices.balloon to
             jcrosvm.config;
@@ -30,6 +28,5 @@ module jcrosvm.devices {
             jcrosvm.devices.rng.RngModule,
             jcrosvm.devices.balloon.BalloonModule,
             jcrosvm.devices.net.NetModule,
-            jcrosvm.devices.snd.SndModule,
-            jcrosvm.devices.vhostuser.VhostUserModule;
+            jcrosvm.devices.snd.SndModule;
 }

@@ -6,4 +6,7 @@ module jcrosvm.vhostuser {
     exports jcrosvm.vhostuser;
     exports jcrosvm.vhostuser.backend;
     exports jcrosvm.vhostuser.frontend;
+
+    provides jcrosvm.virtio.DeviceModule with
+            jcrosvm.vhostuser.frontend.VhostUserModule;
 }

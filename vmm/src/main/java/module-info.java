@@ -6,6 +6,7 @@ module jcrosvm.vmm {
     requires transitive jcrosvm.devices;
     requires transitive jcrosvm.hypervisor;
     requires transitive jcrosvm.platform;
+    requires transitive jcrosvm.vhostuser;
 
     exports jcrosvm.vmm;
     exports jcrosvm.vmm.config;

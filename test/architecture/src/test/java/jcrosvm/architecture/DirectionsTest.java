@@ -136,6 +136,9 @@ class DirectionsTest {
         forbid(List.of("virtio"), List.of("disk", "devices", "hypervisor", "platform", "boot", "vmm", "control"));
         forbid(List.of("disk"), List.of("memory", "virtio", "devices", "bus", "vmm", "control"));
         forbid(List.of("serial"), List.of("memory", "virtio", "devices", "platform", "bus", "vmm", "control"));
+        forbid(
+                List.of("vhostuser"),
+                List.of("virtio.transport", "devices", "bus", "hypervisor", "vmm", "control", "app"));
         forbid(List.of("network"), List.of("memory", "virtio", "devices", "platform", "bus", "vmm", "control"));
     }
 

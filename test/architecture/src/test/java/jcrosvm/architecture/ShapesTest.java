@@ -43,7 +43,7 @@ class ShapesTest {
             entry("jcrosvm/disk/DiskFile", 11),
             entry("jcrosvm/network/NetBackend", 9),
             entry("jcrosvm/virtio/DeviceModule", 14),
-            entry("jcrosvm/virtio/DeviceHost", 3),
+            entry("jcrosvm/virtio/DeviceHost", 4),
             entry("jcrosvm/virtio/Interrupt", 3),
             entry("jcrosvm/virtio/SharedMemoryWindow", 2),
             entry("jcrosvm/virtio/VirtioDevice", 12));
@@ -66,6 +66,8 @@ class ShapesTest {
                 "platform",
                 "virtio",
                 "virtio-transport",
+                "vhost-user",
+                "sound",
                 "disk",
                 "network",
                 "devices"

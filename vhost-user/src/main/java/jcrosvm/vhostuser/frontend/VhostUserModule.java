@@ -1,4 +1,4 @@
-package jcrosvm.devices.vhostuser;
+package jcrosvm.vhostuser.frontend;
 
 import java.nio.file.Path;
 import java.util.List;
@@ -14,9 +14,6 @@ import jcrosvm.base.io.UnixSocket;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
 import jcrosvm.vhostuser.Connection;
-import jcrosvm.vhostuser.frontend.BackEnd;
-import jcrosvm.vhostuser.frontend.DeviceShape;
-import jcrosvm.vhostuser.frontend.VhostUserDevice;
 import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.HostResources;
 import jcrosvm.virtio.Placement;

@@ -1,10 +1,9 @@
-package jcrosvm.devices.vhostuser;
+package jcrosvm.vhostuser.frontend;
 
 import java.nio.file.Path;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.Help;
 import jcrosvm.config.Required;
-import jcrosvm.vhostuser.frontend.DeviceType;
 import jcrosvm.virtio.DeviceConfig;
 import jcrosvm.virtio.PciPlace;
 import org.jspecify.annotations.Nullable;
