@@ -5,6 +5,7 @@ import java.util.Locale;
 import java.util.Map;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Poller;
+import jcrosvm.base.io.UnixSocket;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.JsonReader;
 import jcrosvm.config.JsonWriter;
@@ -147,8 +148,11 @@ final class AudioConformanceCommand extends Command {
                 files.play("a file without a name", FileBackend.openScratch(), Container.RAW, Long.MAX_VALUE);
                 yield files;
             }
-            case "pulse" ->
-                new PulseBackend(PulseServer.find(null, "", "", "jcrosvm audio-conformance", System.getenv()), "");
+            case "pulse" -> {
+                PulseServer server = PulseServer.find(null, "", "", "jcrosvm audio-conformance", System.getenv());
+                UnixSocket.connect(server.socket(), UnixSocket.Type.STREAM).close(); // a stream would wait for it
+                yield new PulseBackend(server, "");
+            }
             default ->
                 throw new UsageException("option --stream-source: there is no source '" + plan.source()
                         + "', only noop, file and pulse");

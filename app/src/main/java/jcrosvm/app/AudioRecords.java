@@ -80,7 +80,7 @@ final class AudioRecords {
         IoVec period = new IoVec(1);
         MemorySegment bytes = Arena.ofAuto().allocate(parameters.periodBytes(), 8);
         period.add(bytes, 0, bytes.byteSize());
-        new Silence(parameters.format(), parameters.channels()).fill(period, 0);
+        Silence.of(parameters.format()).fill(period, 0);
         return period;
     }
 

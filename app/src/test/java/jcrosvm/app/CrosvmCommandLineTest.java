@@ -47,6 +47,11 @@ class CrosvmCommandLineTest {
             --mem 54,, k                                             | 35 | 35 | -
             --net-vq-pairs x k                                       | 35 | 35 | -
             --net-vq-pairs 2 k                                       | 0  | 0  | -
+            --virtio-snd capture=true,num_output_devices=2 k         | 0  | 0  | -
+            --virtio-snd backend=file,playback_path=/tmp k           | 0  | 0  | -
+            --virtio-snd num-output-devices=2 k                      | 35 | 35 | -
+            --virtio-snd backend=loudspeaker k                       | 35 | 35 | -
+            --virtio-snd input_device_config=[[effects=[reverb]]] k  | 35 | 35 | -
             --block d,pci-address=hello k                            | 35 | 35 | -
             --block d,pci-address=00:20.0 k                          | 35 | 35 | -
             --block d,pci-address=00:1f.8 k                          | 35 | 35 | -

@@ -52,6 +52,13 @@ class MainTest {
             --log-level                        | 35 | option --log-level needs a value
             --log-level=a=b version            | 35 | invalid value 'a=b' of option --log-level
             frobnicate                         | 35 | unknown command 'frobnicate'
+            snd                                | 35 | a command is missing behind 'snd'; there are mute-all
+            snd mute x                         | 35 | unknown command 'snd mute' (did you mean 'mute-all'?)
+            snd mute-all yes x                 | 35 | invalid value 'yes' of MUTED: expected true or false
+            audio-conformance -f S8            | 35 | option --format: there is no format 'S8'
+            audio-conformance -P cras          | 35 | option --stream-source: there is no source 'cras'
+            audio-conformance --iterations 2   | 1  | audio-conformance: 2 records are too few
+            audio-conformance -b 0             | 35 | option --buffer-frames: 0 is not within 1 to 1000000
             suspent x                          | 35 | unknown command 'suspent' (did you mean 'suspend'?)
             run --gpuu x                       | 35 | unknown option --gpuu
             run --mem=x k                      | 35 | invalid value 'x' of option --mem: 'x' is not a number at position 0

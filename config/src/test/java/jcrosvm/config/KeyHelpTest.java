@@ -1,6 +1,7 @@
 package jcrosvm.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
 import java.util.List;
@@ -62,5 +63,21 @@ class KeyHelpTest {
                 .contains("                        size=N: in bytes (default 512)\n");
         assertThat(HelpText.help(option)).startsWith("A sample. Keys: path=PATH: of the file; read-only; ");
         assertThat(HelpText.help(option.deprecated("--other"))).isEqualTo("A sample. Deprecated: use --other.");
+    }
+
+    @SnakeKeys
+    public record Snake(
+            @Help("of the queue") int queueSize, @Help boolean packedQueue) {}
+
+    @Test
+    void keysCanBeInSnakeCase() {
+        assertThat(KeyHelp.of(Snake.class)).map(KeyHelp::usage).containsExactly("queue_size=N", "packed_queue");
+        assertThat(RecordBinder.bind(KeyValueParser.parse("queue_size=3,packed_queue"), Snake.class))
+                .isEqualTo(new Snake(3, true));
+        assertThat(JsonWriter.compact(RecordWriter.write(new Snake(3, true))))
+                .isEqualTo("{\"queue_size\":3,\"packed_queue\":true}");
+        assertThatThrownBy(() -> RecordBinder.bind(KeyValueParser.parse("queue-size=3"), Snake.class))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining("did you mean 'queue_size'?");
     }
 }

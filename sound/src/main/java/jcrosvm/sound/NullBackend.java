@@ -25,7 +25,7 @@ public final class NullBackend implements SoundBackend {
 
         NullStream(StreamParameters parameters, Poller poller, StreamEvents events) {
             this.parameters = parameters;
-            silence = new Silence(parameters.format(), parameters.channels());
+            silence = Silence.of(parameters.format());
             pacer = new Pacer(parameters, poller, events::ready);
         }
 

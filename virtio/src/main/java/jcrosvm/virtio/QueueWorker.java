@@ -150,6 +150,11 @@ public final class QueueWorker implements AutoCloseable {
         }
     }
 
+    /** Runs a task on the thread and waits for it; here when there is no thread yet, or none any more. */
+    public <T extends @Nullable Object> T perform(Supplier<T> task) {
+        return isStarted() ? call(task, task) : task.get();
+    }
+
     /** Runs a task on the thread and waits for it; {@code otherwise} runs here when the worker is closed. */
     private <T extends @Nullable Object> T call(Supplier<T> task, Supplier<T> otherwise) {
         if (Thread.currentThread() == thread) {

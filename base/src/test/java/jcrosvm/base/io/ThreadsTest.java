@@ -3,8 +3,13 @@ package jcrosvm.base.io;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import jcrosvm.base.Errno;
+import jcrosvm.base.OsException;
 import org.junit.jupiter.api.Test;
 
 class ThreadsTest {
@@ -26,6 +31,33 @@ class ThreadsTest {
         assertThat(inherited).as("what Linux does").isEqualTo(pinned);
         assertThat(helper).isEqualTo(before);
         assertThat(Threads.cpus()).isEqualTo(before);
+    }
+
+    /** With the right to it; without, the error says which priority was asked for. */
+    @Test
+    void realTimeIsNotInherited() {
+        List<String> policies = new ArrayList<>();
+        run(new Thread(() -> {
+            try {
+                Threads.realTime(10);
+                policies.add(policy());
+            } catch (OsException e) {
+                assertThat(e.errno()).isEqualTo(Errno.EPERM);
+                assertThat(e).hasMessageContaining("real-time priority 10");
+                policies.add("2");
+            }
+            run(new Thread(() -> policies.add(policy())));
+        }));
+        assertThat(policies).containsExactly("2", "0");
+    }
+
+    private static String policy() {
+        try {
+            String stat = Files.readString(Path.of("/proc/thread-self/stat"));
+            return stat.substring(stat.lastIndexOf(')') + 2).split(" ")[38];
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
     }
 
     private static void run(Thread thread) {

@@ -169,6 +169,25 @@ class UnixSocketTest {
     }
 
     @Test
+    void connectsWithoutWaiting() {
+        Path path = dir.resolve("full");
+        List<UnixSocket> waiting = new ArrayList<>();
+        try (UnixSocket listener = UnixSocket.listen(path, UnixSocket.Type.STREAM)) {
+            assertThatThrownBy(() -> {
+                        for (int i = 0; i < 100; i++) {
+                            waiting.add(UnixSocket.connectNow(path, UnixSocket.Type.STREAM));
+                        }
+                    })
+                    .isInstanceOf(OsException.class)
+                    .hasMessageContaining("EAGAIN");
+            assertThat(waiting).isNotEmpty();
+            assertThat(waiting.getFirst().receive(1)).isNull();
+        } finally {
+            waiting.forEach(UnixSocket::close);
+        }
+    }
+
+    @Test
     void neverDeletesWhatIsNotASocket() throws Exception {
         Path file = Files.writeString(dir.resolve("precious"), "data");
         assertThatThrownBy(() -> UnixSocket.listen(file, UnixSocket.Type.SEQPACKET))

@@ -17,7 +17,7 @@ final class PcmQueue implements QueueHandler {
     private final Card card;
     private final boolean isInput;
     private final List<PcmStream> all;
-    private final List<PcmStream> own;
+    private final PcmStream[] own;
     private final QueueWorker worker;
     private @Nullable Virtqueue queue;
     private long taken;
@@ -28,7 +28,7 @@ final class PcmQueue implements QueueHandler {
         this.isInput = isInput;
         this.all = all;
         this.worker = worker;
-        own = all.stream().filter(stream -> stream.isInput() == isInput).toList();
+        own = all.stream().filter(stream -> stream.isInput() == isInput).toArray(PcmStream[]::new);
     }
 
     @Override
@@ -36,7 +36,9 @@ final class PcmQueue implements QueueHandler {
         if (queue == null) {
             queue = working;
             taken = 0;
-            own.forEach(stream -> stream.attach(this));
+            for (PcmStream stream : own) {
+                stream.attach(this);
+            }
         }
         working.disableNotifications();
         for (int i = 0; i < working.size(); i++) {
@@ -47,7 +49,9 @@ final class PcmQueue implements QueueHandler {
             taken++;
             accept(chain);
         }
-        own.forEach(PcmStream::ready);
+        for (PcmStream stream : own) {
+            stream.ready();
+        }
         working.flush();
         if (working.enableNotifications()) {
             worker.again(working.index());
@@ -103,7 +107,9 @@ final class PcmQueue implements QueueHandler {
         while (giveBackLast(working)) {
             taken--;
         }
-        own.forEach(PcmStream::detach);
+        for (PcmStream stream : own) {
+            stream.detach();
+        }
         queue = null;
     }
 

@@ -99,6 +99,8 @@ final class PcmStream implements StreamEvents {
                     host = open();
                 } catch (VmmException e) {
                     card.log(System.Logger.Level.WARNING, "stream " + number + ": " + e.getMessage());
+                    completePending();
+                    state = StreamState.SET_PARAMS;
                     return VIRTIO_SND_S_IO_ERR;
                 }
             }
@@ -127,7 +129,7 @@ final class PcmStream implements StreamEvents {
 
     private SoundStream open() {
         SampleFormat samples = SndSpec.format(format);
-        silence = new Silence(samples, channels);
+        silence = Silence.of(samples);
         isBehind = false;
         return card.backend.open(
                 new StreamParameters(

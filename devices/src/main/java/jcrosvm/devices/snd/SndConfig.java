@@ -85,6 +85,7 @@ public record SndConfig(
         implements DeviceConfig {
     static final int MOST_DEVICES = 16;
     static final int MOST_STREAMS = 16;
+    private static final int MOST_STREAMS_OF_CARD = 64;
 
     public SndConfig {
         outputDeviceConfig = List.copyOf(outputDeviceConfig);
@@ -164,6 +165,10 @@ public record SndConfig(
         if (outputs() + inputs() == 0) {
             throw new VmmException("virtio-snd: the card has no stream: num_output_devices, num_output_streams,"
                     + " num_input_devices or num_input_streams must be more");
+        }
+        if (outputs() + inputs() > MOST_STREAMS_OF_CARD) {
+            throw new VmmException("virtio-snd: the card has " + (outputs() + inputs()) + " streams, more than "
+                    + MOST_STREAMS_OF_CARD);
         }
         if (backend != SndBackend.PULSE && (server != null || sink != null || source != null)) {
             throw new VmmException("virtio-snd: server, sink and source need backend=pulse");

@@ -4,11 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.TimeUnit;
-import java.util.function.Supplier;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Threads;
@@ -30,7 +26,6 @@ import org.jspecify.annotations.Nullable;
 /** A sound card: one thread for its queues, its streams and what they are connected to. */
 final class SndDevice implements VirtioDevice {
     private static final int PRIORITY = 10;
-    private static final long ANSWER_SECONDS = 30;
 
     private final DeviceTraits traits = new DeviceTraits(
             SndSpec.TYPE, 0, Collections.nCopies(SndSpec.QUEUES, SndSpec.QUEUE_SIZE), SndSpec.CONFIG_LENGTH);
@@ -39,6 +34,7 @@ final class SndDevice implements VirtioDevice {
     private final QueueWorker worker;
     private final SoundBackend backend;
     private final Card card;
+    private final SndEvents events;
     private final List<PcmStream> streams = new ArrayList<>();
     private final List<QueueHandler> handlers;
     private boolean hasPriority; // or tried to get it
@@ -49,7 +45,7 @@ final class SndDevice implements VirtioDevice {
         SndConfig config = parameters.config();
         worker = new QueueWorker("snd" + parameters.cardIndex());
         tables = SndTables.of(config, backend);
-        SndEvents events = new SndEvents();
+        events = new SndEvents(worker);
         card = new Card(parameters.label(), backend, worker.poller(), events);
         List<List<StreamEffect>> outputs = effects("output", config.outputDeviceConfig(), config.numOutputDevices());
         List<List<StreamEffect>> inputs = effects("input", config.inputDeviceConfig(), config.numInputDevices());
@@ -107,6 +103,9 @@ final class SndDevice implements VirtioDevice {
             hasPriority = true;
             worker.execute(this::takePriority);
         }
+        if (index == SndSpec.EVENT_QUEUE) {
+            events.use(resources);
+        }
         worker.start(resources, handlers.get(index));
     }
 
@@ -123,29 +122,9 @@ final class SndDevice implements VirtioDevice {
         return worker.stop(index);
     }
 
-    /** Runs something on the worker's thread, or here while there is none. */
-    private <T> T call(Supplier<T> task) {
-        if (!worker.isStarted()) {
-            return task.get();
-        }
-        CompletableFuture<T> result = new CompletableFuture<>();
-        worker.execute(() -> {
-            try {
-                result.complete(task.get());
-            } catch (RuntimeException e) {
-                result.completeExceptionally(e);
-            }
-        });
-        try {
-            return result.orTimeout(ANSWER_SECONDS, TimeUnit.SECONDS).join();
-        } catch (CompletionException e) {
-            throw e.getCause() instanceof VmmException cause ? cause : e;
-        }
-    }
-
     @Override
     public void reset() {
-        call(() -> {
+        worker.perform(() -> {
             streams.forEach(PcmStream::reset);
             return true;
         });
@@ -153,7 +132,7 @@ final class SndDevice implements VirtioDevice {
 
     @Override
     public byte[] saveState() {
-        return call(() -> {
+        return worker.perform(() -> {
             SndState state = new SndState(
                     traits.features(),
                     tables,
@@ -177,7 +156,7 @@ final class SndDevice implements VirtioDevice {
                 throw new VmmException(card.label + "stream " + i + " cannot have the state that was saved");
             }
         }
-        call(() -> {
+        worker.perform(() -> {
             restore(saved);
             return true;
         });
@@ -209,7 +188,7 @@ final class SndDevice implements VirtioDevice {
 
     @Override
     public void close() {
-        call(() -> {
+        worker.perform(() -> {
             streams.forEach(PcmStream::close);
             backend.close();
             return true;

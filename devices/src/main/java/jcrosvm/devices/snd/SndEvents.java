@@ -2,6 +2,8 @@ package jcrosvm.devices.snd;
 
 import jcrosvm.virtio.DescriptorChain;
 import jcrosvm.virtio.QueueHandler;
+import jcrosvm.virtio.QueueResources;
+import jcrosvm.virtio.QueueWorker;
 import jcrosvm.virtio.Virtqueue;
 import org.jspecify.annotations.Nullable;
 
@@ -9,7 +11,18 @@ import org.jspecify.annotations.Nullable;
 final class SndEvents implements QueueHandler {
     private static final int LENGTH = 8;
 
+    private final QueueWorker worker;
+    private @Nullable QueueResources resources;
     private @Nullable Virtqueue queue;
+
+    SndEvents(QueueWorker worker) {
+        this.worker = worker;
+    }
+
+    /** What the queue is started with next. */
+    void use(QueueResources next) {
+        resources = next;
+    }
 
     @Override
     public void process(Virtqueue working) {
@@ -25,8 +38,21 @@ final class SndEvents implements QueueHandler {
     /** Tells the driver; what it has no buffer for is dropped. */
     void send(int code, int stream) {
         Virtqueue to = queue;
-        DescriptorChain chain = to == null ? null : to.pop();
-        if (to == null || chain == null) {
+        QueueResources own = resources;
+        if (to == null || own == null) {
+            return;
+        }
+        try {
+            send(to, code, stream);
+        } catch (RuntimeException e) {
+            queue = null;
+            worker.fail(own, e); // the event queue alone: what happened is of another queue
+        }
+    }
+
+    private static void send(Virtqueue to, int code, int stream) {
+        DescriptorChain chain = to.pop();
+        if (chain == null) {
             return;
         }
         boolean fits = chain.writable().remaining() >= LENGTH;

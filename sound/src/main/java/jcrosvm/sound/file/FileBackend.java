@@ -122,7 +122,7 @@ public final class FileBackend implements SoundBackend {
         PlaybackFile file = playback.get(index);
         file.begin(parameters);
         if (file.hasLeadIn()) {
-            file.silence(new Silence(parameters.format(), parameters.channels()), parameters.periodBytes());
+            file.silence(Silence.of(parameters.format()), parameters.periodBytes());
         }
         return new FileStream.Playback(parameters, file, isPaced, poller, events);
     }

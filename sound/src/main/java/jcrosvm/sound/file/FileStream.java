@@ -18,7 +18,7 @@ abstract sealed class FileStream implements SoundStream {
 
     private FileStream(StreamParameters parameters, boolean isPaced, Poller poller, StreamEvents events) {
         this.parameters = parameters;
-        silence = new Silence(parameters.format(), parameters.channels());
+        silence = Silence.of(parameters.format());
         pacer = isPaced ? new Pacer(parameters, poller, events::ready) : null;
     }
 

@@ -94,12 +94,9 @@ final class PlaybackFile implements AutoCloseable {
     }
 
     void silence(Silence silence, long bytes) {
-        MemorySegment piece = silence.samples();
         for (long left = keep(bytes); left > 0; ) {
             part.clear();
-            for (; left > 0 && part.count() < part.capacity(); left -= Math.min(left, piece.byteSize())) {
-                part.add(piece, 0, Math.min(left, piece.byteSize()));
-            }
+            left -= silence.addTo(part, left);
             writePart();
         }
     }

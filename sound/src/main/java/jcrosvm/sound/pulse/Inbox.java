@@ -30,16 +30,18 @@ final class Inbox {
     }
 
     private final Receiver receiver;
-    private final MemorySegment bytes = Arena.ofAuto().allocate(READ, 8);
+    private final MemorySegment bytes;
     private final IoVec vec = new IoVec(1);
-    private final ByteBuffer read = bytes.asByteBuffer();
+    private final ByteBuffer read;
     private final ByteBuffer message = ByteBuffer.allocate(Protocol.HEADER + MOST_MESSAGE);
     private final TagReader reader = new TagReader(message);
     private boolean isBody; // of a message, or of samples
     private int channel;
     private int left; // bytes of the frame's samples
 
-    Inbox(Receiver receiver) {
+    Inbox(Arena arena, Receiver receiver) {
+        bytes = arena.allocate(READ, 8);
+        read = bytes.asByteBuffer();
         this.receiver = receiver;
         reset();
     }
@@ -75,7 +77,7 @@ final class Inbox {
                 throw new PulseException("the server closed the connection");
             }
             read.clear().limit((int) n);
-            while (read.hasRemaining()) {
+            while (read.hasRemaining() && from.isOpen()) {
                 step();
             }
             if (n < READ) {

@@ -27,9 +27,9 @@ final class Outbox {
      * @param samples bytes of samples that wait at most
      * @param unit bytes that stay together
      */
-    Outbox(long samples, int unit) {
+    Outbox(Arena arena, long samples, int unit) {
         frame = FRAME - FRAME % unit;
-        bytes = Arena.ofAuto().allocate(samples + (samples / FRAME + 16) * Protocol.HEADER + MESSAGES, 8);
+        bytes = arena.allocate(samples + (samples / FRAME + 16) * Protocol.HEADER + MESSAGES, 8);
     }
 
     /** Forgets everything, for a new connection. */

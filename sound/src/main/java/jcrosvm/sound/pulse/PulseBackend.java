@@ -12,8 +12,8 @@ import jcrosvm.sound.StreamParameters;
 
 /** Streams of a PulseAudio server. */
 public final class PulseBackend implements SoundBackend {
-    /** A server keeps 4 MiB of a stream at most. */
-    private static final int MOST_PERIOD = 1 << 20;
+    /** A second of samples and more; a server keeps 4 MiB of a stream at most, which is several of them. */
+    private static final int MOST_PERIOD = 1 << 18;
 
     private static final int MOST_CHANNELS = 32;
 

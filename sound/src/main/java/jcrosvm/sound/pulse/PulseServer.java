@@ -58,8 +58,12 @@ public record PulseServer(Path socket, String cookie, String sink, String source
     public static PulseServer find(
             @Nullable String server, String sink, String source, String client, Map<String, String> environment) {
         String named = server == null ? environment.getOrDefault("PULSE_SERVER", "") : server;
-        return new PulseServer(
-                named.isEmpty() ? usual(environment) : socket(named), cookie(environment), sink, source, client);
+        try {
+            return new PulseServer(
+                    named.isEmpty() ? usual(environment) : socket(named), cookie(environment), sink, source, client);
+        } catch (IllegalArgumentException e) {
+            throw new VmmException("PulseAudio: " + e.getMessage(), e);
+        }
     }
 
     private static Path socket(String server) {

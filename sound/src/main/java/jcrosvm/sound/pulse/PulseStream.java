@@ -1,5 +1,6 @@
 package jcrosvm.sound.pulse;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.TimeUnit;
 import jcrosvm.base.LimitedLog;
@@ -24,6 +25,9 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
     private static final long FIRST_RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
     private static final long MOST_RETRY_NANOS = TimeUnit.SECONDS.toNanos(5);
     private static final int CAPTURED_PERIODS = 4;
+    /** Pieces of silence that the longest period has. */
+    private static final int MOST_PIECES = 32;
+
     /** More credit than any buffer has is a server's mistake. */
     private static final long MOST_CREDIT = 1L << 30;
 
@@ -46,8 +50,9 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
     private final StreamEvents events;
     private final Requests requests;
     private final Silence silence;
-    private final IoVec silentPeriod = new IoVec(1024);
-    private final Inbox inbox = new Inbox(this);
+    private final Arena arena = Arena.ofShared(); // gives back at once what a driver can have opened again and again
+    private final Inbox inbox = new Inbox(arena, this);
+    private final IoVec silentPeriod;
     private final Outbox outbox;
     private final Ring captured;
     private final Pacer pacer; // runs while the stream does and the server is not there
@@ -76,11 +81,12 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
         this.poller = poller;
         this.events = events;
         requests = new Requests(server, parameters);
-        silence = new Silence(parameters.format(), parameters.channels());
+        silence = Silence.of(parameters.format());
+        silentPeriod = new IoVec(MOST_PIECES);
         int buffer = requests.bufferBytes();
         outbox = new Outbox(
-                parameters.isCapture() ? 0 : buffer + 2L * parameters.periodBytes(), parameters.frameBytes());
-        captured = new Ring(parameters.isCapture() ? (long) CAPTURED_PERIODS * parameters.periodBytes() : 1);
+                arena, parameters.isCapture() ? 0 : buffer + 2L * parameters.periodBytes(), parameters.frameBytes());
+        captured = new Ring(arena, parameters.isCapture() ? (long) CAPTURED_PERIODS * parameters.periodBytes() : 1);
         stallNanos = Math.max(LEAST_STALL_NANOS, 4 * parameters.nanos(buffer));
         pacer = new Pacer(parameters, poller, events::ready);
         poller.add(timer.fd(), Poller.READABLE, ready -> {
@@ -105,17 +111,21 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
             inbox.reset();
             outbox.reset();
             isWriteWatched = false;
-            poller.add(connected.fd(), Poller.READABLE, ready -> guarded(() -> ready(connected, ready)));
+            poller.add(connected.fd(), Poller.READABLE, ready -> ready(connected, ready));
             expect(State.AUTHENTICATING, requests.authenticate());
         });
     }
 
     private void ready(UnixSocket connected, int ready) {
-        if ((ready & Poller.WRITABLE) != 0) {
-            flush();
-        }
-        if ((ready & ~Poller.WRITABLE) != 0) {
-            inbox.receive(connected.fd());
+        try {
+            if ((ready & Poller.WRITABLE) != 0) {
+                flush();
+            }
+            if ((ready & ~Poller.WRITABLE) != 0) {
+                inbox.receive(connected.fd());
+            }
+        } catch (RuntimeException e) {
+            lost(String.valueOf(e.getMessage()));
         }
     }
 
@@ -157,7 +167,9 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
         if (isRunning && !isReady() && System.nanoTime() - progress > stallNanos) {
             throw new PulseException("the server moves no samples");
         }
-        timer.arm(POLL_NANOS, 0);
+        if (isRunning) {
+            timer.arm(POLL_NANOS, 0);
+        }
         if (latencyTag == Protocol.NO_REPLY) {
             TagWriter request = requests.latency(channel);
             latencyTag = requests.tag();
@@ -323,8 +335,11 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
     public void start() {
         isRunning = true;
         progress = System.nanoTime();
-        if (state == State.UP && parameters.isCapture()) {
-            guarded(() -> cork(false));
+        if (state == State.UP) {
+            timer.arm(POLL_NANOS, 0);
+            if (parameters.isCapture()) {
+                guarded(() -> cork(false));
+            }
         }
         if (state != State.UP) {
             pacer.start();
@@ -391,10 +406,7 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
             pacer.advance();
         } else {
             silentPeriod.clear();
-            MemorySegment piece = silence.samples();
-            for (long left = parameters.periodBytes(); left > 0; left -= piece.byteSize()) {
-                silentPeriod.add(piece, 0, Math.min(left, piece.byteSize()));
-            }
+            silence.addTo(silentPeriod, parameters.periodBytes());
             transfer(silentPeriod);
         }
     }
@@ -445,6 +457,7 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
             poller.remove(timer.fd());
             timer.close();
             pacer.close();
+            arena.close();
         }
     }
 }

@@ -10,8 +10,8 @@ final class Ring {
     private long start;
     private long count;
 
-    Ring(long capacity) {
-        bytes = Arena.ofAuto().allocate(capacity, 8);
+    Ring(Arena arena, long capacity) {
+        bytes = arena.allocate(capacity, 8);
     }
 
     long count() {

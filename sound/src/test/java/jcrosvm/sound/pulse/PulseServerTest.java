@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Against a real server: what is played into a sink comes out of its monitor, bit by bit. */
 class PulseServerTest {
-    private static final int PERIOD = 4 * 2400;
+    private static final int PERIOD = 4 * 4800;
 
     @TempDir
     private Path home;
@@ -70,23 +70,34 @@ class PulseServerTest {
         return -1;
     }
 
+    /** On a machine that is too busy for it, which the stream tells as an xrun, it is tried again. */
     @Test
     void whatIsPlayedIsHeardBitByBit() {
+        for (int attempt = 1; !isHeard(attempt); attempt++) {
+            assertThat(attempt).as("attempts that had xruns").isLessThan(5);
+        }
+    }
+
+    private boolean isHeard(int seed) {
         try (Pump monitor = pump(true);
                 Pump playback = pump(false)) {
-            byte[] melody = melody(20, 1);
+            byte[] melody = melody(20, seed);
             monitor.stream().start();
             monitor.until(() -> monitor.position() >= 2 * PERIOD);
             playback.give(melody);
             playback.stream().start();
             playback.ready();
             playback.until(() -> playback.position() == melody.length);
-            assertThat(playback.xruns()).isZero();
             playback.until(() -> playback.stream().latencyBytes() > 0);
+            int xruns = playback.xruns();
             playback.stream().close(); // what is in the server's buffer is heard
+            int end = monitor.position() + 40 * PERIOD;
             // What a sink without hardware has rendered ahead when a stream begins, its monitor does not take back.
-            byte[] heard = Arrays.copyOfRange(melody, 5 * PERIOD, melody.length);
-            monitor.until(() -> find(monitor.captured(), heard) >= 0);
+            byte[] heard = Arrays.copyOfRange(melody, 8 * PERIOD, melody.length);
+            monitor.until(() -> monitor.position() >= end);
+            boolean isHeard = find(monitor.captured(), heard) >= 0;
+            assertThat(isHeard || xruns + monitor.xruns() > 0).isTrue();
+            return isHeard;
         }
     }
 

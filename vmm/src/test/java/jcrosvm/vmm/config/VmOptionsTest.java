@@ -268,7 +268,7 @@ class VmOptionsTest {
         try (BufferedReader lines = new BufferedReader(
                 new InputStreamReader(KnownOptions.class.getResourceAsStream(KnownOptions.RESOURCE)))) {
             for (String line : lines.lines().filter(l -> !l.startsWith("#")).toList()) {
-                assertThat(line).matches("[a-z0-9-]+(,[a-z])? (value|switch) (yet|arm|windows|android)");
+                assertThat(line).matches("[a-z0-9-]+(,[a-z])? (value|switch) (yet|arm|windows|android|vios)");
                 assertThat(names.add(line.substring(0, line.indexOf(' ')).split(",")[0]))
                         .as(line)
                         .isTrue();
