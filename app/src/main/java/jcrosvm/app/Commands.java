@@ -26,6 +26,7 @@ final class Commands {
             new Entry("create_composite", "Make a disk of images as partitions"),
             new Entry("disk", "Look after disk images: info, check, resize"),
             new Entry("device", "Serve a device over vhost-user to a VM of another process"),
+            new Entry("devices", "Serve several devices over vhost-user in one process"),
             new Entry("completion", "Print a script that completes words in bash"),
             new Entry("version", "Print the version"),
             new Entry("help", "Print this, or the help of a command"));
@@ -34,7 +35,6 @@ final class Commands {
     private static final List<String> REFUSED = List.of(
             "balloon_ws",
             "battery",
-            "devices",
             "gpe",
             "gpu",
             "make_rt",
@@ -73,6 +73,7 @@ final class Commands {
             case "create_composite" -> new CreateCompositeCommand();
             case "disk" -> new DiskCommand();
             case "device" -> new DeviceCommand();
+            case "devices" -> new DevicesCommand();
             case "completion" -> new CompletionCommand();
             case "version" -> new VersionCommand();
             case "help" -> new HelpCommand();
