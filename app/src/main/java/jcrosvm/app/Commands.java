@@ -28,6 +28,7 @@ final class Commands {
             new Entry("disk", "Look after disk images: info, check, resize"),
             new Entry("audio-conformance", "Measure how steadily the host plays sound"),
             new Entry("device", "Serve a device over vhost-user to a VM of another process"),
+            new Entry("devices", "Serve several devices over vhost-user in one process"),
             new Entry("completion", "Print a script that completes words in bash"),
             new Entry("version", "Print the version"),
             new Entry("help", "Print this, or the help of a command"));
@@ -36,7 +37,6 @@ final class Commands {
     private static final List<String> REFUSED = List.of(
             "balloon_ws",
             "battery",
-            "devices",
             "gpe",
             "gpu",
             "make_rt",
@@ -76,6 +76,7 @@ final class Commands {
             case "disk" -> new DiskCommand();
             case "audio-conformance" -> new AudioConformanceCommand();
             case "device" -> new DeviceCommand();
+            case "devices" -> new DevicesCommand();
             case "completion" -> new CompletionCommand();
             case "version" -> new VersionCommand();
             case "help" -> new HelpCommand();

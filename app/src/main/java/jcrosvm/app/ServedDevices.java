@@ -44,7 +44,7 @@ final class ServedDevices implements AutoCloseable {
     /** @param keep whether each serves one front end after another */
     ServedDevices(boolean keep) {
         this.keep = keep;
-        Signals.onTermination(exit::signal);
+        Signals.onTermination(this::stop);
     }
 
     /**
@@ -64,6 +64,15 @@ final class ServedDevices implements AutoCloseable {
             from.close();
             throw e;
         }
+    }
+
+    boolean isEmpty() {
+        return all.isEmpty();
+    }
+
+    /** Ends all of them, soon. From any thread. */
+    void stop() {
+        exit.signal();
     }
 
     /** The devices of one kind, in order. */

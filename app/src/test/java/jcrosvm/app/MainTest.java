@@ -81,6 +81,10 @@ class MainTest {
             run --no-syslog k                  | 35 | unknown option --no-syslog
             usb list x                         | 1  | command 'usb' is not supported yet
             device block                       | 35 | exactly one of --file and --config is needed
+            devices --block vhost=             | 35 | its first key must be vhost=SOCKET
+            devices --block /d,vhost=s         | 35 | its first key must be vhost=SOCKET
+            devices --block vhost=s            | 35 | path
+            devices --serial vhost=s,type=sink | 1  | hardware=virtio-console
             device rng                         | 35 | exactly one of --socket-path and --fd is needed
             device rng --fd 0 --keep           | 35 | --keep needs --socket-path
             device rng --socket-path pom.xml   | 1  | the path exists and is not a stale socket
