@@ -656,11 +656,12 @@ class SndDeviceTest {
         try (SndDriver driver = driver("backend=null");
                 SndDriver other = driver("num_output_streams=2");
                 SndDriver all = driver("formats=all")) {
+            List.of(driver, other, all).forEach(one -> one.queues().forEach(MockQueue::stop));
             byte[] state = driver.driver.device().saveState();
             for (SndDriver refusing : List.of(other, all)) {
                 assertThatThrownBy(() -> refusing.driver.device().restoreState(state))
                         .isInstanceOf(VmmException.class)
-                        .hasMessageStartingWith("[Card 0] ");
+                        .hasMessageStartingWith(host.refusedState("[Card 0] "));
             }
             String text = new String(state, StandardCharsets.UTF_8);
             for (String broken : List.of(
@@ -673,6 +674,7 @@ class SndDeviceTest {
                         .as(broken)
                         .isInstanceOf(VmmException.class);
             }
+            driver.queues().forEach(MockQueue::restart);
             ready(driver, 0, 0);
         }
     }

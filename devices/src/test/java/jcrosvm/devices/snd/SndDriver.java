@@ -51,6 +51,10 @@ final class SndDriver implements AutoCloseable {
         events.kick();
     }
 
+    List<MockQueue> queues() {
+        return List.of(control, events, transmit, receive);
+    }
+
     static VirtioDevice device(SndConfig config) {
         config.validate();
         return new SndModule().make(config, 0, new VmFacts(1, 64 << 20));
