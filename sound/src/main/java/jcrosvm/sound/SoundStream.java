@@ -32,7 +32,7 @@ public interface SoundStream extends AutoCloseable {
     /** Bytes between the driver and what is heard, or was said. */
     long latencyBytes();
 
-    /** Ends the stream: what was played is heard to its end, which a later stream of the same index cuts short. */
+    /** Ends the stream: what was played is heard to its end, unless streams of its index follow too fast. */
     @Override
     void close();
 

@@ -1,6 +1,7 @@
 package jcrosvm.sound.pulse;
 
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Poller;
@@ -19,8 +20,8 @@ public final class PulseBackend implements SoundBackend {
 
     private final PulseServer server;
     private final String label;
-    private final Map<Integer, PulseStream> playback = new HashMap<>();
-    private final Map<Integer, PulseStream> capture = new HashMap<>();
+    private final List<Map<Integer, PulseStream>> streams = List.of(new HashMap<>(), new HashMap<>());
+    private final List<Map<Integer, PulseStream>> before = List.of(new HashMap<>(), new HashMap<>());
 
     /** @param label in front of each line of the log: {@code "[Card 0] "} */
     public PulseBackend(PulseServer server, String label) {
@@ -45,9 +46,13 @@ public final class PulseBackend implements SoundBackend {
                             parameters.format(), parameters.rate(), parameters.channels(), parameters.periodBytes()));
         }
         PulseStream stream = new PulseStream(server, label, parameters, poller, events);
-        PulseStream before = (parameters.isCapture() ? capture : playback).put(parameters.index(), stream);
-        if (before != null) {
-            before.abort();
+        int direction = parameters.isCapture() ? 1 : 0;
+        PulseStream last = streams.get(direction).put(parameters.index(), stream);
+        if (last != null) { // closed, and perhaps still heard
+            PulseStream older = before.get(direction).put(parameters.index(), last);
+            if (older != null) {
+                older.abort();
+            }
         }
         stream.connect();
         return stream;
@@ -55,7 +60,7 @@ public final class PulseBackend implements SoundBackend {
 
     @Override
     public void close() {
-        playback.values().forEach(PulseStream::abort);
-        capture.values().forEach(PulseStream::abort);
+        streams.forEach(all -> all.values().forEach(PulseStream::abort));
+        before.forEach(all -> all.values().forEach(PulseStream::abort));
     }
 }

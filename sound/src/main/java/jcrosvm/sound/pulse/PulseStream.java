@@ -265,6 +265,9 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
             isLostTold = false;
             LOG.log(System.Logger.Level.INFO, label + "the sound server " + server.socket() + " is there");
         }
+        if (parameters.isCapture() && isCorked == isRunning) {
+            cork(!isRunning); // it was started or stopped since the request
+        }
         moved();
     }
 

@@ -7,7 +7,9 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
 import jcrosvm.base.OsException;
@@ -179,6 +181,53 @@ class HostileServerTest {
                 poll(2);
             }
             server.close();
+        }
+    }
+
+    /** Between the request for a stream and the reply, the driver may start it. */
+    @Test
+    void aStreamThatIsStartedMeanwhileRuns() {
+        try (Pump monitor = pump(true)) {
+            UnixSocket server = listener.accept();
+            server.send(join(authenticated(), named()));
+            poll(3);
+            monitor.stream().start();
+            server.receive(1 << 16);
+            server.send(created(true, 0));
+            poll(3);
+            ByteBuffer sent = ByteBuffer.wrap(server.receive(1 << 16).data());
+            assertThat(sent.getInt(21)).isEqualTo(Protocol.CORK_RECORD_STREAM);
+            assertThat(sent.get(20 + sent.getInt(0) - 1)).isEqualTo((byte) '0');
+            server.close();
+        }
+    }
+
+    /** What one stream played is heard while the next of its kind plays; no more than that. */
+    @Test
+    void twoStreamsOfAnIndexAreThereAtMost() {
+        List<UnixSocket> servers = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            Pump playback = pump(false);
+            UnixSocket server = listener.accept();
+            servers.add(server);
+            server.send(join(authenticated(), named(), created(false, 2 * PERIOD)));
+            poll(3);
+            playback.give(new byte[PERIOD]);
+            playback.stream().start();
+            playback.ready();
+            playback.stream().close();
+        }
+        pump(false);
+        for (int i = 0; i < 4; i++) {
+            servers.get(i).fd().nonBlocking(true);
+            boolean isOpen = true;
+            for (UnixSocket.Message part = servers.get(i).receive(1 << 16);
+                    part != null && isOpen;
+                    part = servers.get(i).receive(1 << 16)) {
+                isOpen = !part.endOfStream();
+            }
+            assertThat(isOpen).as("stream %d", i).isEqualTo(i == 3);
+            servers.get(i).close();
         }
     }
 
