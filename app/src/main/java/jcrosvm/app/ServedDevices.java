@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
 import jcrosvm.app.log.Log;
+import jcrosvm.base.LimitedLog;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Signals;
@@ -22,6 +23,9 @@ import jcrosvm.virtio.VmFacts;
 
 /** Devices of this process that VMs of others use, until their front ends are gone or a signal comes. */
 final class ServedDevices implements AutoCloseable {
+    /** About front ends, which can come and go as often as they like. */
+    private static final LimitedLog LOG = LimitedLog.of(ServedDevices.class);
+
     /**
      * What is known of VMs that come later: a queue for each vCPU is worth having up to as many as crosvm's backends have,
      * and no device but a balloon with a size asks for the memory.
@@ -131,7 +135,7 @@ final class ServedDevices implements AutoCloseable {
             new DeviceServer(one.device, connection, GuestMemorySource.MAPPED).run(exit);
             return true;
         } catch (ProtocolException e) {
-            Log.write(System.Logger.Level.ERROR, one.name + ": " + e.getMessage());
+            LOG.log(System.Logger.Level.ERROR, one.name + ": " + e.getMessage());
             return false;
         }
     }

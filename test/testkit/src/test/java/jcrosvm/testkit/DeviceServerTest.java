@@ -491,6 +491,7 @@ class DeviceServerTest {
             WireRing good = client.ring(1, 8, VERSION_1);
             good.start();
             good.echo("fine");
+            assertThat(good.error.drain()).as("the error is the other ring's").isZero();
             bad.callEvent();
             bad.addresses();
             bad.echo("mended");

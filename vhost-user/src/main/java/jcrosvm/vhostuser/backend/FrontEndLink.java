@@ -45,9 +45,14 @@ final class FrontEndLink implements DeviceHost, AutoCloseable {
         onFailure = action;
     }
 
+    /** The device needs a reset, as the front end finds in the status. */
+    void mark() {
+        needsReset.set(true);
+    }
+
     @Override
     public void failed() {
-        needsReset.set(true);
+        mark();
         Runnable action = onFailure;
         if (action != null) {
             action.run();

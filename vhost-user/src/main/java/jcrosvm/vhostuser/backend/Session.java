@@ -57,7 +57,7 @@ final class Session implements AutoCloseable {
         protocol = COMMON_PROTOCOL | (traits.unsavable().isEmpty() ? DEVICE_STATE : 0);
         configLength = Math.min(traits.configLength(), PayloadKind.MAX_CONFIG);
         memory = new MemoryTable(source);
-        rings = new Rings(device, memory, link::failed);
+        rings = new Rings(device, memory, link::mark);
         ringRequests = new RingRequests(rings, traits.queueSizes());
         state = new StateRequests(rings, traits.unsavable(), peer);
         link.onFailure(rings::signalErrors);
@@ -214,12 +214,14 @@ final class Session implements AutoCloseable {
     private void openLog(Message message) {
         try (Fd file = Descriptors.take(message)) {
             DirtyLog opened = new DirtyLog(message.payload(Payload.Log.class), file, logChanged);
-            boolean wasLogging = isLogging;
             DirtyLog before = log;
-            logging(false);
             log = opened;
-            logging(wasLogging);
+            logging(isLogging); // before the other ends: no write is missed by both
             if (before != null) {
+                GuestMemory ram = memory.memory();
+                if (ram != null) {
+                    ram.removeWriteListener(before);
+                }
                 before.close();
             }
         }
