@@ -63,6 +63,11 @@ public final class HostProcessor {
         return INTEL && insn.op == Op.XCHG && (insn.opcode & 0xff) == 0x90 && insn.has(Insn.PREFIX_REP);
     }
 
+    /** Whether DR6 has a bit 16 (RTM) that KVM may show as zero; ours has no transactions, so it reads as one. */
+    static boolean hasOtherDr6() {
+        return has("rtm");
+    }
+
     /**
      * Whether this host takes a base of a descriptor table for canonical which is not with 48 bits. A processor with
      * LA57 compares 57 of them, whatever CR4.LA57 says.

@@ -163,6 +163,11 @@ final class Scene {
                 | (offset >> 16 & 0xffff) << 48;
     }
 
+    /** Whether it is about the content of DR6. */
+    boolean readsDr6() {
+        return code.size() >= 3 && code.subList(0, 3).equals(List.of(0x0f, 0x21, 0xf0));
+    }
+
     Scene code(int... bytes) {
         for (int b : bytes) {
             code.add(b);
