@@ -42,7 +42,9 @@ final class BlockOptions {
         AsyncExecutor executor = arguments.value(ASYNC_EXECUTOR);
         return arguments.inOrder(List.of(BLOCK, DISK, RWDISK, ROOT, RWROOT)).stream()
                 .map(choice -> read(choice.option(), choice.value()))
-                .map(config -> config.asyncExecutor() == null && executor != null ? config.with(executor) : config)
+                .map(config -> config.asyncExecutor() == null && executor != null
+                        ? config.with(to -> to.asyncExecutor = executor)
+                        : config)
                 .toList();
     }
 
@@ -50,6 +52,9 @@ final class BlockOptions {
         if (option.equals(BLOCK)) {
             return config;
         }
-        return config.with(option.equals(DISK) || option.equals(ROOT), option.equals(ROOT) || option.equals(RWROOT));
+        return config.with(to -> {
+            to.ro = option.equals(DISK) || option.equals(ROOT);
+            to.root = option.equals(ROOT) || option.equals(RWROOT);
+        });
     }
 }
