@@ -8,5 +8,11 @@ module jcrosvm.platform {
 
     exports jcrosvm.platform;
     exports jcrosvm.platform.irqchip;
+    exports jcrosvm.platform.pci;
     exports jcrosvm.platform.serial;
+
+    uses jcrosvm.platform.pci.PciModule;
+
+    provides jcrosvm.platform.pci.PciModule with
+            jcrosvm.platform.pci.PvPanicModule;
 }

@@ -94,7 +94,7 @@ final class DiskDemo {
                 .kernel(guest.kernel())
                 .initrd(guest.initramfs())
                 .params(guest.parameters())
-                .device(BlockConfig.of(disk).with(DiskFormat.RAW));
+                .device(BlockConfig.of(disk).with(to -> to.format = DiskFormat.RAW));
     }
 
     private static NetConfig network(int port) {
@@ -102,21 +102,10 @@ final class DiskDemo {
     }
 
     private static SerialConfig console(SerialConfig.Type type, Path path) {
-        return new SerialConfig(
-                type,
-                SerialConfig.Hardware.SERIAL,
-                null,
-                1,
-                path,
-                null,
-                false,
-                false,
-                false,
-                false,
-                false,
-                SerialConfig.DEFAULT_DEBUGCON_PORT,
-                null,
-                null);
+        return SerialConfig.defaults().with(to -> {
+            to.type = type;
+            to.path = path;
+        });
     }
 
     /** Another program may take the port before the machine does; the machine reports that. */

@@ -1,7 +1,9 @@
 package jcrosvm.app;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
 import jcrosvm.app.log.Log;
@@ -80,11 +82,14 @@ final class ServedDevices implements AutoCloseable {
     }
 
     /** The devices of one kind, in order. */
-    List<VirtioDevice> ofKind(String kind) {
-        return all.stream()
-                .filter(one -> one.kind.equals(kind))
-                .map(Served::device)
-                .toList();
+    Map<Integer, VirtioDevice> ofKind(String kind) {
+        Map<Integer, VirtioDevice> devices = new LinkedHashMap<>();
+        for (Served one : all) {
+            if (one.kind.equals(kind)) {
+                devices.put(devices.size(), one.device());
+            }
+        }
+        return devices;
     }
 
     /** Serves all of them to the end; whether none has failed. */

@@ -198,7 +198,7 @@ final class BlockPath {
         for (int depth : new int[] {1, 32}) {
             for (AsyncExecutor executor : AsyncExecutor.values()) {
                 DiskFile disk = DiskImages.open(file, new DiskOptions(false, direct, true, true));
-                BlockConfig config = BlockConfig.of(file).with(executor);
+                BlockConfig config = BlockConfig.of(file).with(to -> to.asyncExecutor = executor);
                 String what = "random reads, " + depth + " in flight, " + executor;
                 measure(what, BlockModule.on(disk, config, 0, 1), depth, false, nanos, disk.length() / DATA);
             }

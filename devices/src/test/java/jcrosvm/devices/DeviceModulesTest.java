@@ -45,21 +45,11 @@ class DeviceModulesTest {
     private List<DeviceConfig> configs() throws IOException {
         Path disk = Files.write(dir.resolve("disk"), new byte[4096]);
         return List.of(
-                new ConsoleConfig(new SerialConfig(
-                        SerialConfig.Type.FILE,
-                        SerialConfig.Hardware.VIRTIO_CONSOLE,
-                        null,
-                        1,
-                        dir.resolve("console"),
-                        null,
-                        false,
-                        false,
-                        false,
-                        false,
-                        false,
-                        SerialConfig.DEFAULT_DEBUGCON_PORT,
-                        null,
-                        null)),
+                new ConsoleConfig(SerialConfig.defaults().with(to -> {
+                    to.type = SerialConfig.Type.FILE;
+                    to.hardware = SerialConfig.Hardware.VIRTIO_CONSOLE;
+                    to.path = dir.resolve("console");
+                })),
                 BlockConfig.of(disk),
                 new RngConfig(),
                 new BalloonConfig(false, 0),

@@ -78,21 +78,11 @@ class HostileGuestTest {
     }
 
     private static SerialConfig fileTo(int num) {
-        return new SerialConfig(
-                SerialConfig.Type.FILE,
-                SerialConfig.Hardware.SERIAL,
-                null,
-                num,
-                Path.of("/dev/null"),
-                null,
-                false,
-                false,
-                false,
-                false,
-                true,
-                SerialConfig.DEFAULT_DEBUGCON_PORT,
-                null,
-                null);
+        return SerialConfig.sink(num).with(to -> {
+            to.type = SerialConfig.Type.FILE;
+            to.path = Path.of("/dev/null");
+            to.outTimestamp = true;
+        });
     }
 
     private void run(int seed, Cmos cmos) throws InterruptedException {

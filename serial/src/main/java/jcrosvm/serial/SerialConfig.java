@@ -3,6 +3,7 @@ package jcrosvm.serial;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Consumer;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.Alias;
 import jcrosvm.config.ConfigException;
@@ -171,40 +172,76 @@ public record SerialConfig(
 
     /** What a machine has when no console is configured. */
     public static SerialConfig standardConsole(boolean stdin) {
-        return new SerialConfig(
-                Type.STDOUT,
-                Hardware.SERIAL,
-                null,
-                1,
-                null,
-                null,
-                false,
-                true,
-                false,
-                stdin,
-                false,
-                DEFAULT_DEBUGCON_PORT,
-                null,
-                null);
+        return defaults().with(to -> {
+            to.type = Type.STDOUT;
+            to.console = true;
+            to.stdin = stdin;
+        });
     }
 
     /** A COM port whose output is thrown away. */
     public static SerialConfig sink(int num) {
-        return new SerialConfig(
-                Type.SINK,
-                Hardware.SERIAL,
-                null,
-                num,
-                null,
-                null,
-                false,
-                false,
-                false,
-                false,
-                false,
-                DEFAULT_DEBUGCON_PORT,
-                null,
-                null);
+        return defaults().with(to -> to.num = num);
+    }
+
+    /** This port with other values: {@code SerialConfig.sink(2).with(to -> to.earlycon = true)}. */
+    public SerialConfig with(Consumer<Change> change) {
+        Change to = new Change(this);
+        change.accept(to);
+        return to.made();
+    }
+
+    /** The components of a configuration that is made of another one. */
+    public static final class Change {
+        public Type type;
+        public Hardware hardware;
+        public @Nullable String name;
+        public int num;
+        public @Nullable Path path;
+        public @Nullable Path input;
+        public boolean inputUnixStream;
+        public boolean console;
+        public boolean earlycon;
+        public boolean stdin;
+        public boolean outTimestamp;
+        public int debugconPort;
+        public @Nullable String pciAddress;
+        public @Nullable List<Integer> maxQueueSizes;
+
+        private Change(SerialConfig from) {
+            type = from.type;
+            hardware = from.hardware;
+            name = from.name;
+            num = from.num;
+            path = from.path;
+            input = from.input;
+            inputUnixStream = from.inputUnixStream;
+            console = from.console;
+            earlycon = from.earlycon;
+            stdin = from.stdin;
+            outTimestamp = from.outTimestamp;
+            debugconPort = from.debugconPort;
+            pciAddress = from.pciAddress;
+            maxQueueSizes = from.maxQueueSizes;
+        }
+
+        private SerialConfig made() {
+            return new SerialConfig(
+                    type,
+                    hardware,
+                    name,
+                    num,
+                    path,
+                    input,
+                    inputUnixStream,
+                    console,
+                    earlycon,
+                    stdin,
+                    outTimestamp,
+                    debugconPort,
+                    pciAddress,
+                    maxQueueSizes);
+        }
     }
 
     /**

@@ -1,9 +1,11 @@
 package jcrosvm.virtio;
 
-import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
+import jcrosvm.base.Errno;
+import jcrosvm.base.OsException;
 import jcrosvm.config.Value;
 
 /**
@@ -36,8 +38,8 @@ public record ControlVerb(String name, Choice choice) {
     public interface Choice {
         /**
          * @param body what stands under the name
-         * @param count how many devices of the kind there are
-         * @return the device's index, or {@link #EVERY}
+         * @param count one more than the highest number of a device of the kind; 0 when there is none
+         * @return the device's number, or {@link #EVERY}
          * @throws jcrosvm.base.OsException whose errno is the reply, when there is no such device
          * @throws jcrosvm.config.ConfigException when the body is malformed
          */
@@ -47,18 +49,24 @@ public record ControlVerb(String name, Choice choice) {
     /**
      * Has a request carried out.
      *
-     * @param devices all of this kind, in order; none may be closed meanwhile
+     * @param devices all of this kind, by number; none may be closed meanwhile
      * @return as {@link VirtioDevice#command}, which also says what is thrown
      */
-    public CompletionStage<Value> perform(Value body, List<? extends VirtioDevice> devices) {
-        int device = choice.device(body, devices.size());
-        if (device != EVERY) {
-            return devices.get(device).command(name, body);
+    public CompletionStage<Value> perform(Value body, Map<Integer, ? extends VirtioDevice> devices) {
+        int count =
+                devices.keySet().stream().mapToInt(number -> number + 1).max().orElse(0);
+        int number = choice.device(body, count);
+        if (number == EVERY) {
+            CompletionStage<Value> reply = CompletableFuture.completedStage(OK);
+            for (VirtioDevice each : devices.values()) {
+                reply = reply.thenCombine(each.command(name, body), (before, own) -> own);
+            }
+            return reply;
         }
-        CompletionStage<Value> reply = CompletableFuture.completedStage(OK);
-        for (VirtioDevice each : devices) {
-            reply = reply.thenCombine(each.command(name, body), (before, own) -> own);
+        VirtioDevice device = devices.get(number);
+        if (device == null) {
+            throw new OsException("device " + number + " is not there any more", Errno.ENODEV);
         }
-        return reply;
+        return device.command(name, body);
     }
 }

@@ -121,6 +121,20 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
         return true;
     }
 
+    /** Writes messages to the driver's buffers until there are no more of the ones or the others; for these it kicks. */
+    public final void deliver(MessageSource messages) {
+        do {
+            while (messages.hasMessage()) {
+                DescriptorChain chain = pop();
+                if (chain == null) {
+                    break;
+                }
+                complete(chain, messages.take(chain.writable()));
+            }
+            flush();
+        } while (enableNotifications() && messages.hasMessage());
+    }
+
     /** Where the queue stands; only when nothing is in flight and all is flushed. */
     public abstract QueueState state();
 

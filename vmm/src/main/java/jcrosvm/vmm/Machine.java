@@ -5,10 +5,13 @@ import java.util.List;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
+import jcrosvm.base.io.EventThread;
 import jcrosvm.boot.CpuSpeed;
 import jcrosvm.config.Value;
 import jcrosvm.hypervisor.Hypervisor;
-import jcrosvm.platform.PvPanic;
+import jcrosvm.platform.pci.PciContext;
+import jcrosvm.platform.pci.PciModules;
+import jcrosvm.virtio.DeviceConfig;
 import jcrosvm.virtio.KernelParameters;
 import jcrosvm.vmm.board.Board;
 import jcrosvm.vmm.board.BoardContext;
@@ -23,12 +26,16 @@ import jcrosvm.vmm.config.VmConfig;
 /** One incarnation of the machine, from loading the kernel to power-off or reset. */
 final class Machine implements AutoCloseable {
     private final VmConfig config;
+    private final Hypervisor hypervisor;
     private final boolean clockStops;
     private final SerialConsoles consoles;
     private final MachineClock clock;
     private final Resources resources = new Resources();
     private final Parts parts = new Parts();
     private final Board board;
+    private final Devices devices;
+    private final VirtioTransports virtio;
+    private final HotplugSlots slots;
     private final Vcpus vcpus;
     private final Sleep sleep;
 
@@ -51,26 +58,33 @@ final class Machine implements AutoCloseable {
             MachineEvents events,
             StartState state) {
         this.config = config;
+        this.hypervisor = hypervisor;
         this.consoles = consoles;
+        this.devices = devices;
         clockStops = config.suspendClock() == SuspendClock.STOP;
         clock = new MachineClock(clockStops);
         try {
             BoardEvents boardEvents = boardEvents(events);
             parts.add("clock", MachineClockState.class, clock);
             board = Boards.of(hypervisor, new BoardContext(config, clock, consoles, boardEvents, parts, resources));
-            VirtioTransports virtio = new VirtioTransports(
-                    board.vm(), board.memory(), board.interrupts(), config.platform(), events::deviceLost);
+            EventThread deviceEvents = new EventThread("events");
+            virtio = new VirtioTransports(board, config.platform(), deviceEvents, events::deviceLost);
+            slots = new HotplugSlots(
+                    config.platform().hotplugSlots(), board.pci(), virtio, deviceEvents, devices::remove);
+            resources.add(slots::close);
+            resources.add(deviceEvents::close);
             resources.add(virtio::close);
             switch (config.platform().virtio()) {
-                case PCI ->
-                    virtio.attach(devices, board.pci(), config.platform().virtioIntx());
+                case PCI -> {
+                    virtio.attach(devices);
+                    devices.all().forEach(placed -> slots.attached(placed.id()));
+                }
                 case MMIO -> virtio.attach(devices, board.mmio(), board::virtio);
             }
-            if (config.platform().pvpanic()) {
-                board.pci().add(new PvPanic(boardEvents), null);
-            }
+            PciModules.make(config.functions(), new PciContext(boardEvents))
+                    .forEach(function -> board.pci().add(function, null));
             parts.add("virtio", VirtioTransportsState.class, virtio);
-            board.load(virtio.nodes(), parameters(devices, virtio), speed);
+            board.load(virtio.nodes(), parameters(), speed);
             vcpus = new Vcpus(board, config.cpus(), state != StartState.RUNNING, events);
             sleep = new Sleep(this, board.power(), vcpus);
             parts.add("sleep", SleepState.class, sleep);
@@ -91,7 +105,7 @@ final class Machine implements AutoCloseable {
         resources.close();
     }
 
-    private KernelParameters parameters(Devices devices, VirtioTransports virtio) {
+    private KernelParameters parameters() {
         List<String> early = new ArrayList<>(consoles.kernelParameters());
         early.addAll(devices.kernelParameters().early());
         if (!config.boot().acpi()) {
@@ -189,7 +203,42 @@ final class Machine implements AutoCloseable {
 
     private void suspendDevices() {
         devicesSuspended = true;
+        slots.settle(); // the vCPUs are still: no more will go
         parts.suspend();
+    }
+
+    /**
+     * Makes a device and puts it into a free slot for hot-plug, or into the one that its configuration names; the guest is
+     * told. The device belongs to the VM then.
+     *
+     * @throws VmmException when there can be no such device, or no slot is free
+     */
+    synchronized DeviceId plug(DeviceConfig device) {
+        if (closed) {
+            throw new OsException("the machine has ended", Errno.ENODEV);
+        }
+        List<DeviceConfig> all = new ArrayList<>(devices.configs());
+        all.add(device);
+        VmConfig.validateDevices(all, hypervisor);
+        Devices.Placed placed = devices.add(device, slots.free());
+        try {
+            slots.plug(placed);
+        } catch (RuntimeException | Error e) {
+            devices.remove(placed.id());
+            throw e;
+        }
+        return placed.id();
+    }
+
+    /**
+     * Asks the guest to let go of a device in a slot for hot-plug; the device is closed once it has.
+     *
+     * @throws OsException ENODEV when there is none
+     */
+    synchronized void unplug(DeviceId id) {
+        if (!closed) {
+            slots.release(id);
+        }
     }
 
     /**

@@ -29,18 +29,21 @@ import jcrosvm.virtio.transport.TransportHost;
 import jcrosvm.virtio.transport.VirtioMmioTransport;
 import jcrosvm.virtio.transport.VirtioPciTransport;
 import jcrosvm.virtio.transport.VirtioTransport;
+import jcrosvm.vmm.board.Board;
 import jcrosvm.vmm.board.Interrupts;
 import jcrosvm.vmm.config.PlatformConfig;
 import org.jspecify.annotations.Nullable;
 
-/** The virtio devices' places in one machine. */
+/** The virtio devices' places in one machine. Thread-safe. */
 final class VirtioTransports implements Suspendable, Stateful<VirtioTransportsState>, AutoCloseable {
-    private final EventThread events = new EventThread("events");
+    private final EventThread events;
     /** By the device's id, in the order of the bus. */
-    private final Map<String, Attached> transports = new LinkedHashMap<>();
+    private final Map<String, Attached> transports = new LinkedHashMap<>(); // guarded by this
 
     private final Interrupts interrupts;
     private final Consumer<String> onLost;
+    private final PciBus pci;
+    private final boolean intx;
     private final TransportHost host;
     private final List<DeviceNode> nodes = new ArrayList<>();
     private final List<String> parameters = new ArrayList<>();
@@ -48,19 +51,25 @@ final class VirtioTransports implements Suspendable, Stateful<VirtioTransportsSt
     /** @param place as users write it: the PCI or the memory address */
     private record Attached(VirtioTransport transport, String place) {}
 
-    /** @param onLost told of a device that is lost for good, on any thread */
-    VirtioTransports(
-            Vm vm, GuestMemory memory, Interrupts interrupts, PlatformConfig platform, Consumer<String> onLost) {
+    /**
+     * @param events the thread that waits for the devices' events; its owner closes it after this
+     * @param onLost told of a device that is lost for good, on any thread
+     */
+    VirtioTransports(Board board, PlatformConfig platform, EventThread events, Consumer<String> onLost) {
+        this.events = events;
         this.onLost = onLost;
-        this.interrupts = interrupts;
-        host = host(vm, memory, interrupts, platform.virtioAccessPlatform() ? VIRTIO_F_ACCESS_PLATFORM : 0);
+        interrupts = board.interrupts();
+        pci = board.pci();
+        intx = platform.virtioIntx();
+        host = host(
+                board.vm(), board.memory(), interrupts, platform.virtioAccessPlatform() ? VIRTIO_F_ACCESS_PLATFORM : 0);
     }
 
     /**
      * Puts the devices on the PCI buses: those with an address of their own first, the others in order behind them. Bus 0
      * before the buses behind bridges, which take what is left of it.
      */
-    void attach(Devices devices, PciBus pci, boolean intx) {
+    synchronized void attach(Devices devices) {
         List<Devices.Placed> behindBridges = new ArrayList<>();
         List<Devices.Placed> anywhere = new ArrayList<>();
         for (Devices.Placed placed : devices.all()) {
@@ -70,27 +79,62 @@ final class VirtioTransports implements Suspendable, Stateful<VirtioTransportsSt
             } else if (address.bus() != 0) {
                 behindBridges.add(placed);
             } else {
-                add(placed, pci, address, intx);
+                attach(placed, address);
             }
         }
-        behindBridges.forEach(placed -> add(placed, pci, address(placed), intx));
-        anywhere.forEach(placed -> add(placed, pci, null, intx));
+        behindBridges.forEach(placed -> attach(placed, address(placed)));
+        anywhere.forEach(placed -> attach(placed, null));
+    }
+
+    /**
+     * Puts one device on the PCI buses, also while the guest runs, which a root port tells of it.
+     *
+     * @throws VmmException when there is no such place, or it is taken; the device stays as it was
+     */
+    synchronized void attach(Devices.Placed placed) {
+        attach(placed, address(placed));
     }
 
     private static @Nullable PciAddress address(Devices.Placed placed) {
         return placed.pciAddress().isEmpty() ? null : PciAddress.parse(placed.pciAddress());
     }
 
-    private void add(Devices.Placed placed, PciBus pci, @Nullable PciAddress address, boolean intx) {
+    private void attach(Devices.Placed placed, @Nullable PciAddress address) {
         String name = placed.id().toString();
         VirtioPciTransport transport = new VirtioPciTransport(name, placed.device(), host, intx);
-        transports.put(name, new Attached(transport, "")); // to be closed even where there is no place for it
-        PciAddress place = pci.add(transport, address);
-        transports.put(name, new Attached(transport, place.toString()));
+        try {
+            PciAddress place = pci.add(transport, address);
+            transports.put(name, new Attached(transport, place.toString()));
+        } catch (RuntimeException | Error e) {
+            transport.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Takes a device off the PCI buses, whatever the guest does with it, and resets it; it belongs to the caller then. A
+     * root port tells the guest. Not on a vCPU's thread: this waits for the device's threads.
+     *
+     * @throws VmmException when it is not there, or cannot be taken from its place
+     */
+    synchronized void detach(DeviceId id) {
+        Attached attached = transports.get(id.toString());
+        if (attached == null || !(attached.transport instanceof VirtioPciTransport)) {
+            throw new VmmException("there is no device '" + id + "' on the PCI buses");
+        }
+        pci.remove(PciAddress.parse(attached.place));
+        transports.remove(id.toString());
+        attached.transport.close();
+    }
+
+    /** Where a device is, as users write it; empty when it is not there. */
+    synchronized String place(DeviceId id) {
+        Attached attached = transports.get(id.toString());
+        return attached == null ? "" : attached.place;
     }
 
     /** Puts the devices at places of their own, which are numbered from 0. */
-    void attach(Devices devices, Bus mmio, IntFunction<DeviceNode> places) {
+    synchronized void attach(Devices devices, Bus mmio, IntFunction<DeviceNode> places) {
         Map<Integer, SharedIrqLine> lines = new HashMap<>();
         for (Devices.Placed placed : devices.all()) {
             DeviceNode node = places.apply(nodes.size());
@@ -164,18 +208,18 @@ final class VirtioTransports implements Suspendable, Stateful<VirtioTransportsSt
     }
 
     @Override
-    public void suspend() {
+    public synchronized void suspend() {
         transports.values().forEach(attached -> attached.transport.suspend());
     }
 
     @Override
-    public void resume() {
+    public synchronized void resume() {
         transports.values().forEach(attached -> attached.transport.resume());
     }
 
     /** @throws VmmException naming a device that cannot be saved */
     @Override
-    public VirtioTransportsState state() {
+    public synchronized VirtioTransportsState state() {
         requireSavable();
         Map<String, VirtioTransportsState.Device> devices = new LinkedHashMap<>();
         transports.forEach((name, attached) ->
@@ -185,7 +229,7 @@ final class VirtioTransports implements Suspendable, Stateful<VirtioTransportsSt
 
     /** Of what does not fit, only a device's own state is found out after the devices before it have been restored. */
     @Override
-    public void restore(VirtioTransportsState state) {
+    public synchronized void restore(VirtioTransportsState state) {
         requireSavable();
         for (String name : state.devices().keySet()) {
             if (!transports.containsKey(name)) {
@@ -228,8 +272,8 @@ final class VirtioTransports implements Suspendable, Stateful<VirtioTransportsSt
 
     /** Takes the devices out of the machine, before its memory goes. */
     @Override
-    public void close() {
+    public synchronized void close() {
         transports.values().forEach(attached -> attached.transport.close());
-        events.close();
+        transports.clear();
     }
 }

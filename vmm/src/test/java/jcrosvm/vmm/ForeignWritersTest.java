@@ -16,8 +16,10 @@ import org.junit.jupiter.api.Test;
 /** Devices through which the host's kernel writes to the guest's memory, on a processor that does not see it. */
 class ForeignWritersTest {
     private static NetConfig vhostNet() {
-        VhostNetConfig kernel = VhostNetConfig.defaults();
-        return new NetConfig(null, 999, null, null, null, false, null, kernel, 1, false, null, null, null);
+        return NetConfig.defaults().with(to -> {
+            to.tapFd = 999;
+            to.vhostNet = VhostNetConfig.defaults();
+        });
     }
 
     private static VmConfig config(String hypervisor) {

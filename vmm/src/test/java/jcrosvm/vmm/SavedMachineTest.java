@@ -76,7 +76,7 @@ class SavedMachineTest {
         VmConfigBuilder builder = machine(IrqChipMode.SPLIT, SuspendClock.RUN);
         // What a user gets who does not ask for devices: rng and balloon.
         VmOptions.read(ArgumentReader.read(syntax, List.of("kernel"))).devices().forEach(builder::device);
-        return builder.platform(new PlatformConfig(true, true, true, true, bus, true, false))
+        return builder.platform(PlatformConfig.defaults().withVirtio(bus))
                 .device(BlockConfig.of(Files.write(own.resolve("one"), new byte[1 << 16])))
                 .device(BlockConfig.of(Files.write(own.resolve("two"), new byte[1 << 17])))
                 .build();

@@ -126,7 +126,8 @@ public final class PciBus implements Stateful<PciBusState> {
     }
 
     /**
-     * Presses the attention button of a root port's slot: the guest lets go of what is in it, after some seconds.
+     * Presses the attention button of a root port's slot: the guest lets go of what is in it, after some seconds, or
+     * switches it on if it is off.
      *
      * @throws VmmException when there is no root port to this bus
      */

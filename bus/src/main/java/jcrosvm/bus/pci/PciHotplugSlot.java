@@ -86,12 +86,16 @@ final class PciHotplugSlot {
         update();
     }
 
-    /** There is something behind the port now, or nothing any more. */
+    /**
+     * There is something behind the port now, or nothing any more. A device that comes into a slot without power presses the
+     * attention button too: where there is one, Linux does not listen to the presence of a device.
+     */
     void occupied(boolean isOccupied) {
         int status = config.get16(at + SLOT_STATUS);
         if (isOccupied != ((status & PRESENT) != 0)) {
+            boolean isOff = (config.get16(at + SLOT_CONTROL) & POWER_OFF) != 0;
             config.set16(at + SLOT_STATUS, status ^ PRESENT);
-            raise(PRESENCE_CHANGED);
+            raise(isOccupied && isOff ? PRESENCE_CHANGED | BUTTON_PRESSED : PRESENCE_CHANGED);
             update();
         }
     }

@@ -10,7 +10,8 @@ final class TestFunction implements PciFunction {
     final Ram io = new Ram(32);
     final Ram low = new Ram(4096);
     final Ram high = new Ram(1 << 14);
-    final List<String> events = new ArrayList<>();
+    final List<String> events = new ArrayList<>(); // the first thousand
+    int mapped; // BARs that can be reached
     private final PciConfigSpace config =
             new PciConfigSpace(new PciConfigSpace.Identity(0x1af4, 0x1041, 0x020000, 1, 0x1af4, 0x40), true);
     private final List<PciBar> bars =
@@ -44,6 +45,7 @@ final class TestFunction implements PciFunction {
 
     @Override
     public void barMapped(PciBar bar, long address) {
+        mapped++;
         if (events.size() < 1000) {
             events.add("map %d 0x%x".formatted(bar.index(), address));
         }
@@ -51,6 +53,7 @@ final class TestFunction implements PciFunction {
 
     @Override
     public void barUnmapped(PciBar bar) {
+        mapped--;
         if (events.size() < 1000) {
             events.add("unmap " + bar.index());
         }

@@ -2,6 +2,7 @@ package jcrosvm.devices.block;
 
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.function.Consumer;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.Alias;
 import jcrosvm.config.Help;
@@ -103,40 +104,73 @@ public record BlockConfig(
                 Backing.OWN_FOLDER);
     }
 
-    BlockConfig with(boolean readOnly, boolean asRoot) {
-        return with(readOnly, asRoot, asyncExecutor, format);
+    /** This disk with other values: {@code disk.with(to -> to.ro = true)}. */
+    public BlockConfig with(Consumer<Change> change) {
+        Change to = new Change(this);
+        change.accept(to);
+        return to.made();
     }
 
-    /** This disk with another executor. */
-    public BlockConfig with(AsyncExecutor executor) {
-        return with(ro, root, executor, format);
-    }
+    /** The components of a configuration that is made of another one. */
+    public static final class Change {
+        public Path path;
+        public boolean ro;
+        public boolean root;
+        public boolean sparse;
+        public boolean direct;
+        public boolean lock;
+        public int blockSize;
+        public @Nullable String id;
+        public boolean multipleWorkers;
+        public @Nullable AsyncExecutor asyncExecutor;
+        public boolean packedQueue;
+        public @Nullable Integer bootindex;
+        public @Nullable String pciAddress;
+        public boolean dontcache;
+        public @Nullable ThrottleConfig throttle;
+        public @Nullable DiskFormat format;
+        public Backing backing;
 
-    /** This disk, of which it is known what its image is. */
-    public BlockConfig with(DiskFormat known) {
-        return with(ro, root, asyncExecutor, known);
-    }
+        private Change(BlockConfig from) {
+            path = from.path;
+            ro = from.ro;
+            root = from.root;
+            sparse = from.sparse;
+            direct = from.direct;
+            lock = from.lock;
+            blockSize = from.blockSize;
+            id = from.id;
+            multipleWorkers = from.multipleWorkers;
+            asyncExecutor = from.asyncExecutor;
+            packedQueue = from.packedQueue;
+            bootindex = from.bootindex;
+            pciAddress = from.pciAddress;
+            dontcache = from.dontcache;
+            throttle = from.throttle;
+            format = from.format;
+            backing = from.backing;
+        }
 
-    private BlockConfig with(
-            boolean readOnly, boolean asRoot, @Nullable AsyncExecutor executor, @Nullable DiskFormat known) {
-        return new BlockConfig(
-                path,
-                readOnly,
-                asRoot,
-                sparse,
-                direct,
-                lock,
-                blockSize,
-                id,
-                multipleWorkers,
-                executor,
-                packedQueue,
-                bootindex,
-                pciAddress,
-                dontcache,
-                throttle,
-                known,
-                backing);
+        private BlockConfig made() {
+            return new BlockConfig(
+                    path,
+                    ro,
+                    root,
+                    sparse,
+                    direct,
+                    lock,
+                    blockSize,
+                    id,
+                    multipleWorkers,
+                    asyncExecutor,
+                    packedQueue,
+                    bootindex,
+                    pciAddress,
+                    dontcache,
+                    throttle,
+                    format,
+                    backing);
+        }
     }
 
     DiskOptions options() {

@@ -50,7 +50,7 @@ final class BlockOptions {
         if (file != null && config == null) {
             boolean isReadOnly = file.endsWith(READ_ONLY);
             String path = isReadOnly ? file.substring(0, file.length() - READ_ONLY.length()) : file;
-            return BlockConfig.of(Path.of(path)).with(isReadOnly, false);
+            return BlockConfig.of(Path.of(path)).with(disk -> disk.ro = isReadOnly);
         }
         if (config != null && file == null) {
             return config;
@@ -68,7 +68,9 @@ final class BlockOptions {
         AsyncExecutor executor = arguments.value(ASYNC_EXECUTOR);
         return arguments.inOrder(List.of(BLOCK, DISK, RWDISK, ROOT, RWROOT)).stream()
                 .map(choice -> read(choice.option(), choice.value()))
-                .map(config -> config.asyncExecutor() == null && executor != null ? config.with(executor) : config)
+                .map(config -> config.asyncExecutor() == null && executor != null
+                        ? config.with(to -> to.asyncExecutor = executor)
+                        : config)
                 .toList();
     }
 
@@ -76,6 +78,9 @@ final class BlockOptions {
         if (option.equals(BLOCK)) {
             return config;
         }
-        return config.with(option.equals(DISK) || option.equals(ROOT), option.equals(ROOT) || option.equals(RWROOT));
+        return config.with(to -> {
+            to.ro = option.equals(DISK) || option.equals(ROOT);
+            to.root = option.equals(ROOT) || option.equals(RWROOT);
+        });
     }
 }

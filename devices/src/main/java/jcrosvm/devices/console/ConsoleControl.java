@@ -6,13 +6,15 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.List;
 import jcrosvm.virtio.DescriptorChain;
+import jcrosvm.virtio.MessageSource;
 import jcrosvm.virtio.Reader;
 import jcrosvm.virtio.RequestHandler;
 import jcrosvm.virtio.Virtqueue;
+import jcrosvm.virtio.Writer;
 import org.jspecify.annotations.Nullable;
 
 /** The control queues of a device with several ports (virtio 1.3, 5.3.6.2). The worker's thread only. */
-final class ConsoleControl {
+final class ConsoleControl implements MessageSource {
     static final int DEVICE_READY = 0;
     static final int PORT_ADD = 1;
     static final int PORT_READY = 3;
@@ -41,23 +43,22 @@ final class ConsoleControl {
     }
 
     private void deliver() {
-        Virtqueue queue = receive;
-        if (queue == null) {
-            return;
+        if (receive != null) {
+            receive.deliver(this);
         }
-        do {
-            for (byte[] message = outgoing.peek(); message != null; message = outgoing.peek()) {
-                DescriptorChain chain = queue.pop();
-                if (chain == null) {
-                    break;
-                }
-                outgoing.remove();
-                int length = (int) Math.min(message.length, chain.writable().remaining());
-                chain.writable().put(message, 0, length);
-                queue.complete(chain, length);
-            }
-            queue.flush();
-        } while (queue.enableNotifications() && !outgoing.isEmpty());
+    }
+
+    @Override
+    public boolean hasMessage() {
+        return !outgoing.isEmpty();
+    }
+
+    @Override
+    public int take(Writer buffer) {
+        byte[] message = outgoing.remove();
+        int length = (int) Math.min(message.length, buffer.remaining());
+        buffer.put(message, 0, length);
+        return length;
     }
 
     /** The driver sends messages. */

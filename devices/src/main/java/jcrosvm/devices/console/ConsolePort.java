@@ -5,17 +5,19 @@ import jcrosvm.base.io.Fd;
 import jcrosvm.serial.SerialInput;
 import jcrosvm.serial.SerialOutput;
 import jcrosvm.virtio.DescriptorChain;
+import jcrosvm.virtio.MessageSource;
 import jcrosvm.virtio.QueueHandler;
 import jcrosvm.virtio.QueueWorker;
 import jcrosvm.virtio.RequestHandler;
 import jcrosvm.virtio.Virtqueue;
+import jcrosvm.virtio.Writer;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One port: moves bytes between two queues and the host's streams, which have threads of their own, so that a terminal
  * that hangs never holds up the worker. The worker's thread only, but for what says otherwise.
  */
-final class ConsolePort implements AutoCloseable {
+final class ConsolePort implements MessageSource, AutoCloseable {
     /** What is moved at once. */
     private static final int CHUNK = 4096;
 
@@ -79,7 +81,7 @@ final class ConsolePort implements AutoCloseable {
             @Override
             public void process(Virtqueue queue) {
                 receive = queue;
-                receive(queue);
+                queue.deliver(ConsolePort.this);
             }
 
             @Override
@@ -153,31 +155,27 @@ final class ConsolePort implements AutoCloseable {
         }
     }
 
-    /** Gives the guest what is pending; the rest waits for its next buffer. */
-    private void receive(Virtqueue queue) {
-        do {
-            for (int n = take(); n > 0; n = take()) {
-                DescriptorChain chain = queue.pop();
-                if (chain == null) {
-                    break;
-                }
-                int length = (int) Math.min(n, chain.writable().remaining());
-                chain.writable().put(chunk, 0, length);
-                drop(length);
-                queue.complete(chain, length);
-            }
-            queue.flush();
-        } while (queue.enableNotifications() && take() > 0);
+    /** Whether there is input that the guest may have. */
+    @Override
+    public boolean hasMessage() {
+        synchronized (lock) {
+            return isOpen && count > 0;
+        }
     }
 
-    /** Copies what is pending into the chunk, without taking it away. */
-    private int take() {
+    /** What does not fit waits for the guest's next buffer. */
+    @Override
+    public int take(Writer buffer) {
+        int length;
         synchronized (lock) {
-            for (int i = 0; isOpen && i < count; i++) {
+            length = (int) Math.min(count, buffer.remaining());
+            for (int i = 0; i < length; i++) {
                 chunk[i] = pending[(head + i) % pending.length];
             }
-            return isOpen ? count : 0;
         }
+        buffer.put(chunk, 0, length);
+        drop(length);
+        return length;
     }
 
     private void drop(int length) {

@@ -3,6 +3,7 @@ package jcrosvm.devices.net;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.ConfigException;
@@ -83,12 +84,72 @@ public record NetConfig(
 
     /** A tap interface that exists. */
     public static NetConfig tap(String name) {
-        return new NetConfig(name, null, null, null, null, false, null, null, 1, false, null, null, null);
+        return defaults().with(to -> to.tapName = name);
     }
 
     /** A network of our own. */
     public static NetConfig user(UserNetworkConfig network) {
-        return new NetConfig(null, null, null, null, null, true, network, null, 1, false, null, null, null);
+        return defaults().with(to -> {
+            to.user = true;
+            to.network = network;
+        });
+    }
+
+    /** This device with other values: {@code NetConfig.tap("tap0").with(to -> to.vqPairs = 2)}. */
+    public NetConfig with(Consumer<Change> change) {
+        Change to = new Change(this);
+        change.accept(to);
+        return to.made();
+    }
+
+    /** The components of a configuration that is made of another one. */
+    public static final class Change {
+        public @Nullable String tapName;
+        public @Nullable Integer tapFd;
+        public @Nullable String hostIp;
+        public @Nullable String netmask;
+        public @Nullable String mac;
+        public boolean user;
+        public @Nullable UserNetworkConfig network;
+        public @Nullable VhostNetConfig vhostNet;
+        public int vqPairs;
+        public boolean packedQueue;
+        public @Nullable String pciAddress;
+        public @Nullable Boolean mrgRxbuf;
+        public @Nullable Integer mtu;
+
+        private Change(NetConfig from) {
+            tapName = from.tapName;
+            tapFd = from.tapFd;
+            hostIp = from.hostIp;
+            netmask = from.netmask;
+            mac = from.mac;
+            user = from.user;
+            network = from.network;
+            vhostNet = from.vhostNet;
+            vqPairs = from.vqPairs;
+            packedQueue = from.packedQueue;
+            pciAddress = from.pciAddress;
+            mrgRxbuf = from.mrgRxbuf;
+            mtu = from.mtu;
+        }
+
+        private NetConfig made() {
+            return new NetConfig(
+                    tapName,
+                    tapFd,
+                    hostIp,
+                    netmask,
+                    mac,
+                    user,
+                    network,
+                    vhostNet,
+                    vqPairs,
+                    packedQueue,
+                    pciAddress,
+                    mrgRxbuf,
+                    mtu);
+        }
     }
 
     @Override

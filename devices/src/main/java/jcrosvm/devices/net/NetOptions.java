@@ -95,8 +95,15 @@ final class NetOptions {
                 @Nullable String hostIp,
                 @Nullable String netmask,
                 @Nullable String mac) {
-            return new NetConfig(
-                    tapName, tapFd, hostIp, netmask, mac, false, null, vhost, pairs, false, null, null, null);
+            return NetConfig.defaults().with(to -> {
+                to.tapName = tapName;
+                to.tapFd = tapFd;
+                to.hostIp = hostIp;
+                to.netmask = netmask;
+                to.mac = mac;
+                to.vhostNet = vhost;
+                to.vqPairs = pairs;
+            });
         }
     }
 }

@@ -7,6 +7,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -68,7 +69,7 @@ class BalloonDeviceTest {
         return new BalloonModule()
                 .verbs()
                 .getFirst()
-                .perform(JsonReader.parse(json), List.of(driver.device()))
+                .perform(JsonReader.parse(json), Map.of(0, driver.device()))
                 .thenApply(JsonWriter::compact)
                 .toCompletableFuture();
     }

@@ -18,7 +18,6 @@ import java.util.concurrent.TimeUnit;
 import jcrosvm.base.Errno;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.JsonReader;
-import jcrosvm.disk.Backing;
 import jcrosvm.disk.DiskFile;
 import jcrosvm.disk.DiskImages;
 import jcrosvm.disk.DiskOptions;
@@ -158,24 +157,7 @@ class BlockDeviceTest {
 
     @Test
     void givesItsSerialNumber() {
-        BlockConfig config = new BlockConfig(
-                Path.of("disk"),
-                false,
-                false,
-                true,
-                false,
-                true,
-                512,
-                "serial",
-                false,
-                null,
-                false,
-                null,
-                null,
-                false,
-                null,
-                null,
-                Backing.OWN_FOLDER);
+        BlockConfig config = BlockConfig.of(Path.of("disk")).with(to -> to.id = "serial");
         try (MockDriver driver = driver(config, disk, WRITABLE)) {
             MockQueue queue = driver.start(0, 8);
             Completion done = queue.perform(
@@ -401,25 +383,10 @@ class BlockDeviceTest {
         Path image = directory.resolve("disk");
         Files.write(image, new byte[MIB]);
         for (AsyncExecutor executor : AsyncExecutor.values()) {
-            BlockConfig config = new BlockConfig(
-                            image,
-                            false,
-                            false,
-                            true,
-                            false,
-                            true,
-                            512,
-                            null,
-                            false,
-                            executor,
-                            false,
-                            null,
-                            null,
-                            true,
-                            null,
-                            null,
-                            Backing.OWN_FOLDER)
-                    .with(executor);
+            BlockConfig config = BlockConfig.of(image).with(to -> {
+                to.asyncExecutor = executor;
+                to.dontcache = true;
+            });
             try (MockDriver driver = driver(config, DiskImages.open(image, DiskOptions.DEFAULT), WRITABLE)) {
                 MockQueue queue = driver.start(0, 8);
                 byte[] data = randomBytes(4096);
@@ -437,7 +404,9 @@ class BlockDeviceTest {
         for (AsyncExecutor executor : AsyncExecutor.values()) {
             Files.write(image, new byte[MIB]);
             try (MockDriver driver = driver(
-                    BlockConfig.of(image).with(executor), DiskImages.open(image, DiskOptions.DEFAULT), WRITABLE)) {
+                    BlockConfig.of(image).with(to -> to.asyncExecutor = executor),
+                    DiskImages.open(image, DiskOptions.DEFAULT),
+                    WRITABLE)) {
                 MockQueue queue = driver.start(0, 8);
                 try (FileChannel other = FileChannel.open(image, StandardOpenOption.WRITE)) {
                     other.truncate(4096);
@@ -457,24 +426,7 @@ class BlockDeviceTest {
     @Test
     void throttledRequestsComeLateAndOnce() {
         ThrottleConfig limit = new ThrottleConfig(0, 0, 0, 1000, 0, 0, 1);
-        BlockConfig config = new BlockConfig(
-                Path.of("disk"),
-                false,
-                false,
-                true,
-                false,
-                true,
-                512,
-                null,
-                false,
-                null,
-                false,
-                null,
-                null,
-                false,
-                limit,
-                null,
-                Backing.OWN_FOLDER);
+        BlockConfig config = BlockConfig.of(Path.of("disk")).with(to -> to.throttle = limit);
         try (MockDriver driver = driver(config, disk, WRITABLE)) {
             MockQueue queue = driver.start(0, 256);
             int submitted = 60;

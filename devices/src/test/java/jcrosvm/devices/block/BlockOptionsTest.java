@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
@@ -40,24 +41,22 @@ class BlockOptionsTest {
                                 "-b path=disk,ro,root,sparse=false,o_direct,lock=false,block_size=4096,id=x,multiple-workers,"
                                         + "async-executor=uring,packed-queue,pci-address=00:05.0,"
                                         + "throttle=[bps=1,read-bps=2,write-bps=3,iops=4,read-iops=5,write-iops=6,burst=7],format=android-sparse,backing=any"))
-                .containsExactly(new BlockConfig(
-                        Path.of("disk"),
-                        true,
-                        true,
-                        false,
-                        true,
-                        false,
-                        4096,
-                        "x",
-                        true,
-                        AsyncExecutor.URING,
-                        true,
-                        null,
-                        "00:05.0",
-                        false,
-                        new ThrottleConfig(1, 2, 3, 4, 5, 6, 7),
-                        DiskFormat.ANDROID_SPARSE,
-                        Backing.ANY));
+                .containsExactly(BlockConfig.of(Path.of("disk")).with(to -> {
+                    to.ro = true;
+                    to.root = true;
+                    to.sparse = false;
+                    to.direct = true;
+                    to.lock = false;
+                    to.blockSize = 4096;
+                    to.id = "x";
+                    to.multipleWorkers = true;
+                    to.asyncExecutor = AsyncExecutor.URING;
+                    to.packedQueue = true;
+                    to.pciAddress = "00:05.0";
+                    to.throttle = new ThrottleConfig(1, 2, 3, 4, 5, 6, 7);
+                    to.format = DiskFormat.ANDROID_SPARSE;
+                    to.backing = Backing.ANY;
+                }));
         assertThat(read("--block d,block-size=65536").getFirst().blockSize()).isEqualTo(65536);
         assertThat(read("--block disk,dontcache,direct=false,block-size=512")
                         .getFirst()
@@ -108,7 +107,7 @@ class BlockOptionsTest {
         assertThatThrownBy(() -> read(line)).isInstanceOf(VmmException.class).hasMessageContaining(problem);
     }
 
-    private static String resize(List<BlockDevice> disks, int index, long size) {
+    private static String resize(Map<Integer, BlockDevice> disks, int index, long size) {
         String body = "{\"disk_index\":" + index + ",\"command\":{\"Resize\":{\"new_size\":" + size + "}}}";
         return JsonWriter.compact(DiskCommand.VERB
                 .perform(JsonReader.parse(body), disks)
@@ -120,9 +119,9 @@ class BlockOptionsTest {
     void resizesByCommand() {
         MemoryDisk disk = new MemoryDisk(4096);
         BlockConfig config = BlockConfig.of(Path.of("disk"));
-        List<BlockDevice> disks = List.of(
-                new BlockDevice("block0", config, disk, 1),
-                new BlockDevice("block1", config, new MemoryDisk(4096, DiskFile.Feature.RESIZE), 1));
+        Map<Integer, BlockDevice> disks = Map.of(
+                0, new BlockDevice("block0", config, disk, 1),
+                1, new BlockDevice("block1", config, new MemoryDisk(4096, DiskFile.Feature.RESIZE), 1));
         assertThat(resize(disks, 0, 8192)).isEqualTo("\"Ok\"");
         assertThat(disk.length()).isEqualTo(8192);
         assertThat(errno(disks, 1, 8192)).isEqualTo(Errno.EROFS);
@@ -130,10 +129,10 @@ class BlockOptionsTest {
         assertThat(errno(disks, 0, 100)).isEqualTo(Errno.EIO);
         disk.failure = Errno.ENOSPC;
         assertThat(errno(disks, 0, 16384)).isEqualTo(Errno.EIO);
-        disks.forEach(BlockDevice::close);
+        disks.values().forEach(BlockDevice::close);
     }
 
-    private static int errno(List<BlockDevice> disks, int index, long size) {
+    private static int errno(Map<Integer, BlockDevice> disks, int index, long size) {
         try {
             resize(disks, index, size);
             return 0;

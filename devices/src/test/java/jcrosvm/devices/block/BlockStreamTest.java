@@ -18,7 +18,6 @@ import java.util.Random;
 import java.util.stream.Stream;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.IoUring;
-import jcrosvm.disk.Backing;
 import jcrosvm.disk.DiskFile;
 import jcrosvm.disk.DiskImages;
 import jcrosvm.disk.DiskOptions;
@@ -64,24 +63,11 @@ class BlockStreamTest {
         }
 
         BlockConfig config(Path path) {
-            return new BlockConfig(
-                    path,
-                    false,
-                    false,
-                    true,
-                    false,
-                    true,
-                    512,
-                    null,
-                    workers,
-                    uring ? AsyncExecutor.URING : AsyncExecutor.EPOLL,
-                    packed,
-                    null,
-                    null,
-                    false,
-                    null,
-                    null,
-                    Backing.OWN_FOLDER);
+            return BlockConfig.of(path).with(to -> {
+                to.multipleWorkers = workers;
+                to.asyncExecutor = uring ? AsyncExecutor.URING : AsyncExecutor.EPOLL;
+                to.packedQueue = packed;
+            });
         }
     }
 

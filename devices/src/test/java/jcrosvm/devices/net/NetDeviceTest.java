@@ -14,6 +14,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import jcrosvm.base.OsException;
@@ -559,16 +560,18 @@ class NetDeviceTest {
         ControlVerb verb = new NetModule().verbs().getFirst();
         assertThat(verb.name()).isEqualTo("NetCommand");
         try (MockDriver driver = new MockDriver(host, device(new Wire(0)), RINGS)) {
-            assertThat(verb.perform(JsonReader.parse("{\"Link\":{\"index\":0,\"up\":false}}"), List.of(driver.device()))
+            assertThat(verb.perform(
+                                    JsonReader.parse("{\"Link\":{\"index\":0,\"up\":false}}"),
+                                    Map.of(0, driver.device()))
                             .thenApply(JsonWriter::compact)
                             .toCompletableFuture()
                             .join())
                     .isEqualTo("\"Ok\"");
             assertThat(driver.config()[CONFIG_STATUS]).isZero();
             assertThatThrownBy(() -> verb.perform(
-                            JsonReader.parse("{\"Link\":{\"index\":1,\"up\":false}}"), List.of(driver.device())))
+                            JsonReader.parse("{\"Link\":{\"index\":1,\"up\":false}}"), Map.of(0, driver.device())))
                     .isInstanceOf(OsException.class);
-            assertThatThrownBy(() -> verb.perform(JsonReader.parse("{\"Link\":{}}"), List.of(driver.device())))
+            assertThatThrownBy(() -> verb.perform(JsonReader.parse("{\"Link\":{}}"), Map.of(0, driver.device())))
                     .isInstanceOf(ConfigException.class);
         }
     }

@@ -54,24 +54,20 @@ class TapTest {
     }
 
     private static NetConfig made(Integer mtu, int pairs) {
-        return new NetConfig(
-                null,
-                null,
-                "10.99.0.1",
-                "255.255.255.0",
-                "02:00:00:00:00:05",
-                false,
-                null,
-                null,
-                pairs,
-                false,
-                null,
-                null,
-                mtu);
+        return NetConfig.defaults().with(to -> {
+            to.hostIp = "10.99.0.1";
+            to.netmask = "255.255.255.0";
+            to.mac = "02:00:00:00:00:05";
+            to.vqPairs = pairs;
+            to.mtu = mtu;
+        });
     }
 
     private static NetConfig named(String name, int pairs, Integer mtu) {
-        return new NetConfig(name, null, null, null, null, false, null, null, pairs, false, null, null, mtu);
+        return NetConfig.tap(name).with(to -> {
+            to.vqPairs = pairs;
+            to.mtu = mtu;
+        });
     }
 
     /** A guest with one pair of queues. */
@@ -257,9 +253,7 @@ class TapTest {
             TapPort port = TapPort.open(new TapSource.Named("jtap1"), 1, null);
             int number = port.queues().getFirst().duplicate().number();
             port.queues().getFirst().close();
-            NetConfig config =
-                    new NetConfig(null, number, null, null, null, false, null, null, 1, false, null, null, null);
-            try (Guest guest = new Guest(create(config), RINGS)) {
+            try (Guest guest = new Guest(create(inherited(number)), RINGS)) {
                 guest.resolve();
             }
             return null;
@@ -308,7 +302,7 @@ class TapTest {
     }
 
     private static NetConfig inherited(int number) {
-        return new NetConfig(null, number, null, null, null, false, null, null, 1, false, null, null, null);
+        return NetConfig.defaults().with(to -> to.tapFd = number);
     }
 
     private static void refused(NetConfig config, String message) {

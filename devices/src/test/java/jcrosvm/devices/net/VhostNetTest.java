@@ -19,6 +19,10 @@ import jcrosvm.virtio.QueueState;
 import jcrosvm.virtio.vhost.Vhost;
 import org.junit.jupiter.api.Test;
 
+/**
+ * In one host only: the device is a front end itself, of the host's kernel, and hands it the VM's own descriptors. {@link
+ * #staysInTheProcessAndInTheHost} holds that the other host refuses it.
+ */
 class VhostNetTest {
     private static final MacAddress MAC = MacAddress.local(5);
     private static final long FEATURES = RINGS | VIRTIO_NET_F_MRG_RXBUF | 1L << 26;

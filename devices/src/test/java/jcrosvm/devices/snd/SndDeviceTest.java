@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
@@ -594,7 +595,7 @@ class SndDeviceTest {
         return new SndModule()
                 .verbs()
                 .getFirst()
-                .perform(JsonReader.parse(body), List.of(driver.driver.device()))
+                .perform(JsonReader.parse(body), Map.of(0, driver.driver.device()))
                 .thenApply(JsonWriter::compact)
                 .toCompletableFuture()
                 .join();
@@ -612,7 +613,7 @@ class SndDeviceTest {
             assertThat(new SndModule()
                             .verbs()
                             .getFirst()
-                            .perform(JsonReader.parse("{\"MuteAll\":true}"), List.<VirtioDevice>of()))
+                            .perform(JsonReader.parse("{\"MuteAll\":true}"), Map.<Integer, VirtioDevice>of()))
                     .isCompleted();
         }
     }

@@ -34,8 +34,14 @@ class SerialPortsTest {
     private final Bus bus = Bus.ports();
 
     private static SerialConfig com2(Type type, Path path, Path input, boolean stream, boolean timestamps) {
-        return new SerialConfig(
-                type, Hardware.SERIAL, null, 2, path, input, stream, true, false, false, timestamps, 0x402, null, null);
+        return SerialConfig.sink(2).with(to -> {
+            to.type = type;
+            to.path = path;
+            to.input = input;
+            to.inputUnixStream = stream;
+            to.console = true;
+            to.outTimestamp = timestamps;
+        });
     }
 
     private SerialPorts open(SerialConfig... configs) {
@@ -202,8 +208,12 @@ class SerialPortsTest {
     @Test
     void debugconWritesAndShowsItself() throws Exception {
         Path file = dir.resolve("log");
-        SerialConfig config = new SerialConfig(
-                Type.FILE, Hardware.DEBUGCON, null, 1, file, null, false, false, false, false, false, 0xe9, null, null);
+        SerialConfig config = SerialConfig.defaults().with(to -> {
+            to.type = Type.FILE;
+            to.hardware = Hardware.DEBUGCON;
+            to.path = file;
+            to.debugconPort = 0xe9;
+        });
         try (SerialPorts ports = open(config, SerialConfig.defaults())) {
             assertThat(bus.read(0xe9, 1)).isEqualTo(0xe9);
             bus.write(0xe9, 1, 'x');

@@ -17,95 +17,31 @@ import org.junit.jupiter.params.provider.ValueSource;
 class SerialSetupTest {
     /** Options by word, as on the command line. */
     private static SerialConfig config(String options) {
-        SerialConfig c = SerialConfig.defaults();
-        for (String option : options.isEmpty() ? new String[0] : options.split(" ")) {
-            String[] parts = option.split("=", 2);
-            String v = parts.length > 1 ? parts[1] : "";
-            boolean on = true;
-            c = switch (parts[0]) {
-                case "type" -> copy(c, Type.valueOf(v), c.hardware(), c.num(), c.path(), c.input());
-                case "hardware" -> copy(c, c.type(), Hardware.valueOf(v), c.num(), c.path(), c.input());
-                case "num" -> copy(c, c.type(), c.hardware(), Integer.parseInt(v), c.path(), c.input());
-                case "path" -> copy(c, c.type(), c.hardware(), c.num(), Path.of(v), c.input());
-                case "input" -> copy(c, c.type(), c.hardware(), c.num(), c.path(), Path.of(v));
-                case "stdin" ->
-                    flags(c, c.console(), c.earlycon(), on, c.inputUnixStream(), c.name(), c.debugconPort());
-                case "console" ->
-                    flags(c, on, c.earlycon(), c.stdin(), c.inputUnixStream(), c.name(), c.debugconPort());
-                case "earlycon" ->
-                    flags(c, c.console(), on, c.stdin(), c.inputUnixStream(), c.name(), c.debugconPort());
-                case "input-unix-stream" ->
-                    flags(c, c.console(), c.earlycon(), c.stdin(), on, c.name(), c.debugconPort());
-                case "name" -> flags(c, c.console(), c.earlycon(), c.stdin(), c.inputUnixStream(), v, c.debugconPort());
-                case "debugcon-port" ->
-                    flags(c, c.console(), c.earlycon(), c.stdin(), c.inputUnixStream(), c.name(), Integer.decode(v));
-                case "pci" -> virtio(c, v, c.maxQueueSizes());
-                case "queues" ->
-                    virtio(
-                            c,
-                            c.pciAddress(),
-                            java.util.Arrays.stream(v.split(":"))
-                                    .map(Integer::valueOf)
-                                    .toList());
-                default -> throw new IllegalArgumentException(option);
-            };
-        }
-        return c;
-    }
-
-    private static SerialConfig copy(SerialConfig c, Type type, Hardware hardware, int num, Path path, Path input) {
-        return new SerialConfig(
-                type,
-                hardware,
-                c.name(),
-                num,
-                path,
-                input,
-                c.inputUnixStream(),
-                c.console(),
-                c.earlycon(),
-                c.stdin(),
-                c.outTimestamp(),
-                c.debugconPort(),
-                c.pciAddress(),
-                c.maxQueueSizes());
-    }
-
-    private static SerialConfig flags(
-            SerialConfig c, boolean console, boolean earlycon, boolean stdin, boolean stream, String name, int port) {
-        return new SerialConfig(
-                c.type(),
-                c.hardware(),
-                name,
-                c.num(),
-                c.path(),
-                c.input(),
-                stream,
-                console,
-                earlycon,
-                stdin,
-                c.outTimestamp(),
-                port,
-                c.pciAddress(),
-                c.maxQueueSizes());
-    }
-
-    private static SerialConfig virtio(SerialConfig c, String pciAddress, List<Integer> queues) {
-        return new SerialConfig(
-                c.type(),
-                c.hardware(),
-                c.name(),
-                c.num(),
-                c.path(),
-                c.input(),
-                c.inputUnixStream(),
-                c.console(),
-                c.earlycon(),
-                c.stdin(),
-                c.outTimestamp(),
-                c.debugconPort(),
-                pciAddress,
-                queues);
+        return SerialConfig.defaults().with(to -> {
+            for (String option : options.isEmpty() ? new String[0] : options.split(" ")) {
+                String[] parts = option.split("=", 2);
+                String v = parts.length > 1 ? parts[1] : "";
+                switch (parts[0]) {
+                    case "type" -> to.type = Type.valueOf(v);
+                    case "hardware" -> to.hardware = Hardware.valueOf(v);
+                    case "num" -> to.num = Integer.parseInt(v);
+                    case "path" -> to.path = Path.of(v);
+                    case "input" -> to.input = Path.of(v);
+                    case "stdin" -> to.stdin = true;
+                    case "console" -> to.console = true;
+                    case "earlycon" -> to.earlycon = true;
+                    case "input-unix-stream" -> to.inputUnixStream = true;
+                    case "name" -> to.name = v;
+                    case "debugcon-port" -> to.debugconPort = Integer.decode(v);
+                    case "pci" -> to.pciAddress = v;
+                    case "queues" ->
+                        to.maxQueueSizes = java.util.Arrays.stream(v.split(":"))
+                                .map(Integer::valueOf)
+                                .toList();
+                    default -> throw new IllegalArgumentException(option);
+                }
+            }
+        });
     }
 
     private static SerialSetup setup(String... options) {

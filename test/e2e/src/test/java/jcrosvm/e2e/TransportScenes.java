@@ -82,7 +82,7 @@ abstract class TransportScenes {
     }
 
     private static UnaryOperator<VmConfigBuilder> on(VirtioBus bus) {
-        return builder -> builder.platform(new PlatformConfig(true, true, true, true, bus, true, false));
+        return builder -> builder.platform(PlatformConfig.defaults().withVirtio(bus));
     }
 
     @Test
@@ -120,7 +120,7 @@ abstract class TransportScenes {
     void pciThroughBounceBuffers() throws Exception {
         String[] found = run(
                 "virtio_pci",
-                builder -> builder.platform(new PlatformConfig(true, true, true, true, VirtioBus.PCI, true, true))
+                builder -> builder.platform(PlatformConfig.defaults().withVirtioAccessPlatform(true))
                         .params("swiotlb=force"));
         assertThat(Integer.parseInt(found[2])).as("bounce buffers").isPositive();
     }

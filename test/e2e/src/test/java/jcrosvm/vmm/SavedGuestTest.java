@@ -4,19 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.reflect.Field;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
-import jcrosvm.boot.CpuSpeed;
 import jcrosvm.config.JsonReader;
 import jcrosvm.config.JsonWriter;
-import jcrosvm.config.KeyValueParser;
-import jcrosvm.config.RecordBinder;
 import jcrosvm.devices.balloon.BalloonConfig;
 import jcrosvm.devices.block.BlockConfig;
 import jcrosvm.devices.rng.RngConfig;
@@ -24,19 +17,10 @@ import jcrosvm.guest.DebianKernel;
 import jcrosvm.guest.GuestImage;
 import jcrosvm.guest.Guests;
 import jcrosvm.guest.TestGuest;
-import jcrosvm.hypervisor.Hypervisor;
-import jcrosvm.hypervisor.Vcpu;
-import jcrosvm.hypervisor.VcpuExit;
-import jcrosvm.memory.GuestMemory;
-import jcrosvm.memory.MemoryRegion;
-import jcrosvm.serial.SerialConfig;
-import jcrosvm.vmm.board.Board;
-import jcrosvm.vmm.board.SerialConsoles;
-import jcrosvm.vmm.config.HypervisorConfig;
 import jcrosvm.vmm.config.PlatformConfig;
 import jcrosvm.vmm.config.StartState;
 import jcrosvm.vmm.config.VirtioBus;
-import jcrosvm.vmm.config.VmConfig;
+import jcrosvm.vmm.config.VmConfigBuilder;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -46,7 +30,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Tag("soft")
 class SavedGuestTest {
     private static final int PIECES = 24;
-    private static final long LIMIT_SECONDS = 240;
     private static final String SCRIPT = """
             n=0
             while [ $n -lt %1$d ]; do
@@ -70,99 +53,13 @@ class SavedGuestTest {
     @TempDir
     private Path folder;
 
-    private final BlockingQueue<VmExit> ends = new LinkedBlockingQueue<>();
-
-    private final class Events implements MachineEvents {
-        @Override
-        public void deviceLost(String reason) {
-            throw new AssertionError(reason);
-        }
-
-        @Override
-        public void ended(VmExit how) {
-            ends.add(how);
-        }
-
-        @Override
-        public void guestPanicked() {
-            ends.add(VmExit.GUEST_PANIC);
-        }
-
-        @Override
-        public void debugExit(int value) {}
-
-        @Override
-        public boolean vcpuStopped(Vcpu vcpu, VcpuExit.Debug stop) {
-            return true;
-        }
-
-        @Override
-        public void vcpuEnded(Vcpu vcpu, VcpuExit exit) {
-            ends.add(VmExit.CRASH);
-        }
-    }
-
-    /** A machine with what a VM gives it. */
-    private final class Owned implements AutoCloseable {
-        final Path output;
-        final SerialConsoles consoles;
-        final Devices devices;
-        final Hypervisor hypervisor;
-        final Machine machine;
-
-        Owned(GuestImage image, VirtioBus bus, String output, StartState state) {
-            this.output = folder.resolve(output);
-            VmConfig config = VmConfig.builder()
-                    .kernel(image.kernel())
-                    .initrd(image.initramfs())
-                    .params(image.parameters())
-                    .cpus(2)
-                    .memoryMib(192)
-                    .hypervisor(new HypervisorConfig("soft", null, null))
-                    .platform(new PlatformConfig(true, true, true, true, bus, true, false))
-                    .serial(RecordBinder.bind(
-                            KeyValueParser.parse("type=file,num=1,path=" + this.output), SerialConfig.class))
-                    .device(BlockConfig.of(folder.resolve("disk")))
-                    .device(new RngConfig())
-                    .device(BalloonConfig.defaults())
-                    .build();
-            config.validate();
-            consoles = new SerialConsoles(config.allSerial());
-            devices = new Devices(config, true);
-            hypervisor = HypervisorChoice.of(config.hypervisor()).open(config.hypervisor());
-            machine = new Machine(config, hypervisor, consoles, devices, CpuSpeed.EMULATED, new Events(), state);
-        }
-
-        String text() throws Exception {
-            return Files.exists(output) ? Files.readString(output) : "";
-        }
-
-        void await(String text) throws Exception {
-            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_SECONDS);
-            while (!text().contains(text)) {
-                assertThat(System.nanoTime()).as(text()).isLessThan(deadline);
-                assertThat(ends.poll(50, TimeUnit.MILLISECONDS)).as(text()).isNull();
-            }
-        }
-
-        List<MemorySegment> ram() throws ReflectiveOperationException {
-            Field field = Machine.class.getDeclaredField("board");
-            field.setAccessible(true);
-            GuestMemory memory = ((Board) field.get(machine)).memory();
-            List<MemorySegment> ram = new ArrayList<>();
-            for (MemoryRegion region : memory.regions()) {
-                ram.add(memory.slice(region.address(), region.size()));
-            }
-            return ram;
-        }
-
-        @Override
-        public void close() {
-            machine.close();
-            devices.close();
-            consoles.close();
-            hypervisor.close();
-        }
+    private VmConfigBuilder config(GuestImage image, VirtioBus bus) {
+        return GuestMachine.config(image)
+                .cpus(2)
+                .platform(PlatformConfig.defaults().withVirtio(bus))
+                .device(BlockConfig.of(folder.resolve("disk")))
+                .device(new RngConfig())
+                .device(BalloonConfig.defaults());
     }
 
     /** PCI, virtio and what comes behind: the processors' clocks run on. */
@@ -180,7 +77,8 @@ class SavedGuestTest {
         try (Arena arena = Arena.ofShared()) {
             List<MemorySegment> ram = new ArrayList<>();
             String saved;
-            try (Owned first = new Owned(image, bus, "first", StartState.RUNNING)) {
+            try (GuestMachine first =
+                    new GuestMachine(config(image, bus), folder.resolve("first"), StartState.RUNNING)) {
                 first.machine.start();
                 first.await("@@ STEP 5");
                 first.machine.suspend(true);
@@ -190,7 +88,8 @@ class SavedGuestTest {
                 }
                 assertThat(first.text()).doesNotContain("@@ SAME");
             }
-            try (Owned second = new Owned(image, bus, "second", StartState.SUSPENDED)) {
+            try (GuestMachine second =
+                    new GuestMachine(config(image, bus), folder.resolve("second"), StartState.SUSPENDED)) {
                 List<MemorySegment> into = second.ram();
                 for (int i = 0; i < into.size(); i++) {
                     into.get(i).copyFrom(ram.get(i));
@@ -199,9 +98,7 @@ class SavedGuestTest {
                 assertThat(devices(JsonWriter.pretty(second.machine.save()))).isEqualTo(devices(saved));
                 second.machine.start();
                 second.machine.resume(true);
-                assertThat(ends.poll(LIMIT_SECONDS, TimeUnit.SECONDS))
-                        .as(second.text())
-                        .isEqualTo(VmExit.STOP);
+                assertThat(second.end()).as(second.text()).isEqualTo(VmExit.STOP);
                 assertThat(second.text())
                         .contains("@@ STEP " + (PIECES - 1), "@@ SAME " + PIECES, "@@ DONE 0")
                         .doesNotContain("@@ STEP 1\r", "@@ TROUBLE");

@@ -51,11 +51,11 @@ public final class PlatformOptions {
         return new PlatformConfig(
                 !arguments.has(NO_I8042),
                 !arguments.has(NO_RTC),
-                PlatformConfig.defaults().pvpanic(),
                 !arguments.has(BREAK_LINUX_PCI_CONFIG_IO),
                 bus == null ? VirtioBus.PCI : bus,
                 !arguments.has(DISABLE_VIRTIO_INTX),
-                arguments.has(VIRTIO_ACCESS_PLATFORM));
+                arguments.has(VIRTIO_ACCESS_PLATFORM),
+                0); // no command plugs a device yet
     }
 
     static PciConfig readPci(Arguments arguments) {

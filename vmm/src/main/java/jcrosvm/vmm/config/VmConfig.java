@@ -5,8 +5,10 @@ import java.util.List;
 import java.util.stream.Stream;
 import jcrosvm.boot.BootConfig;
 import jcrosvm.boot.PciConfig;
+import jcrosvm.devices.DeviceModules;
 import jcrosvm.devices.console.ConsoleConfig;
 import jcrosvm.hypervisor.Hypervisor;
+import jcrosvm.platform.pci.PciFunctionConfig;
 import jcrosvm.serial.SerialConfig;
 import jcrosvm.virtio.DeviceConfig;
 import org.jspecify.annotations.Nullable;
@@ -19,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param serial serial ports and debug consoles as given; what is missing is the machine's business. Virtio consoles
  *     given here become devices, after the others
  * @param devices virtio devices; those of one kind keep their order
+ * @param functions PCI functions that are no virtio devices
  * @param socket control socket to listen on; a directory gets a socket named after the process
  * @param reboot what the guest's reset does
  * @param start whether vCPUs and devices run at once
@@ -33,6 +36,7 @@ public record VmConfig(
         BootConfig boot,
         List<SerialConfig> serial,
         List<DeviceConfig> devices,
+        List<PciFunctionConfig> functions,
         PlatformConfig platform,
         PciConfig pci,
         @Nullable Path socket,
@@ -45,6 +49,7 @@ public record VmConfig(
                         devices.stream(),
                         serial.stream().filter(c -> c.hardware().isVirtio()).map(ConsoleConfig::new))
                 .toList();
+        functions = List.copyOf(functions);
         serial = serial.stream().filter(c -> !c.hardware().isVirtio()).toList();
     }
 
@@ -78,8 +83,22 @@ public record VmConfig(
      * @throws jcrosvm.base.VmmException naming the first device that it cannot serve, and what to do
      */
     public void validateOn(Hypervisor hypervisor) {
+        validateOn(hypervisor, devices);
+    }
+
+    /**
+     * Checks all devices of a running VM, before one is added to them.
+     *
+     * @throws jcrosvm.base.VmmException naming the first value that cannot be, and what to do
+     */
+    public static void validateDevices(List<DeviceConfig> all, Hypervisor hypervisor) {
+        DeviceModules.validate(all);
+        validateOn(hypervisor, all);
+    }
+
+    private static void validateOn(Hypervisor hypervisor, List<DeviceConfig> devices) {
         if (!hypervisor.supports(Hypervisor.Capability.FOREIGN_WRITES)) {
-            VmConfigRules.refuseForeignWriters(this, hypervisor.name());
+            VmConfigRules.refuseForeignWriters(devices, hypervisor.name());
         }
     }
 }

@@ -6,6 +6,8 @@ import java.util.List;
 import jcrosvm.base.VmmException;
 import jcrosvm.boot.BootConfig;
 import jcrosvm.boot.PciConfig;
+import jcrosvm.platform.pci.PciFunctionConfig;
+import jcrosvm.platform.pci.PciModules;
 import jcrosvm.serial.SerialConfig;
 import jcrosvm.virtio.DeviceConfig;
 import org.jspecify.annotations.Nullable;
@@ -19,6 +21,7 @@ public final class VmConfigBuilder {
     private BootConfig boot = BootConfig.defaults();
     private final List<SerialConfig> serial = new ArrayList<>();
     private final List<DeviceConfig> devices = new ArrayList<>();
+    private List<PciFunctionConfig> functions = PciModules.defaults();
     private PlatformConfig platform = PlatformConfig.defaults();
     private PciConfig pci = PciConfig.defaults();
     private @Nullable Path socket;
@@ -87,19 +90,28 @@ public final class VmConfigBuilder {
         return this;
     }
 
-    /** Adds a serial port or console. Virtio consoles are hvc0 and on in the order in which they are added. */
+    /**
+     * Adds a serial port or console: {@code SerialConfig.sink(2).with(to -> to.console = true)}. Virtio consoles are hvc0
+     * and on in the order in which they are added.
+     */
     public VmConfigBuilder serial(SerialConfig config) {
         serial.add(config);
         return this;
     }
 
-    /** Adds a virtio device. */
+    /** Adds a virtio device: {@code BlockConfig.of(path).with(to -> to.ro = true)}, {@code NetConfig.tap(name)}. */
     public VmConfigBuilder device(DeviceConfig config) {
         devices.add(config);
         return this;
     }
 
-    /** Which devices the machine has that are not virtio, and the bus of those that are. */
+    /** The PCI functions that are no virtio devices; those of {@link PciModules#defaults} if this is not called. */
+    public VmConfigBuilder functions(List<PciFunctionConfig> configs) {
+        functions = configs;
+        return this;
+    }
+
+    /** Which platform devices the machine has, and the bus of those that are. */
     public VmConfigBuilder platform(PlatformConfig config) {
         platform = config;
         return this;
@@ -155,6 +167,7 @@ public final class VmConfigBuilder {
                 boot,
                 serial,
                 devices,
+                functions,
                 platform,
                 pci,
                 socket,

@@ -13,6 +13,7 @@ import jcrosvm.boot.MemoryLayout;
 import jcrosvm.boot.PciConfig;
 import jcrosvm.config.CpuSet;
 import jcrosvm.devices.DeviceModules;
+import jcrosvm.platform.pci.PciModules;
 import jcrosvm.platform.serial.SerialSetup;
 import jcrosvm.virtio.DeviceConfig;
 
@@ -24,6 +25,9 @@ final class VmConfigRules {
     private static final long MIN_MEMORY_MIB = MemoryLayout.MIN_RAM >> 20;
     private static final long SMALL_MEMORY_MIB = 512;
     private static final long ECAM_OF_BUS = 1 << 20;
+    /** Each is behind a device of bus 0, which keeps some for others. */
+    private static final int MAX_HOTPLUG_SLOTS = 16;
+
     /** The last of 256 addresses all processors. */
     private static final int MAX_APIC_IDS = 255;
 
@@ -39,9 +43,11 @@ final class VmConfigRules {
         config.pci().validate();
         SerialSetup.of(config.allSerial());
         DeviceModules.validate(config.devices());
+        PciModules.validate(config.functions());
         pciAddresses(config);
+        hotplug(config);
         if (config.hypervisor().kind().equals(HypervisorConfig.SOFT)) {
-            refuseForeignWriters(config, HypervisorConfig.SOFT);
+            refuseForeignWriters(config.devices(), HypervisorConfig.SOFT);
         }
         socket(config);
         DebugExitConfig debugExit = config.debugExit();
@@ -50,11 +56,26 @@ final class VmConfigRules {
         }
     }
 
-    /** Two devices at one place, or one on a bus that the configuration window does not show. */
-    private static void pciAddresses(VmConfig config) {
+    private static long buses(VmConfig config) {
         PciConfig.Window ecam = config.pci().ecam();
         Long size = ecam == null ? null : ecam.size();
-        long buses = (size == null ? MemoryLayout.ECAM_SIZE : size) / ECAM_OF_BUS;
+        return (size == null ? MemoryLayout.ECAM_SIZE : size) / ECAM_OF_BUS;
+    }
+
+    private static void hotplug(VmConfig config) {
+        int slots = config.platform().hotplugSlots();
+        long most = Math.min(buses(config) - 1, MAX_HOTPLUG_SLOTS);
+        if (slots < 0 || slots > most) {
+            throw new VmmException("there can be 0 to " + most + " slots for hot-plug, not " + slots);
+        }
+        if (slots > 0 && config.platform().virtio() != VirtioBus.PCI) {
+            throw new VmmException("slots for hot-plug need the virtio devices on the PCI bus");
+        }
+    }
+
+    /** Two devices at one place, or one on a bus that the configuration window does not show. */
+    private static void pciAddresses(VmConfig config) {
+        long buses = buses(config);
         Set<String> taken = new HashSet<>(Set.of(new PciAddress(0, 0, 0).toString()));
         for (String text : DeviceModules.pciAddresses(config.devices())) {
             PciAddress address = PciAddress.parse(text);
@@ -75,8 +96,8 @@ final class VmConfigRules {
      *
      * @throws VmmException when a device has others do so
      */
-    static void refuseForeignWriters(VmConfig config, String hypervisor) {
-        for (DeviceConfig device : config.devices()) {
+    static void refuseForeignWriters(List<DeviceConfig> devices, String hypervisor) {
+        for (DeviceConfig device : devices) {
             if (!device.foreignWriter().isEmpty()) {
                 throw new VmmException(device.foreignWriter() + " cannot be used with hypervisor " + hypervisor
                         + ", which does not see what the host's kernel writes into the guest's memory: leave it out, or"

@@ -10,6 +10,7 @@ import jcrosvm.config.ConfigFile;
 import jcrosvm.config.Option;
 import jcrosvm.config.Syntax;
 import jcrosvm.devices.DeviceModules;
+import jcrosvm.platform.pci.PciModules;
 import jcrosvm.serial.SerialOptions;
 import org.jspecify.annotations.Nullable;
 
@@ -70,6 +71,7 @@ public final class VmOptions {
         List<Option.Group> groups = new ArrayList<>(
                 List.of(VM, CpuOptions.GROUP, MemoryOptions.GROUP, HypervisorOptions.GROUP, BootOptions.GROUP));
         DeviceModules.all().forEach(module -> groups.add(module.options()));
+        groups.addAll(PciModules.options());
         groups.add(PlatformOptions.GROUP);
         return groups;
     }
@@ -109,6 +111,7 @@ public final class VmOptions {
                 .memory(MemoryOptions.read(arguments))
                 .hypervisor(HypervisorOptions.read(arguments))
                 .boot(BootOptions.read(arguments, kernel == null ? null : Path.of(kernel)))
+                .functions(PciModules.read(arguments))
                 .platform(PlatformOptions.read(arguments))
                 .pci(PlatformOptions.readPci(arguments))
                 .socket(arguments.value(SOCKET))

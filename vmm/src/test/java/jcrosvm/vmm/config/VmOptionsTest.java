@@ -225,8 +225,7 @@ class VmOptionsTest {
         assertThat(config.serial()).hasSize(1);
         assertThat(config.serial().getFirst().type()).isEqualTo(SerialConfig.Type.FILE);
         assertThat(config.serial().getFirst().num()).isEqualTo(2);
-        assertThat(config.platform())
-                .isEqualTo(new PlatformConfig(false, false, true, false, VirtioBus.PCI, true, false));
+        assertThat(config.platform()).isEqualTo(new PlatformConfig(false, false, false, VirtioBus.PCI, true, false, 0));
         assertThat(config.pci()).isEqualTo(new PciConfig(null, new PciConfig.Window(0xe0000000L, 0x100000L)));
         assertThat(config.name()).isEqualTo("n");
         assertThat(config.socket()).isEqualTo(Path.of("/tmp/s"));
