@@ -134,6 +134,7 @@ public final class Connection implements AutoCloseable {
     }
 
     private @Nullable Message next(IntFunction<@Nullable Request> requests) {
+        requireUsable();
         while (Poller.await(socket.fd(), Poller.READABLE, -1) == 0) {
             // a signal interrupted the wait
         }
