@@ -30,11 +30,10 @@ public final class ImageFile implements AutoCloseable {
     private final int deviceBlock;
     private final int alignment;
     private final TableMemory memory = new TableMemory();
-    private final Object partialBlocks = new Object();
+    private final PartialBlocks partial;
     private volatile boolean canDiscard;
     private volatile boolean canZeroRange = true;
     private volatile boolean canPunchHole = true;
-    private volatile long limit = Long.MAX_VALUE;
     private boolean detached;
 
     private ImageFile(Path path, Fd fd, DiskOptions options) {
@@ -44,6 +43,7 @@ public final class ImageFile implements AutoCloseable {
         isDevice = FileStatus.of(fd).type() == FileStatus.Type.BLOCK_DEVICE;
         deviceBlock = isDevice ? BlockDevice.logicalBlockSize(fd) : 1;
         alignment = options.direct() ? DirectAlignment.of(fd, path) : 1;
+        partial = new PartialBlocks(path, fd, alignment);
         canDiscard = options.sparse();
         lock = options.lock() ? ImageLock.take(fd, path, options.readOnly()) : null;
     }
@@ -155,7 +155,7 @@ public final class ImageFile implements AutoCloseable {
 
     /** No block that is written in part may make the file longer than this. */
     void limit(long bytes) {
-        limit = bytes;
+        partial.limit(bytes);
     }
 
     /**
@@ -167,7 +167,7 @@ public final class ImageFile implements AutoCloseable {
         long at = offset;
         while (into.length() > 0) {
             if (!isAligned(at, into)) {
-                return (at - offset) + readPartialBlocks(at, into);
+                return (at - offset) + partial.read(at, into);
             }
             long n = checked("read", at, fd.tryPreadv(into, at));
             if (n == 0) {
@@ -201,7 +201,7 @@ public final class ImageFile implements AutoCloseable {
         long at = offset;
         while (from.length() > 0) {
             if (!isAligned(at, from)) {
-                writePartialBlocks(at, from);
+                partial.write(at, from);
                 return;
             }
             long n = checked("write", at, fd.tryPwritev(from, at));
@@ -230,7 +230,7 @@ public final class ImageFile implements AutoCloseable {
         }
         int result;
         if (isDevice) {
-            long start = roundUp(offset, deviceBlock);
+            long start = PartialBlocks.roundUp(offset, deviceBlock);
             long end = (offset + length) / deviceBlock * deviceBlock;
             result = end > start ? BlockDevice.tryDiscard(fd, start, end - start) : 0;
         } else {
@@ -308,98 +308,12 @@ public final class ImageFile implements AutoCloseable {
     }
 
     private long checked(String what, long offset, long result) {
-        if (result < 0) {
-            throw failure(what, offset, (int) -result);
-        }
-        return result;
+        return TransferError.check(what, path, offset, result);
     }
 
     /** The exception for a transfer that failed. */
     OsException failure(String what, long offset, int errno) {
-        return new OsException("cannot " + what + " " + path + " at byte " + offset, errno);
-    }
-
-    private static long roundUp(long value, long multiple) {
-        return (value + multiple - 1) / multiple * multiple;
-    }
-
-    // O_DIRECT, and the request is not as it wants it: whole blocks by way of a buffer.
-    private long readPartialBlocks(long offset, IoVec into) {
-        BounceBuffer bounce = BounceBuffer.ofThread();
-        long at = offset;
-        while (into.length() > 0) {
-            long start = at & -alignment;
-            long skip = at - start;
-            long wanted = Math.min(into.length(), BounceBuffer.SIZE - skip);
-            long have = readBlocks(bounce, start, 0, roundUp(skip + wanted, alignment)) - skip;
-            if (have <= 0) {
-                break;
-            }
-            long n = Math.min(have, wanted);
-            into.copyIn(0, bounce.memory, skip, n);
-            into.consume(n);
-            at += n;
-        }
-        return at - offset;
-    }
-
-    private void writePartialBlocks(long offset, IoVec from) {
-        if ((offset & alignment - 1) == 0 && (from.length() & alignment - 1) == 0) {
-            writeThroughBuffer(offset, from); // only the memory is not aligned
-            return;
-        }
-        synchronized (partialBlocks) {
-            writeThroughBuffer(offset, from);
-        }
-    }
-
-    private void writeThroughBuffer(long offset, IoVec from) {
-        BounceBuffer bounce = BounceBuffer.ofThread();
-        long at = offset;
-        while (from.length() > 0) {
-            long start = at & -alignment;
-            long skip = at - start;
-            long n = Math.min(from.length(), BounceBuffer.SIZE - skip);
-            long length = roundUp(skip + n, alignment);
-            long last = length - alignment;
-            if (skip != 0) {
-                completeBlock(bounce, start, 0);
-            }
-            if (skip + n < length && (last != 0 || skip == 0)) {
-                completeBlock(bounce, start, last);
-            }
-            from.copyOut(0, bounce.memory, skip, n);
-            for (long done = 0; done < length; ) {
-                long written = checked("write", start, fd.tryPwritev(bounce.part(done, length - done), start + done));
-                // Less than a block: the next would be refused, and what is wrong with the file is not known.
-                if (written < alignment) {
-                    throw failure("write", start + done, Errno.EIO);
-                }
-                done += written & -alignment;
-            }
-            if (start + length > limit) {
-                fd.truncate(limit);
-            }
-            from.consume(n);
-            at += n;
-        }
-    }
-
-    private void completeBlock(BounceBuffer bounce, long start, long block) {
-        long have = readBlocks(bounce, start + block, block, alignment);
-        bounce.memory.asSlice(block + have, alignment - have).fill((byte) 0);
-    }
-
-    private long readBlocks(BounceBuffer bounce, long offset, long at, long length) {
-        long done = 0;
-        while (done < length) {
-            long n = checked("read", offset, fd.tryPreadv(bounce.part(at + done, length - done), offset + done));
-            done += n;
-            if ((n & alignment - 1) != 0 || n == 0) {
-                break; // the end of the file
-            }
-        }
-        return done;
+        return TransferError.of(what, path, offset, errno);
     }
 
     /** Gives the descriptor away, with its locks: this object is done with, and closing it does nothing. */
