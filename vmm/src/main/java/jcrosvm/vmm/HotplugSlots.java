@@ -1,17 +1,20 @@
 package jcrosvm.vmm;
 
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
-import java.util.function.Consumer;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.PciAddress;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.EventThread;
 import jcrosvm.bus.pci.PciBus;
+import jcrosvm.hypervisor.Hypervisor;
+import jcrosvm.virtio.DeviceConfig;
+import jcrosvm.vmm.config.VmConfig;
 
 /**
  * The slots of a machine, which virtio devices come into and go from while the guest runs. Slot {@code n} is behind a root
@@ -24,21 +27,21 @@ final class HotplugSlots implements AutoCloseable {
     private final int count;
     private final PciBus pci;
     private final VirtioTransports virtio;
-    private final Consumer<DeviceId> gone;
+    private final Devices devices;
     private final EventFd switchedOff;
     private final TreeSet<Integer> off = new TreeSet<>(); // slots; guarded by itself
-    private final Map<DeviceId, PciAddress> devices = new HashMap<>(); // guarded by this
+    private final Map<DeviceId, PciAddress> inside = new HashMap<>(); // guarded by this
 
     /**
      * Adds the root ports; before the guest runs.
      *
-     * @param gone is told of each device that has been taken out, on any thread, and closes it
+     * @param devices where new ones are made, and those that have been taken out are closed
      */
-    HotplugSlots(int count, PciBus pci, VirtioTransports virtio, EventThread events, Consumer<DeviceId> gone) {
+    HotplugSlots(int count, PciBus pci, VirtioTransports virtio, EventThread events, Devices devices) {
         this.count = count;
         this.pci = pci;
         this.virtio = virtio;
-        this.gone = gone;
+        this.devices = devices;
         for (int slot = 1; slot <= count; slot++) {
             int number = slot;
             pci.addRootPort(slot, () -> switchedOff(number));
@@ -67,45 +70,54 @@ final class HotplugSlots implements AutoCloseable {
     }
 
     private void takeOut(int slot) {
-        List<Map.Entry<DeviceId, PciAddress>> inside = devices.entrySet().stream()
+        List<Map.Entry<DeviceId, PciAddress>> going = inside.entrySet().stream()
                 .filter(device -> device.getValue().bus() == slot)
                 .sorted(Comparator.comparingInt(device -> -device.getValue().function())) // function 0 last
                 .toList();
-        for (Map.Entry<DeviceId, PciAddress> device : inside) {
-            devices.remove(device.getKey());
+        for (Map.Entry<DeviceId, PciAddress> device : going) {
+            inside.remove(device.getKey());
             if (!virtio.place(device.getKey()).isEmpty()) { // the machine is not being closed
                 virtio.detach(device.getKey());
-                gone.accept(device.getKey());
+                devices.remove(device.getKey());
             }
         }
     }
 
-    /**
-     * The address of the first slot that is free.
-     *
-     * @throws OsException ENOSPC when there is none
-     */
-    synchronized String free() {
+    private String free() {
         for (int slot = 1; slot <= count; slot++) {
             int bus = slot;
-            if (devices.values().stream().noneMatch(address -> address.bus() == bus)) {
+            if (inside.values().stream().noneMatch(address -> address.bus() == bus)) {
                 return new PciAddress(bus, 0, 0).toString();
             }
         }
         throw new OsException("all " + count + " slots for hot-plug are taken", Errno.ENOSPC);
     }
 
-    /** Puts a device into the slot that it asks for; the guest is told. */
-    synchronized void plug(Devices.Placed placed) {
-        virtio.attach(placed);
+    /**
+     * Makes a device and puts it into the first free slot, or into the one that its configuration names; the guest is told.
+     *
+     * @throws jcrosvm.base.VmmException when there can be no such device, or no slot is free
+     */
+    synchronized DeviceId plug(DeviceConfig config, Hypervisor hypervisor) {
+        List<DeviceConfig> all = new ArrayList<>(devices.configs());
+        all.add(config);
+        VmConfig.validateDevices(all, hypervisor);
+        Devices.Placed placed = devices.add(config, free());
+        try {
+            virtio.attach(placed);
+        } catch (RuntimeException | Error e) {
+            devices.remove(placed.id());
+            throw e;
+        }
         attached(placed.id());
+        return placed.id();
     }
 
     /** Notes a device that the bus has, if it is in a slot. */
     synchronized void attached(DeviceId id) {
         PciAddress address = PciAddress.parse(virtio.place(id));
         if (address.bus() >= 1 && address.bus() <= count) {
-            devices.put(id, address);
+            inside.put(id, address);
         }
     }
 
@@ -115,7 +127,7 @@ final class HotplugSlots implements AutoCloseable {
      * @throws OsException ENODEV when it is in no slot
      */
     synchronized void release(DeviceId id) {
-        PciAddress address = devices.get(id);
+        PciAddress address = inside.get(id);
         if (address == null) {
             throw new OsException(id + " is in no slot for hot-plug", Errno.ENODEV);
         }

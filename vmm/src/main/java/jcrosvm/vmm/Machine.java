@@ -69,8 +69,7 @@ final class Machine implements AutoCloseable {
             board = Boards.of(hypervisor, new BoardContext(config, clock, consoles, boardEvents, parts, resources));
             EventThread deviceEvents = new EventThread("events");
             virtio = new VirtioTransports(board, config.platform(), deviceEvents, events::deviceLost);
-            slots = new HotplugSlots(
-                    config.platform().hotplugSlots(), board.pci(), virtio, deviceEvents, devices::remove);
+            slots = new HotplugSlots(config.platform().hotplugSlots(), board.pci(), virtio, deviceEvents, devices);
             resources.add(slots::close);
             resources.add(deviceEvents::close);
             resources.add(virtio::close);
@@ -217,17 +216,7 @@ final class Machine implements AutoCloseable {
         if (closed) {
             throw new OsException("the machine has ended", Errno.ENODEV);
         }
-        List<DeviceConfig> all = new ArrayList<>(devices.configs());
-        all.add(device);
-        VmConfig.validateDevices(all, hypervisor);
-        Devices.Placed placed = devices.add(device, slots.free());
-        try {
-            slots.plug(placed);
-        } catch (RuntimeException | Error e) {
-            devices.remove(placed.id());
-            throw e;
-        }
-        return placed.id();
+        return slots.plug(device, hypervisor);
     }
 
     /**

@@ -1,16 +1,11 @@
 package jcrosvm.virtio.transport;
 
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
-import jcrosvm.base.LimitedLog;
 import jcrosvm.base.Stateful;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.virtio.DescriptorException;
-import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.VirtioDevice;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What a driver and a device have agreed on, whatever the transport: the device status (virtio 1.3, 2.1), the features
@@ -28,13 +23,12 @@ public final class DeviceSession implements Stateful<SessionState>, AutoCloseabl
     public static final int DEVICE_NEEDS_RESET = 0x40;
     public static final int FAILED = 0x80;
 
-    private static final LimitedLog LOG = LimitedLog.of(DeviceSession.class);
-
     private final VirtioDevice device;
     private final SessionHost host;
     private final FeatureRegisters features;
     private final ConfigSpace config;
     private final SessionQueues queues;
+    private final GuardedDevice guarded;
     private final SavedSession saved;
     private final Object lock = new Object();
     private final AtomicInteger status = new AtomicInteger(); // set under the lock, but for DEVICE_NEEDS_RESET
@@ -55,6 +49,7 @@ public final class DeviceSession implements Stateful<SessionState>, AutoCloseabl
         host = new SessionHost(device.traits(), status, config, interrupt);
         device.attach(host);
         queues = new SessionQueues(device.traits().queueSizes(), memory, host);
+        guarded = new GuardedDevice(device, queues, host, this::failed);
         saved = new SavedSession(device, status, features, config, queues, host);
     }
 
@@ -103,14 +98,14 @@ public final class DeviceSession implements Stateful<SessionState>, AutoCloseabl
     }
 
     private void acceptFeatures() {
-        if (features.isAcceptable() && attempt("negotiated", () -> device.negotiated(features.accepted()))) {
+        if (features.isAcceptable() && guarded.attempt("negotiated", () -> device.negotiated(features.accepted()))) {
             add(FEATURES_OK);
         }
     }
 
     private void begin() {
         if ((status.get() & FEATURES_OK) == 0) {
-            failed("DRIVER_OK", new DescriptorException("the features were not accepted"));
+            guarded.failed("DRIVER_OK", new DescriptorException("the features were not accepted"));
             return;
         }
         add(DRIVER_OK);
@@ -122,78 +117,18 @@ public final class DeviceSession implements Stateful<SessionState>, AutoCloseabl
         return (now & DRIVER_OK) != 0 && (now & DEVICE_NEEDS_RESET) == 0 && !suspended && !closed;
     }
 
-    /** Starts the queues that are enabled and not running: all of them, or none when one of them is bad. */
     private void startEnabled() {
-        if (!working()) {
-            return;
-        }
-        List<QueueResources> ready = new ArrayList<>();
-        for (int i = 0; i < queues.count(); i++) {
-            if (queues.get(i).enabled && !queues.get(i).running) {
-                QueueResources resources = prepare(i);
-                if (resources == null) {
-                    return;
-                }
-                ready.add(resources);
-            }
-        }
-        for (QueueResources resources : ready) {
-            int index = resources.index();
-            queues.get(index).running = true;
-            if (!attempt("startQueue", () -> device.startQueue(index, resources))) {
-                return;
-            }
-        }
-    }
-
-    private @Nullable QueueResources prepare(int index) {
-        try {
-            return queues.resources(index, features.accepted());
-        } catch (RuntimeException e) {
-            failed("queue " + index, e);
-            return null;
-        }
-    }
-
-    private void stop(int index) {
-        QueueRegisters queue = queues.get(index);
-        if (queue.running) {
-            queue.running = false;
-            attempt("stopQueue", () -> queue.state = device.stopQueue(index));
+        if (working()) {
+            guarded.start(features.accepted());
         }
     }
 
     private void reset() {
-        for (int i = 0; i < queues.count(); i++) {
-            stop(i);
-        }
-        attempt("reset", device::reset);
+        guarded.stop();
+        guarded.attempt("reset", device::reset);
         queues.clear();
         features.restore(0, false);
         status.set(0);
-    }
-
-    /** Calls the device; whatever it throws, the VM goes on. */
-    private boolean attempt(String what, Runnable call) {
-        try {
-            call.run();
-            return true;
-        } catch (RuntimeException e) {
-            failed(what, e);
-            return false;
-        }
-    }
-
-    private void failed(String what, RuntimeException error) {
-        if (!failed()) {
-            String message = "virtio device of type " + device.traits().type() + " needs a reset: " + what + ": ";
-            if (error instanceof DescriptorException) {
-                LOG.log(System.Logger.Level.WARNING, message + error.getMessage());
-            } else {
-                LOG.log(System.Logger.Level.ERROR, message + error, error);
-            }
-        }
-        host.failed();
     }
 
     /** The features offered. */
@@ -291,7 +226,7 @@ public final class DeviceSession implements Stateful<SessionState>, AutoCloseabl
     public void disable(int queue) {
         synchronized (lock) {
             if (queues.exists(queue)) {
-                stop(queue);
+                guarded.stop(queue);
                 queues.get(queue).enabled = false;
                 queues.get(queue).state = null;
             }
@@ -302,7 +237,7 @@ public final class DeviceSession implements Stateful<SessionState>, AutoCloseabl
     public void reset(int queue) {
         synchronized (lock) {
             if (queues.exists(queue)) {
-                stop(queue);
+                guarded.stop(queue);
                 queues.get(queue).clear();
             }
         }
@@ -330,7 +265,7 @@ public final class DeviceSession implements Stateful<SessionState>, AutoCloseabl
     public long readConfig(long offset, int size) {
         synchronized (lock) {
             long[] value = new long[1];
-            attempt("readConfig", () -> value[0] = closed ? 0 : config.read(offset, size));
+            guarded.attempt("readConfig", () -> value[0] = closed ? 0 : config.read(offset, size));
             return value[0];
         }
     }
@@ -339,7 +274,7 @@ public final class DeviceSession implements Stateful<SessionState>, AutoCloseabl
     public void writeConfig(long offset, int size, long value) {
         synchronized (lock) {
             if (!closed) {
-                attempt("writeConfig", () -> config.write(offset, size, value));
+                guarded.attempt("writeConfig", () -> config.write(offset, size, value));
             }
         }
     }
@@ -348,7 +283,7 @@ public final class DeviceSession implements Stateful<SessionState>, AutoCloseabl
     public int configGeneration() {
         synchronized (lock) {
             if (!closed) {
-                attempt("readConfig", config::compare);
+                guarded.attempt("readConfig", config::compare);
             }
             return config.generation();
         }
@@ -358,9 +293,7 @@ public final class DeviceSession implements Stateful<SessionState>, AutoCloseabl
     public void suspend() {
         synchronized (lock) {
             suspended = true;
-            for (int i = 0; i < queues.count(); i++) {
-                stop(i);
-            }
+            guarded.stop();
         }
     }
 

@@ -313,6 +313,7 @@ class SavedTransportTest {
                             Map.entry("DeviceSession.status", "cannot be changed by this test"),
                             Map.entry("DeviceSession.suspended", "what the user has asked for"),
                             Map.entry("DeviceSession.closed", "of this machine"),
+                            Map.entry("GuardedDevice.device", "has a state of its own"),
                             Map.entry("SavedSession.device", "has a state of its own"),
                             Map.entry("SavedSession.status", "cannot be changed by this test"),
                             Map.entry("SessionHost.status", "cannot be changed by this test"),
