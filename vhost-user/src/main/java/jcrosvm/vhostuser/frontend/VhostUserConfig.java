@@ -18,7 +18,14 @@ import org.jspecify.annotations.Nullable;
  * @param connectTimeoutMs how long to try again when no backend listens yet, in milliseconds
  */
 public record VhostUserConfig(
-        @Required @Help("of the device") DeviceType type,
+        @Required
+        @Help(
+                argument = "TYPE",
+                value =
+                        "of the device: net, block, console, rng, balloon, scsi, 9p, gpu, input, vsock, iommu, sound, fs,"
+                                + " pmem, mac80211-hwsim, video-encoder, video-decoder, scmi, i2c, gpio, media, pvclock, tpm, wl")
+        DeviceType type,
+
         @Required @Help("at which the backend listens") Path socket,
 
         @Help("largest size of a queue, a power of two") @Nullable
