@@ -241,7 +241,7 @@ public final class Connection implements AutoCloseable {
     private byte @Nullable [] receive(int length, List<Fd> descriptors, long deadline) {
         byte[] bytes = new byte[length];
         for (int done = 0; done < length; ) {
-            UnixSocket.Message part = socket.receive(length - done);
+            UnixSocket.Message part = part(length - done);
             if (part == null) {
                 long left = (deadline - System.nanoTime()) / 1_000_000;
                 if (left <= 0) {
@@ -264,6 +264,14 @@ public final class Connection implements AutoCloseable {
             done += part.data().length;
         }
         return bytes;
+    }
+
+    private UnixSocket.@Nullable Message part(int length) {
+        try {
+            return socket.receive(length);
+        } catch (OsException e) {
+            throw failed("cannot be heard: " + e.getMessage(), Cause.CLOSED);
+        }
     }
 
     private static void close(List<Fd> descriptors) {

@@ -4,6 +4,8 @@ import java.util.List;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import jcrosvm.base.Errno;
+import jcrosvm.base.OsException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.ThreadScope;
 import jcrosvm.base.io.Threads;
@@ -64,12 +66,22 @@ public final class DeviceThread implements Companion {
             String name, VirtioDevice device, Function<Supplier<GuestMemory>, GuestMemorySource> memory) {
         DeviceShape shape = DeviceShape.of(device.traits());
         List<UnixSocket> pair = UnixSocket.pair(UnixSocket.Type.STREAM);
-        DeviceThread backend = new DeviceThread(name, device, pair.get(1), memory);
-        backend.thread.start();
+        DeviceThread backend;
         try {
-            BackEnd end = new BackEnd(new Connection(pair.get(0), "the backend of " + name));
+            backend = new DeviceThread(name, device, pair.get(1), memory);
+        } catch (RuntimeException e) {
+            pair.forEach(UnixSocket::close);
+            throw e;
+        }
+        backend.thread.start();
+        BackEnd end = null;
+        try {
+            end = new BackEnd(new Connection(pair.get(0), "the backend of " + name));
             return new VhostUserDevice(name, end, shape, backend);
         } catch (RuntimeException e) {
+            if (end != null) {
+                end.close();
+            }
             backend.ended();
             throw e;
         }
@@ -115,6 +127,9 @@ public final class DeviceThread implements Companion {
 
     @Override
     public CompletionStage<Value> command(String verb, Value body) {
+        if (!thread.isAlive()) {
+            throw new OsException(verb + ": the device has ended", Errno.ENODEV);
+        }
         return device.command(verb, body);
     }
 

@@ -53,7 +53,7 @@ public final class VhostUserDevice implements VirtioDevice {
     private volatile @Nullable String lost;
     private @Nullable GuestMemory shown;
     private boolean started;
-    private boolean closed;
+    private volatile boolean closed;
 
     /**
      * @param name of the device, for its thread
@@ -224,17 +224,25 @@ public final class VhostUserDevice implements VirtioDevice {
     public byte[] saveState() {
         requireSavable();
         byte[][] state = {{}};
-        attempt(() -> state[0] = backend.save());
+        transfer(() -> state[0] = backend.save());
         return state[0];
     }
 
     @Override
     public void restoreState(byte[] state) {
         requireSavable();
+        transfer(() -> backend.restore(state));
+    }
+
+    /** A state that is not whole is none: as {@link #attempt}, but a backend that is lost is an error too. */
+    private void transfer(Runnable requests) {
         try {
-            attempt(() -> backend.restore(state));
+            attempt(requests);
         } catch (DescriptorException e) {
             throw new VmmException(String.valueOf(e.getMessage()));
+        }
+        if (lost != null) {
+            throw new VmmException("vhost-user: " + lost);
         }
     }
 
