@@ -31,6 +31,8 @@ public final class Connection implements AutoCloseable {
     private final String peer;
     private final int timeoutMillis;
     private volatile boolean broken;
+    private boolean isLimited; // with the next, of the thread that asks
+    private long limit;
 
     private record Raw(int number, int flags, byte[] payload, List<Fd> descriptors) {}
 
@@ -57,6 +59,12 @@ public final class Connection implements AutoCloseable {
     /** Readable when the peer sends, hung up when it is gone. */
     public Fd fd() {
         return socket.fd();
+    }
+
+    /** All requests from here on, up to the next call, share the time that one peer may take for a message. */
+    public synchronized void limit() {
+        isLimited = true;
+        limit = System.nanoTime() + timeoutMillis * 1_000_000L;
     }
 
     /** Sends a request that nothing answers. */
@@ -201,7 +209,7 @@ public final class Connection implements AutoCloseable {
     }
 
     private long deadline() {
-        return System.nanoTime() + timeoutMillis * 1_000_000L;
+        return isLimited ? limit : System.nanoTime() + timeoutMillis * 1_000_000L;
     }
 
     /** One message; null at the end of the stream. */

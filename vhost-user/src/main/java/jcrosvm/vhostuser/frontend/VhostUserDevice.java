@@ -28,8 +28,8 @@ import org.jspecify.annotations.Nullable;
  * A device whose backend is at the other end of a vhost-user connection. The driver's kicks go straight to the backend, and
  * its calls to the driver: no request passes through here.
  *
- * <p>No call takes longer than {@link Connection#TIMEOUT_MILLIS} for each message, and none after a message that was not
- * answered: the backend is lost then, as it is when it closes the connection. Calls do nothing from then on.
+ * <p>No call takes longer than {@link Connection#TIMEOUT_MILLIS}, however many messages it needs, and none after a message
+ * that was not answered: the backend is lost then, as it is when it closes the connection. Calls do nothing from then on.
  */
 public final class VhostUserDevice implements VirtioDevice {
     private static final int ACKNOWLEDGED = 1 | 2; // ACKNOWLEDGE and DRIVER
@@ -124,6 +124,7 @@ public final class VhostUserDevice implements VirtioDevice {
         if (lost != null) {
             return;
         }
+        backend.connection().limit();
         try {
             requests.run();
         } catch (ProtocolException e) {
