@@ -1,6 +1,5 @@
 package jcrosvm.base.io;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -27,7 +26,6 @@ public final class UnixSocket implements AutoCloseable {
     /** Most descriptors in one message (SCM_MAX_FD of Linux). */
     public static final int MAX_FDS = 253;
 
-    private static final int CHUNK = 64 << 10;
     private static final int AF_UNIX = 1;
     private static final int SOL_SOCKET = 1;
     private static final int SCM_RIGHTS = 1;
@@ -371,37 +369,6 @@ public final class UnixSocket implements AutoCloseable {
             List<Fd> fds = descriptors(control, header.get(ValueLayout.JAVA_LONG, 40));
             boolean truncated = (header.get(ValueLayout.JAVA_INT, 48) & (MSG_TRUNC | MSG_CTRUNC)) != 0;
             return new Message(data, fds, truncated);
-        }
-    }
-
-    /**
-     * Receives all bytes of a stream up to its end; descriptors are dropped.
-     *
-     * @throws OsException EFBIG when there are more than {@code maxBytes}, ETIMEDOUT when the time is over
-     */
-    public byte[] receiveAll(int maxBytes, int timeoutMillis) {
-        long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
-        ByteArrayOutputStream all = new ByteArrayOutputStream();
-        while (true) {
-            long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
-            if (left < 0) {
-                throw new OsException("receive", Errno.ETIMEDOUT);
-            }
-            if (Poller.await(fd, Poller.READABLE, (int) left + 1) == 0) {
-                continue;
-            }
-            Message part = receive(CHUNK);
-            if (part == null) {
-                continue;
-            }
-            part.fds().forEach(Fd::close);
-            if (part.endOfStream()) {
-                return all.toByteArray();
-            }
-            if (all.size() + part.data().length > maxBytes) {
-                throw new OsException("receive", Errno.EFBIG);
-            }
-            all.writeBytes(part.data());
         }
     }
 

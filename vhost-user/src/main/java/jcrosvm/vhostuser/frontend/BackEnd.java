@@ -3,7 +3,6 @@ package jcrosvm.vhostuser.frontend;
 import static jcrosvm.vhostuser.ProtocolFeatures.*;
 
 import java.util.List;
-import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Fd;
@@ -28,9 +27,6 @@ public final class BackEnd implements AutoCloseable {
 
     private static final long WANTED =
             MQ | REPLY_ACK | BACKEND_REQ | CONFIG | RESET_DEVICE | CONFIGURE_MEM_SLOTS | STATUS | DEVICE_STATE;
-
-    /** Bytes of a device's state at most. */
-    private static final int MAX_STATE = 64 << 20;
 
     private final Connection connection;
     private final long features;
@@ -244,59 +240,9 @@ public final class BackEnd implements AutoCloseable {
         return base;
     }
 
-    /**
-     * The state of the device, of which the backend alone knows the form. Rings are stopped.
-     *
-     * @throws ProtocolException REFUSED when it cannot give it
-     */
-    byte[] save() {
-        try (UnixSocket own = transfer(Payload.StateTransfer.SAVE)) {
-            byte[] state = own.receiveAll(MAX_STATE, Connection.TIMEOUT_MILLIS);
-            checkState();
-            return state;
-        } catch (OsException e) {
-            throw new ProtocolException(connection.peer() + " gives no state: " + e.getMessage(), Cause.REFUSED);
-        }
-    }
-
-    /** Has it take over a state that {@link #save} gave. */
-    void restore(byte[] state) {
-        try (UnixSocket own = transfer(Payload.StateTransfer.LOAD)) {
-            own.fd().nonBlocking(true);
-            own.send(state, List.of(), Connection.TIMEOUT_MILLIS);
-        } catch (OsException e) {
-            throw new ProtocolException(connection.peer() + " takes no state: " + e.getMessage(), Cause.REFUSED);
-        }
-        checkState();
-    }
-
-    private UnixSocket transfer(int direction) {
-        List<UnixSocket> pair = UnixSocket.pair(UnixSocket.Type.STREAM);
-        boolean done = false;
-        try (UnixSocket theirs = pair.get(1)) {
-            Payload.U64 reply = connection.ask(
-                    Payload.U64.class,
-                    FrontEndRequest.SET_DEVICE_STATE_FD,
-                    new Payload.StateTransfer(direction, 0),
-                    theirs.fd());
-            requireDone(reply.value() & 0xff, "a transfer of its state");
-            done = true;
-            return pair.get(0);
-        } finally {
-            if (!done) {
-                pair.get(0).close();
-            }
-        }
-    }
-
-    private void checkState() {
-        requireDone(number(FrontEndRequest.CHECK_DEVICE_STATE), "its state");
-    }
-
-    private void requireDone(long result, String what) {
-        if (result != 0) {
-            throw new ProtocolException(connection.peer() + " refused " + what + " (" + result + ")", Cause.REFUSED);
-        }
+    /** The state of the device; only where DEVICE_STATE was negotiated. */
+    StateChannel state() {
+        return new StateChannel(connection);
     }
 
     @Override

@@ -225,14 +225,14 @@ public final class VhostUserDevice implements VirtioDevice {
     public byte[] saveState() {
         requireSavable();
         byte[][] state = {{}};
-        transfer(() -> state[0] = backend.save());
+        transfer(() -> state[0] = backend.state().save());
         return state[0];
     }
 
     @Override
     public void restoreState(byte[] state) {
         requireSavable();
-        transfer(() -> backend.restore(state));
+        transfer(() -> backend.state().restore(state));
     }
 
     /** A state that is not whole is none: as {@link #attempt}, but a backend that is lost is an error too. */
