@@ -68,10 +68,11 @@ final class FrontEndLink implements DeviceHost, AutoCloseable {
         needsReset.set(false);
     }
 
-    /** A device that this process serves has its backend here. */
+    /** The front end knows no more than that a device has failed. */
     @Override
     public void lost(String reason) {
-        throw new IllegalStateException(reason);
+        LOG.log(System.Logger.Level.ERROR, reason);
+        failed();
     }
 
     @Override
