@@ -69,8 +69,12 @@ final class Devices implements AutoCloseable {
 
     private <C extends DeviceConfig> Placed create(DeviceModule<C> module, C config, int number, String pciAddress) {
         DeviceId id = new DeviceId(module.name(), number);
-        VirtioDevice device = place(id, module.placement(config), module.make(config, number, facts));
-        return new Placed(id, config, device, pciAddress);
+        Placement placement = module.placement(config);
+        if (placement == Placement.PROCESS) { // before anything is opened
+            throw new VmmException(id + " cannot be in a process of its own: this is not supported yet");
+        }
+        VirtioDevice device = module.make(config, number, facts);
+        return new Placed(id, config, place(id, placement, device), pciAddress);
     }
 
     private VirtioDevice place(DeviceId id, Placement placement, VirtioDevice device) {
@@ -78,10 +82,7 @@ final class Devices implements AutoCloseable {
             case LOCAL -> device;
             case SOCKET -> foreignWrites ? device : new RelayDevice(id + "-relay", device);
             case THREAD -> DeviceThread.start(id.toString(), device);
-            case PROCESS -> {
-                device.close();
-                throw new VmmException(id + " cannot be in a process of its own: this is not supported yet");
-            }
+            case PROCESS -> throw new IllegalArgumentException(placement.toString());
         };
     }
 
