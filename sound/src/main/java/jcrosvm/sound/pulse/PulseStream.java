@@ -7,13 +7,11 @@ import jcrosvm.base.LimitedLog;
 import jcrosvm.base.io.IoVec;
 import jcrosvm.base.io.Poller;
 import jcrosvm.base.io.TimerFd;
-import jcrosvm.base.io.UnixSocket;
 import jcrosvm.sound.Pacer;
 import jcrosvm.sound.Silence;
 import jcrosvm.sound.SoundStream;
 import jcrosvm.sound.StreamEvents;
 import jcrosvm.sound.StreamParameters;
-import org.jspecify.annotations.Nullable;
 
 /** A stream of the server, or the clock where there is no server. */
 final class PulseStream implements SoundStream, Inbox.Receiver {
@@ -51,17 +49,14 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
     private final Requests requests;
     private final Silence silence;
     private final Arena arena = Arena.ofShared(); // gives back at once what a driver can have opened again and again
-    private final Inbox inbox = new Inbox(arena, this);
+    private final ServerLink link;
     private final IoVec silentPeriod;
-    private final Outbox outbox;
     private final Ring captured;
     private final Pacer pacer; // runs while the stream does and the server is not there
     private final TimerFd timer = new TimerFd();
     private final long stallNanos;
 
     private State state = State.WAITING;
-    private @Nullable UnixSocket socket;
-    private boolean isWriteWatched;
     private int expected; // tag of the reply that the state waits for
     private int latencyTag = Protocol.NO_REPLY;
     private int channel;
@@ -84,8 +79,8 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
         silence = Silence.of(parameters.format());
         silentPeriod = new IoVec(MOST_PIECES);
         int buffer = requests.bufferBytes();
-        outbox = new Outbox(
-                arena, parameters.isCapture() ? 0 : buffer + 2L * parameters.periodBytes(), parameters.frameBytes());
+        long waiting = parameters.isCapture() ? 0 : buffer + 2L * parameters.periodBytes();
+        link = new ServerLink(arena, waiting, parameters.frameBytes(), poller, this, this::lost);
         captured = new Ring(arena, parameters.isCapture() ? (long) CAPTURED_PERIODS * parameters.periodBytes() : 1);
         stallNanos = Math.max(LEAST_STALL_NANOS, 4 * parameters.nanos(buffer));
         pacer = new Pacer(parameters, poller, events::ready);
@@ -106,27 +101,9 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
 
     void connect() {
         guarded(() -> {
-            UnixSocket connected = UnixSocket.connectNow(server.socket(), UnixSocket.Type.STREAM);
-            socket = connected;
-            inbox.reset();
-            outbox.reset();
-            isWriteWatched = false;
-            poller.add(connected.fd(), Poller.READABLE, ready -> ready(connected, ready));
+            link.connect(server.socket());
             expect(State.AUTHENTICATING, requests.authenticate());
         });
-    }
-
-    private void ready(UnixSocket connected, int ready) {
-        try {
-            if ((ready & Poller.WRITABLE) != 0) {
-                flush();
-            }
-            if ((ready & ~Poller.WRITABLE) != 0) {
-                inbox.receive(connected.fd());
-            }
-        } catch (RuntimeException e) {
-            lost(String.valueOf(e.getMessage()));
-        }
     }
 
     /** Sends a request whose reply is waited for. */
@@ -134,23 +111,7 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
         state = next;
         expected = requests.tag();
         timer.arm(REPLY_NANOS, 0);
-        send(request);
-    }
-
-    private void send(TagWriter request) {
-        outbox.message(request);
-        flush();
-    }
-
-    private void flush() {
-        UnixSocket to = socket;
-        if (to != null) {
-            boolean isWatched = !outbox.flush(to.fd());
-            if (isWatched != isWriteWatched) {
-                isWriteWatched = isWatched;
-                poller.modify(to.fd(), isWatched ? Poller.READABLE | Poller.WRITABLE : Poller.READABLE);
-            }
-        }
+        link.send(request);
     }
 
     private void timeOut() {
@@ -173,7 +134,7 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
         if (latencyTag == Protocol.NO_REPLY) {
             TagWriter request = requests.latency(channel);
             latencyTag = requests.tag();
-            send(request);
+            link.send(request);
         }
     }
 
@@ -223,14 +184,11 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
     private void reply(TagReader message, int tag) {
         if (tag == latencyTag && state == State.UP) {
             latencyTag = Protocol.NO_REPLY;
-            latency(message);
+            latency = Replies.latency(message, parameters, MOST_CREDIT);
         } else if (tag == expected) {
             switch (state) {
                 case AUTHENTICATING -> {
-                    int version = message.u32() & Protocol.VERSION_MASK;
-                    if (version < Protocol.VERSION) {
-                        throw new PulseException("the server's protocol has version " + version + ", which is too old");
-                    }
+                    Replies.authenticated(message);
                     expect(State.NAMING, requests.setName());
                 }
                 case NAMING -> {
@@ -245,15 +203,9 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
     }
 
     private void created(TagReader message) {
-        channel = message.u32();
-        message.u32(); // index of the stream among the server's
-        credit = parameters.isCapture() ? 0 : message.u32() & 0xffffffffL;
-        for (int i = parameters.isCapture() ? 2 : 4; i > 0; i--) {
-            message.u32(); // buffer attributes: what they are shows in the server's requests
-        }
-        if (!message.isSampleSpec(Protocol.format(parameters.format()), parameters.channels(), parameters.rate())) {
-            throw new PulseException("the server gives the stream other samples");
-        }
+        Replies.Created created = Replies.created(message, parameters);
+        channel = created.channel();
+        credit = created.credit();
         state = State.UP;
         latencyTag = Protocol.NO_REPLY;
         latency = 0;
@@ -271,19 +223,6 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
         moved();
     }
 
-    private void latency(TagReader message) {
-        long sink = message.usec();
-        long source = message.usec();
-        message.bool();
-        message.skipTime();
-        message.skipTime();
-        long written = message.s64();
-        long between = written - message.s64();
-        long device = parameters.bytes(TimeUnit.MICROSECONDS.toNanos(
-                Math.clamp(parameters.isCapture() ? source : sink, 0L, TimeUnit.MINUTES.toMicros(1))));
-        latency = Math.clamp(between, 0, MOST_CREDIT) + device;
-    }
-
     @Override
     public void data(int to, MemorySegment from, long offset, long length) {
         if (!parameters.isCapture() || state == State.UP && to != channel) {
@@ -299,7 +238,7 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
 
     /** The server is of no more use; the stream has the clock's pace until there is one again. */
     private void lost(String reason) {
-        disconnect();
+        link.disconnect();
         if (state == State.DRAINING || state == State.CLOSED) {
             abort();
             return;
@@ -320,18 +259,9 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
         }
     }
 
-    private void disconnect() {
-        UnixSocket open = socket;
-        if (open != null) {
-            socket = null;
-            poller.remove(open.fd());
-            open.close();
-        }
-    }
-
     private void cork(boolean on) {
         isCorked = on;
-        send(requests.cork(channel, on));
+        link.send(requests.cork(channel, on));
     }
 
     @Override
@@ -358,7 +288,7 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
             if (state == State.UP) {
                 guarded(() -> {
                     cork(true);
-                    send(requests.flush(channel));
+                    link.send(requests.flush(channel));
                 });
             }
         }
@@ -389,13 +319,13 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
         hasPlayed = true;
         credit -= period.length();
         try {
-            if (!outbox.samples(channel, period, 0, period.length())) {
+            if (!link.add(channel, period)) {
                 LOG.log(System.Logger.Level.WARNING, label + "the sound server is slow: a period is dropped");
             }
             if (isCorked) {
                 cork(false); // not before there is something to play: that would be an underrun
             } else {
-                flush();
+                link.flush();
             }
         } catch (RuntimeException e) {
             lost(String.valueOf(e.getMessage()));
@@ -447,15 +377,15 @@ final class PulseStream implements SoundStream, Inbox.Receiver {
     public void abort() {
         if (state == State.UP || state == State.DRAINING) {
             try {
-                send(requests.flush(channel));
-                send(requests.delete(channel));
+                link.send(requests.flush(channel));
+                link.send(requests.delete(channel));
             } catch (RuntimeException e) {
                 LOG.log(System.Logger.Level.DEBUG, label + "the sound server was left", e);
             }
         }
         state = State.CLOSED;
         isRunning = false;
-        disconnect();
+        link.disconnect();
         if (timer.fd().isOpen()) {
             poller.remove(timer.fd());
             timer.close();

@@ -71,6 +71,7 @@ public final class DeviceThread implements Companion {
             backend = new DeviceThread(name, device, pair.get(1), memory);
         } catch (RuntimeException e) {
             pair.forEach(UnixSocket::close);
+            device.close();
             throw e;
         }
         backend.thread.start();
