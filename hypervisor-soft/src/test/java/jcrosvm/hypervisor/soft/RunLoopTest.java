@@ -180,10 +180,11 @@ class RunLoopTest {
         cpu.halted = true;
         cpu.rflags(Rflags.FIXED);
         Thread first = Thread.ofPlatform().start(() -> assertThat(loop.run(pic)).isEqualTo(VcpuExit.INTERRUPTED));
-        while (!loop.isHopeless()) {
+        // Parked, and not about to look itself whether the end is reached: it could find the other one there.
+        while (!loop.isHopeless() || first.getState() != Thread.State.WAITING) {
             Thread.onSpinWait();
         }
-        assertThat(other.run(pic)).isEqualTo(VcpuExit.HALT); // waits for a start-up message from nobody
+        assertThat(other.run(pic)).isEqualTo(VcpuExit.HALT); // waits for a start-up message that does not come
         loop.signal(Pending.KICK);
         first.join();
     }
