@@ -39,6 +39,9 @@ final class SuspendScenes {
         guest.awaitMarker("SERVING");
         SuspendScenes scene = new SuspendScenes(guest);
         Reading before = scene.read();
+        // Idle processors look at the clock before anything else. A busy one can begin an RCU grace period with the old
+        // jiffies while another one is about to move them, and Linux then takes the jump for a stall.
+        TimeUnit.SECONDS.sleep(2);
         double asked = host();
         guest.vm().suspend(full);
         guest.vm().suspend(full);
