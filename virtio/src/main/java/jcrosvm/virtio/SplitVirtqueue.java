@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A split ring (virtio 1.3, 2.7): a descriptor table, the driver's available ring, the device's used ring. */
 final class SplitVirtqueue extends Virtqueue {
+    private static final int[] NONE = {};
     private static final short NO_INTERRUPT = 1;
     private static final short NO_NOTIFY = 1;
 
@@ -23,11 +24,24 @@ final class SplitVirtqueue extends Virtqueue {
     private int nextUsed;
     private int shownUsed;
     private boolean notifications = true;
+    private final @Nullable InflightRegion notes;
+    /** Heads of requests that a device before this one had taken; they come before what is available. */
+    private final int[] left;
+
+    private int leftTaken;
+    private boolean lastWasLeft; // the request popped last
+
     /** A host that had the queue before may have shown completions and not interrupted for them. */
     private boolean interruptAnyway = true;
 
     SplitVirtqueue(
-            GuestMemory memory, int index, QueueLayout layout, long features, QueueState state, Interrupt interrupt) {
+            GuestMemory memory,
+            int index,
+            QueueLayout layout,
+            long features,
+            QueueState state,
+            Interrupt interrupt,
+            @Nullable InflightRegion notes) {
         super(memory, index, layout, features, interrupt);
         if (Integer.bitCount(size) != 1 || size > 32768) {
             throw broken("size " + size + " is not a power of two up to 32768");
@@ -36,13 +50,32 @@ final class SplitVirtqueue extends Virtqueue {
         available = part("available ring", layout.driver(), 6 + 2 * size, 2);
         used = part("used ring", layout.device(), 6 + 8 * size, 4);
         usedAddress = layout.device();
-        nextAvailable = state.available() & 0xffff;
-        nextUsed = state.used() & 0xffff;
+        this.notes = notes;
+        if (notes == null) {
+            left = NONE;
+            nextAvailable = state.available() & 0xffff;
+            nextUsed = state.used() & 0xffff;
+        } else {
+            boolean isAnother = notes.isUsed();
+            nextUsed = (short) SHORT.getAcquire(used, 2L) & 0xffff;
+            left = notes.recover(nextUsed);
+            // What was taken is either used or in flight; without notes the host knows better where to begin.
+            nextAvailable = isAnother ? nextUsed + left.length & 0xffff : state.available() & 0xffff;
+            if (isAnother) {
+                interruptDriver(); // for what the device before has shown
+            }
+        }
         shownUsed = nextUsed;
     }
 
     @Override
     public @Nullable DescriptorChain pop() {
+        lastWasLeft = leftTaken < left.length;
+        if (lastWasLeft) {
+            DescriptorChain chain = take(left[leftTaken]);
+            leftTaken++;
+            return chain;
+        }
         int waiting = availableIndex() - nextAvailable & 0xffff;
         if (waiting == 0) {
             return null;
@@ -51,6 +84,15 @@ final class SplitVirtqueue extends Virtqueue {
             throw broken(waiting + " requests in a ring of " + size);
         }
         int head = (short) SHORT.get(available, 4 + 2L * (nextAvailable & size - 1)) & 0xffff;
+        DescriptorChain chain = take(head);
+        if (notes != null) {
+            notes.taken(head);
+        }
+        nextAvailable = nextAvailable + 1 & 0xffff;
+        return chain;
+    }
+
+    private DescriptorChain take(int head) {
         DescriptorChain chain = borrow();
         try {
             chain.id = head;
@@ -59,7 +101,6 @@ final class SplitVirtqueue extends Virtqueue {
             giveBack(chain);
             throw e;
         }
-        nextAvailable = nextAvailable + 1 & 0xffff;
         chain.ready();
         return chain;
     }
@@ -122,7 +163,14 @@ final class SplitVirtqueue extends Virtqueue {
     @Override
     public void unpop(DescriptorChain chain) {
         giveBack(chain);
+        if (lastWasLeft) {
+            leftTaken--; // and stays noted
+            return;
+        }
         nextAvailable = nextAvailable - 1 & 0xffff;
+        if (notes != null) {
+            notes.untaken(chain.id);
+        }
     }
 
     @Override
@@ -133,6 +181,9 @@ final class SplitVirtqueue extends Virtqueue {
         INT.set(used, entry + 4, written);
         memory.written(usedAddress + entry, 8);
         nextUsed = nextUsed + 1 & 0xffff;
+        if (notes != null) {
+            notes.completed(chain.id);
+        }
         giveBack(chain);
     }
 
@@ -145,6 +196,9 @@ final class SplitVirtqueue extends Virtqueue {
         SHORT.setRelease(used, 2L, (short) nextUsed);
         memory.written(usedAddress + 2, 2);
         shownUsed = nextUsed;
+        if (notes != null) {
+            notes.shown(nextUsed);
+        }
         VarHandle.fullFence(); // the index must be seen before we look whether an interrupt is wanted
         boolean wanted;
         if (eventIdx) {
@@ -170,7 +224,7 @@ final class SplitVirtqueue extends Virtqueue {
             memory.written(usedAddress, 2);
         }
         VarHandle.fullFence(); // the driver must see this before we look for what came meanwhile
-        return availableIndex() != nextAvailable;
+        return leftTaken < left.length || availableIndex() != nextAvailable;
     }
 
     @Override
@@ -184,6 +238,6 @@ final class SplitVirtqueue extends Virtqueue {
 
     @Override
     public QueueState state() {
-        return new QueueState(nextAvailable, nextUsed);
+        return new QueueState(nextAvailable - (left.length - leftTaken) & 0xffff, nextUsed);
     }
 }

@@ -45,9 +45,26 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
      */
     public static Virtqueue of(
             GuestMemory memory, int index, QueueLayout layout, long features, QueueState state, Interrupt interrupt) {
+        return of(memory, index, layout, features, state, interrupt, null);
+    }
+
+    /**
+     * The same, of which requests in flight are noted.
+     *
+     * @param notes for a split ring; null when it is not wanted
+     * @throws DescriptorException also when there are notes that are not those of such a ring
+     */
+    static Virtqueue of(
+            GuestMemory memory,
+            int index,
+            QueueLayout layout,
+            long features,
+            QueueState state,
+            Interrupt interrupt,
+            @Nullable InflightRegion notes) {
         return (features & VirtioFeatures.VIRTIO_F_RING_PACKED) != 0
                 ? new PackedVirtqueue(memory, index, layout, features, state, interrupt)
-                : new SplitVirtqueue(memory, index, layout, features, state, interrupt);
+                : new SplitVirtqueue(memory, index, layout, features, state, interrupt, notes);
     }
 
     /** Number of the queue in its device. */

@@ -20,6 +20,7 @@ import jcrosvm.config.Value;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.virtio.DeviceHost;
 import jcrosvm.virtio.DeviceTraits;
+import jcrosvm.virtio.InflightRegion;
 import jcrosvm.virtio.Interrupt;
 import jcrosvm.virtio.QueueLayout;
 import jcrosvm.virtio.QueueResources;
@@ -30,9 +31,9 @@ import org.junit.jupiter.api.Test;
 
 /** Only what a vhost-user connection can carry crosses the contract between a device and its host. */
 class DeviceContractTest {
-    /** Bytes, text, descriptors, and memory that is a list of descriptors and guest addresses. */
-    private static final Set<Type> CARRIED =
-            Set.of(byte[].class, String.class, Value.class, EventFd.class, Fd.class, GuestMemory.class);
+    /** Bytes, text, descriptors, and memory that is a list of descriptors and guest addresses, or a part of a file. */
+    private static final Set<Type> CARRIED = Set.of(
+            byte[].class, String.class, Value.class, EventFd.class, Fd.class, GuestMemory.class, InflightRegion.class);
 
     /** What is made of carried things on either side: its own methods and components are looked at. */
     private static final Set<Class<?>> PARTS = Set.of(

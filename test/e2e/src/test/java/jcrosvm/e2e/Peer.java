@@ -12,27 +12,52 @@ import java.util.concurrent.TimeUnit;
 import jcrosvm.base.VmmException;
 import jcrosvm.guest.Guests;
 
-/** A vhost-user backend of another project. Tests that need one are skipped where it cannot be had. */
+/** A vhost-user backend in a process. Tests that need one of another project are skipped where it cannot be had. */
 final class Peer implements AutoCloseable {
     private static final Path STORAGE_DAEMON = Path.of("/usr/bin/qemu-storage-daemon");
     private static final long LIMIT_SECONDS = 60;
 
-    private final Process process;
+    private final List<String> command;
     private final Path socket;
     private final Path log;
+    private Process process;
 
     private Peer(Path directory, List<String> command, Path socket) throws IOException, InterruptedException {
+        this.command = command;
         this.socket = socket;
         log = directory.resolve("peer.log");
-        process = new ProcessBuilder(command)
-                .redirectErrorStream(true)
-                .redirectOutput(log.toFile())
-                .start();
+        process = start();
         long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_SECONDS);
         while (!Files.exists(socket) && process.isAlive() && System.nanoTime() < end) {
             TimeUnit.MILLISECONDS.sleep(10);
         }
         assertThat(socket).as(log()).exists();
+    }
+
+    private Process start() throws IOException {
+        ProcessBuilder builder = new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
+        builder.environment().put("JCROSVM_BUILD", "never");
+        return builder.start();
+    }
+
+    /** Kills it, and starts it again after a while. */
+    void killAndRestart(long millis) throws IOException, InterruptedException {
+        process.destroyForcibly().waitFor();
+        TimeUnit.MILLISECONDS.sleep(millis);
+        process = start();
+    }
+
+    /** The disk of {@code jcrosvm device block}. */
+    static Peer ownBlock(Path directory, String config) throws IOException, InterruptedException {
+        assumeTrue(Files.exists(SourceTree.ROOT.resolve("app/target/built")), "the program is not built: run ./check");
+        Path socket = directory.resolve("peer.sock");
+        String program = SourceTree.ROOT.resolve("jcrosvm").toString();
+        return new Peer(
+                directory,
+                List.of(program, "device", "block", "--config", config, "--socket-path", socket.toString()),
+                socket);
     }
 
     /** QEMU's storage daemon, which serves a raw image as a disk. */

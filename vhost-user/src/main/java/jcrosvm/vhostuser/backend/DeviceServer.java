@@ -96,7 +96,7 @@ public final class DeviceServer {
         if (reply == null) {
             connection.acknowledge(message, true);
         } else {
-            connection.reply(message, reply);
+            connection.reply(message, reply, session.descriptors(reply));
         }
     }
 

@@ -6,6 +6,7 @@ import jcrosvm.base.LimitedLog;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.memory.GuestMemory;
+import jcrosvm.virtio.InflightRegion;
 import jcrosvm.virtio.QueueLayout;
 import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.QueueState;
@@ -22,6 +23,7 @@ final class Rings implements AutoCloseable {
 
     private final VirtioDevice device;
     private final MemoryTable memory;
+    private final InflightTable inflight;
     private final List<Ring> rings = new ArrayList<>();
     private long features;
     private boolean hasFeatures;
@@ -30,9 +32,10 @@ final class Rings implements AutoCloseable {
     private byte @Nullable [] restored; // until a ring starts
 
     /** @param needsReset told when the device cannot go on */
-    Rings(VirtioDevice device, MemoryTable memory, Runnable needsReset) {
+    Rings(VirtioDevice device, MemoryTable memory, InflightTable inflight, Runnable needsReset) {
         this.device = device;
         this.memory = memory;
+        this.inflight = inflight;
         for (int i = 0; i < device.traits().queueSizes().size(); i++) {
             rings.add(new Ring(i, needsReset));
         }
@@ -127,8 +130,10 @@ final class Rings implements AutoCloseable {
             }
             QueueLayout layout = ring.layout(memory);
             QueueState state = ring.state(isPacked(), layout, ram);
+            InflightRegion notes = isPacked() ? null : inflight.region(ring.index, layout.size());
             device.startQueue(
-                    ring.index, new QueueResources(ring.index, layout, state, features, ram, kick, ring.interrupt));
+                    ring.index,
+                    new QueueResources(ring.index, layout, state, features, ram, kick, ring.interrupt, notes));
             ring.isRunning = true;
             restored = null;
         } catch (RuntimeException | InternalError e) { // the latter: the memory's file was cut short

@@ -26,8 +26,15 @@ final class Session implements AutoCloseable {
     private static final LimitedLog LOG = LimitedLog.of(Session.class);
 
     private static final long DEVICE_NEEDS_RESET = 0x40;
-    private static final long COMMON_PROTOCOL =
-            MQ | LOG_SHMFD | REPLY_ACK | BACKEND_REQ | CONFIG | RESET_DEVICE | CONFIGURE_MEM_SLOTS | STATUS;
+    private static final long COMMON_PROTOCOL = MQ
+            | LOG_SHMFD
+            | REPLY_ACK
+            | BACKEND_REQ
+            | CONFIG
+            | RESET_DEVICE
+            | CONFIGURE_MEM_SLOTS
+            | STATUS
+            | INFLIGHT_SHMFD;
     /**
      * Bits that are between driver and transport: some front ends send all that the driver has accepted, whether the
      * backend has offered it or not (NOTIFY_ON_EMPTY, ANY_LAYOUT, ORDER_PLATFORM, SR_IOV, RING_RESET).
@@ -41,6 +48,7 @@ final class Session implements AutoCloseable {
     private final int configLength;
     private final FrontEndLink link = new FrontEndLink();
     private final MemoryTable memory;
+    private final InflightTable inflight;
     private final Rings rings;
     private final RingRequests ringRequests;
     private final StateRequests state;
@@ -57,7 +65,9 @@ final class Session implements AutoCloseable {
         protocol = COMMON_PROTOCOL | (traits.unsavable().isEmpty() ? DEVICE_STATE : 0);
         configLength = Math.min(traits.configLength(), PayloadKind.MAX_CONFIG);
         memory = new MemoryTable(source);
-        rings = new Rings(device, memory, link::mark);
+        int largest = traits.queueSizes().stream().mapToInt(size -> size).max().orElse(0);
+        inflight = new InflightTable(traits.queueSizes().size(), largest);
+        rings = new Rings(device, memory, inflight, link::mark);
         ringRequests = new RingRequests(rings, traits.queueSizes());
         state = new StateRequests(rings, traits.unsavable(), peer);
         link.onFailure(rings::signalErrors);
@@ -103,6 +113,9 @@ final class Session implements AutoCloseable {
             case CHECK_DEVICE_STATE -> {
                 return new U64(state.end() ? 0 : 1);
             }
+            case GET_INFLIGHT_FD -> {
+                return newInflight(message.payload(Payload.Inflight.class));
+            }
             case SET_LOG_BASE -> {
                 openLog(message);
                 return Payload.EMPTY;
@@ -124,7 +137,7 @@ final class Session implements AutoCloseable {
             case SET_VRING_KICK, SET_VRING_CALL, SET_VRING_ERR -> ringRequests.event(message);
             case SET_BACKEND_REQ_FD -> link.connect(UnixSocket.adopt(Descriptors.takeNonBlocking(message)), peer);
             case SET_LOG_FD -> logChanged.replace(Descriptors.event(message));
-            case GET_INFLIGHT_FD, SET_INFLIGHT_FD -> throw new VmmException("it was not offered");
+            case SET_INFLIGHT_FD -> keptInflight(message);
         }
         return null;
     }
@@ -158,6 +171,7 @@ final class Session implements AutoCloseable {
     private void reset() {
         status = 0;
         rings.reset();
+        inflight.close();
         link.wasReset();
     }
 
@@ -211,6 +225,26 @@ final class Session implements AutoCloseable {
         rings.start();
     }
 
+    /** What goes along with an answer. */
+    Fd[] descriptors(Payload answer) {
+        return answer instanceof Payload.Inflight ? inflight.file() : new Fd[0];
+    }
+
+    private Payload newInflight(Payload.Inflight asked) {
+        rings.stop();
+        Payload answer = inflight.make(asked, rings.isPacked());
+        rings.start();
+        return answer;
+    }
+
+    private void keptInflight(Message message) {
+        try (Fd file = Descriptors.take(message)) {
+            rings.stop();
+            inflight.use(message.payload(Payload.Inflight.class), file);
+            rings.start();
+        }
+    }
+
     private void openLog(Message message) {
         try (Fd file = Descriptors.take(message)) {
             DirtyLog opened = new DirtyLog(message.payload(Payload.Log.class), file, logChanged);
@@ -247,6 +281,7 @@ final class Session implements AutoCloseable {
         attempt(device::reset);
         attempt(() -> device.attach(DeviceHost.NONE));
         logging(false);
+        inflight.close();
         memory.close();
         if (log != null) {
             log.close();

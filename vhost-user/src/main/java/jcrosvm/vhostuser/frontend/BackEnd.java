@@ -11,6 +11,7 @@ import jcrosvm.memory.GuestMemory;
 import jcrosvm.memory.MemoryRegion;
 import jcrosvm.vhostuser.Connection;
 import jcrosvm.vhostuser.FrontEndRequest;
+import jcrosvm.vhostuser.Message;
 import jcrosvm.vhostuser.Payload;
 import jcrosvm.vhostuser.PayloadKind;
 import jcrosvm.vhostuser.ProtocolException;
@@ -29,6 +30,7 @@ public final class BackEnd implements AutoCloseable {
             MQ | REPLY_ACK | BACKEND_REQ | CONFIG | RESET_DEVICE | CONFIGURE_MEM_SLOTS | STATUS | DEVICE_STATE;
 
     private final Connection connection;
+    private final long wanted;
     private final long features;
     private final long protocolFeatures;
     private final @Nullable Connection requests;
@@ -40,7 +42,13 @@ public final class BackEnd implements AutoCloseable {
      * @throws VmmException when the other end is no backend that this front end can use
      */
     public BackEnd(Connection connection) {
+        this(connection, false);
+    }
+
+    /** @param isTracked whether it is to note which requests it has taken, if it can */
+    BackEnd(Connection connection, boolean isTracked) {
         this.connection = connection;
+        wanted = WANTED | (isTracked ? INFLIGHT_SHMFD : 0);
         try {
             connection.tell(FrontEndRequest.SET_OWNER, Payload.EMPTY);
             features = number(FrontEndRequest.GET_FEATURES);
@@ -61,7 +69,7 @@ public final class BackEnd implements AutoCloseable {
         if ((features & VHOST_USER_F_PROTOCOL_FEATURES) == 0) {
             return 0;
         }
-        long common = number(FrontEndRequest.GET_PROTOCOL_FEATURES) & WANTED;
+        long common = number(FrontEndRequest.GET_PROTOCOL_FEATURES) & wanted;
         connection.tell(FrontEndRequest.SET_PROTOCOL_FEATURES, new Payload.U64(common));
         return common;
     }
@@ -137,7 +145,7 @@ public final class BackEnd implements AutoCloseable {
      * @throws ProtocolException REFUSED when there are not as many bytes
      */
     byte[] config(int length) {
-        byte[] bytes = has(CONFIG) ? tryConfig(length) : new byte[length];
+        byte[] bytes = has(CONFIG) && length > 0 ? tryConfig(length) : new byte[length];
         if (bytes == null) {
             throw new ProtocolException(
                     connection.peer() + " refused to show " + length + " bytes of configuration", Cause.REFUSED);
@@ -198,6 +206,30 @@ public final class BackEnd implements AutoCloseable {
 
     private static Payload.Region region(MemoryRegion region) {
         return new Payload.Region(region.address(), region.size(), USER_BASE + region.address(), region.offset());
+    }
+
+    /**
+     * Has it make memory in which it notes the requests it has taken; only where INFLIGHT_SHMFD was negotiated.
+     *
+     * @return null when it does not note those of such rings
+     */
+    @Nullable
+    InflightMemory makeNotes(int queues, int queueSize) {
+        Payload.Inflight asked = new Payload.Inflight(0, 0, queues, queueSize);
+        try (Message reply = connection.ask(1, FrontEndRequest.GET_INFLIGHT_FD, asked)) {
+            Payload.Inflight made = reply.payload(Payload.Inflight.class);
+            if (made.size() == 0 || reply.descriptors().isEmpty()) {
+                return null;
+            }
+            return new InflightMemory(
+                    new Payload.Inflight(made.size(), made.offset(), queues, queueSize),
+                    Fd.adopt(reply.descriptors().getFirst().release()));
+        }
+    }
+
+    /** Has it note its requests there, and take up those that are noted. */
+    void useNotes(InflightMemory memory) {
+        set(FrontEndRequest.SET_INFLIGHT_FD, memory.shape(), memory.file());
     }
 
     /** Has it work on a ring. */

@@ -78,7 +78,7 @@ public final class DeviceThread implements Companion {
         BackEnd end = null;
         try {
             end = new BackEnd(new Connection(pair.get(0), "the backend of " + name));
-            return new VhostUserDevice(name, end, shape, backend);
+            return new VhostUserDevice(name, end, shape, backend, null);
         } catch (RuntimeException e) {
             if (end != null) {
                 end.close();

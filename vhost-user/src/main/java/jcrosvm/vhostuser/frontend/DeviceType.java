@@ -1,5 +1,7 @@
 package jcrosvm.vhostuser.frontend;
 
+import java.util.EnumSet;
+import java.util.Set;
 import jcrosvm.config.Alias;
 import jcrosvm.vhostuser.ProtocolFeatures;
 
@@ -36,6 +38,9 @@ public enum DeviceType {
     /** Queues of one device at most, whatever its backend says. */
     private static final int MAX_QUEUES = 64;
 
+    /** Where a request that is lost or repeated does no harm: networks lose packets, and bytes of an RNG are all alike. */
+    private static final Set<DeviceType> FORGIVING = EnumSet.of(NET, RNG);
+
     private static final long VIRTIO_NET_F_CTRL_VQ = 1L << 17;
 
     private final int number;
@@ -49,6 +54,11 @@ public enum DeviceType {
         this.queues = queues;
         this.queueSize = queueSize;
         this.configLengths = configLengths;
+    }
+
+    /** Whether the driver bears it that requests in flight are lost or repeated. */
+    boolean isForgiving() {
+        return FORGIVING.contains(this);
     }
 
     /** Device type number (virtio 1.3, 5). */

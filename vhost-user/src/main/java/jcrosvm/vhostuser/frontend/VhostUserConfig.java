@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param socket at which the backend listens, or {@code /proc/self/fd/N} for a connection that was inherited
  * @param maxQueueSize largest size of its queues, a power of two, or null for what is usual for the type
  * @param pciAddress where on the bus
+ * @param reconnect how many seconds to wait for another backend when this one is lost, or null to end the VM then
  * @param connectTimeoutMs how long to try again when no backend listens yet, in milliseconds
  */
 public record VhostUserConfig(
@@ -33,10 +34,14 @@ public record VhostUserConfig(
 
         @Help(argument = "ADDRESS") @Nullable String pciAddress,
 
+        @Help("seconds to wait for a backend that was lost to come back, instead of ending the VM") @Nullable
+        Integer reconnect,
+
         @Help("milliseconds to wait for the backend") @Nullable
         Integer connectTimeoutMs)
         implements DeviceConfig {
     private static final int MAX_QUEUE_SIZE = 32768;
+    private static final int MAX_RECONNECT = 86_400;
 
     public VhostUserConfig {
         PciPlace.check(pciAddress);
@@ -44,11 +49,18 @@ public record VhostUserConfig(
 
     /** A device at the next free place, whose backend listens already. */
     public static VhostUserConfig of(DeviceType type, Path socket) {
-        return new VhostUserConfig(type, socket, null, null, null);
+        return new VhostUserConfig(type, socket, null, null, null, null);
+    }
+
+    /** The same, which waits so many seconds for another backend when its own is lost. */
+    public VhostUserConfig reconnect(int seconds) {
+        return new VhostUserConfig(type, socket, maxQueueSize, pciAddress, seconds, connectTimeoutMs);
     }
 
     VhostUserConfig withConnectTimeout(@Nullable Integer millis) {
-        return connectTimeoutMs == null ? new VhostUserConfig(type, socket, maxQueueSize, pciAddress, millis) : this;
+        return connectTimeoutMs == null
+                ? new VhostUserConfig(type, socket, maxQueueSize, pciAddress, reconnect, millis)
+                : this;
     }
 
     @Override
@@ -57,6 +69,14 @@ public record VhostUserConfig(
                 && (maxQueueSize < 1 || maxQueueSize > MAX_QUEUE_SIZE || Integer.bitCount(maxQueueSize) != 1)) {
             throw new VmmException("--vhost-user " + socket + ": max-queue-size " + maxQueueSize
                     + " is not a power of two from 1 to " + MAX_QUEUE_SIZE);
+        }
+        if (reconnect != null && (reconnect < 1 || reconnect > MAX_RECONNECT)) {
+            throw new VmmException("--vhost-user " + socket + ": reconnect " + reconnect + " is not 1 to "
+                    + MAX_RECONNECT + " seconds");
+        }
+        if (reconnect != null && VhostUserModule.isInherited(socket)) {
+            throw new VmmException(
+                    "--vhost-user " + socket + ": reconnect needs a socket with a name; this one was inherited");
         }
         if (connectTimeoutMs != null && connectTimeoutMs < 0) {
             throw new VmmException(

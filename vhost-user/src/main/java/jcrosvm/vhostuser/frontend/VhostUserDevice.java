@@ -2,11 +2,13 @@ package jcrosvm.vhostuser.frontend;
 
 import java.util.Arrays;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+import jcrosvm.base.LimitedLog;
 import jcrosvm.base.VmmException;
-import jcrosvm.base.io.EventFd;
 import jcrosvm.base.io.Poller;
 import jcrosvm.config.Value;
-import jcrosvm.memory.GuestMemory;
 import jcrosvm.vhostuser.BackEndRequest;
 import jcrosvm.vhostuser.Connection;
 import jcrosvm.vhostuser.Message;
@@ -30,11 +32,13 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>No call takes longer than {@link Connection#TIMEOUT_MILLIS}, however many messages it needs, and none after a message
  * that was not answered: the backend is lost then, as it is when it closes the connection. Calls do nothing from then on.
+ *
+ * <p>With a {@link Reconnection} the device waits for another backend, and tells it what the driver has set up. Calls
+ * meanwhile change only that. A call that comes while the other backend is being told takes twice as long at most.
  */
 public final class VhostUserDevice implements VirtioDevice {
-    private static final int ACKNOWLEDGED = 1 | 2; // ACKNOWLEDGE and DRIVER
-    private static final int ACCEPTED = ACKNOWLEDGED | 8; // FEATURES_OK
-    private static final int RUNNING = ACCEPTED | 4; // DRIVER_OK
+    private static final LimitedLog LOG = LimitedLog.of(VhostUserDevice.class);
+    private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
 
     /** Bits that belong to the type of the device, and what a device may say of its rings (virtio 1.3, 2.2). */
     private static final long DEVICE_FEATURES = (1L << 24) - 1
@@ -43,16 +47,19 @@ public final class VhostUserDevice implements VirtioDevice {
             | VirtioFeatures.VIRTIO_F_IN_ORDER
             | VirtioFeatures.VIRTIO_F_RING_RESET;
 
-    private final BackEnd backend;
+    private final String name;
     private final @Nullable Companion companion;
+    private final @Nullable Reconnection reconnection;
     private final DeviceTraits traits;
-    private final @Nullable QueueResources[] running;
-    private final EventFd error = new EventFd();
+    private final long offered; // by the first backend
+    private final boolean isTracked; // by the first backend
+    private final DriverSetup setup; // guarded by this, as the next three
+    private final byte[] config; // as it was read last
+    private BackEnd backend;
+    private boolean isAway; // until another backend takes its place
     private final QueueWorker worker;
     private volatile DeviceHost host = DeviceHost.NONE;
     private volatile @Nullable String lost;
-    private @Nullable GuestMemory shown;
-    private boolean started;
     private volatile boolean closed;
 
     /**
@@ -60,43 +67,59 @@ public final class VhostUserDevice implements VirtioDevice {
      * @param backend which this object owns
      */
     public VhostUserDevice(String name, BackEnd backend, DeviceShape shape) {
-        this(name, backend, shape, null);
+        this(name, backend, shape, null, null);
     }
 
-    /** @param companion of a backend of ours, or null */
-    VhostUserDevice(String name, BackEnd backend, DeviceShape shape, @Nullable Companion companion) {
+    /**
+     * @param companion of a backend of ours, or null
+     * @param reconnection where another backend may come from, or null
+     */
+    VhostUserDevice(
+            String name,
+            BackEnd backend,
+            DeviceShape shape,
+            @Nullable Companion companion,
+            @Nullable Reconnection reconnection) {
+        this.name = name;
         this.backend = backend;
         this.companion = companion;
-        long features = backend.features();
+        this.reconnection = reconnection;
+        offered = backend.features();
+        isTracked = backend.has(ProtocolFeatures.INFLIGHT_SHMFD);
         String unsavable = shape.unsavable().isEmpty() && !backend.has(ProtocolFeatures.DEVICE_STATE)
                 ? "its backend cannot save its state"
                 : shape.unsavable();
-        long offered = features & shape.features() & DEVICE_FEATURES;
-        traits = new DeviceTraits(shape.type(), offered, shape.queueSizes(), shape.configLength())
-                .withRings(features & VirtioFeatures.RINGS)
+        // Of packed rings backends note nothing, ours and those that are known.
+        long possible = reconnection == null ? DEVICE_FEATURES : DEVICE_FEATURES & ~VirtioFeatures.VIRTIO_F_RING_PACKED;
+        traits = new DeviceTraits(
+                        shape.type(), offered & shape.features() & possible, shape.queueSizes(), shape.configLength())
+                .withRings(offered & VirtioFeatures.RINGS)
                 .unsavable(unsavable);
-        running = new QueueResources[shape.queueSizes().size()];
+        config = reconnection == null ? new byte[shape.configLength()] : backend.config(shape.configLength());
+        setup = new DriverSetup(shape.queueSizes(), companion, reconnection != null);
         worker = new QueueWorker(name);
-        worker.execute(this::watch);
+        worker.execute(() -> {
+            worker.poller().add(setup.error().fd(), Poller.READABLE, events -> {
+                setup.error().drain();
+                host.failed();
+            });
+            watch(backend);
+        });
     }
 
-    private void watch() {
-        worker.poller().add(error.fd(), Poller.READABLE, events -> {
-            error.drain();
-            host.failed();
-        });
-        worker.poller().add(backend.connection().fd(), 0, events -> {
-            worker.poller().remove(backend.connection().fd());
+    private void watch(BackEnd watched) {
+        worker.poller().add(watched.connection().fd(), 0, events -> {
+            worker.poller().remove(watched.connection().fd());
             String failure = companion == null ? null : companion.failure();
-            lost(failure == null ? backend.connection().peer() + " has closed the connection" : failure);
+            lost(watched, failure == null ? watched.connection().peer() + " has closed the connection" : failure);
         });
-        Connection requests = backend.requests();
+        Connection requests = watched.requests();
         if (requests != null) {
-            worker.poller().add(requests.fd(), Poller.READABLE, events -> serve(requests));
+            worker.poller().add(requests.fd(), Poller.READABLE, events -> serve(watched, requests));
         }
     }
 
-    private void serve(Connection requests) {
+    private void serve(BackEnd watched, Connection requests) {
         try (Message request = requests.nextOfBackEnd()) {
             if (request == null) {
                 worker.poller().remove(requests.fd());
@@ -108,30 +131,138 @@ public final class VhostUserDevice implements VirtioDevice {
             requests.acknowledge(request, true);
         } catch (ProtocolException e) {
             worker.poller().remove(requests.fd());
-            lost(e.getMessage());
+            lost(watched, String.valueOf(e.getMessage()));
         }
     }
 
-    private void lost(@Nullable String reason) {
+    private void lost(BackEnd gone, String reason) {
+        if (reconnection == null || closed) {
+            lost(reason);
+            return;
+        }
+        synchronized (this) {
+            if (isAway || backend != gone) {
+                return;
+            }
+            isAway = true;
+        }
+        LOG.log(
+                System.Logger.Level.WARNING,
+                "vhost-user: %s; the device waits up to %d s for it".formatted(reason, reconnection.seconds()));
+        worker.execute(() -> bringBack(gone, reason, reconnection));
+    }
+
+    private void lost(String reason) {
         if (lost == null && !closed) {
             lost = reason;
             host.lost("vhost-user: " + reason);
         }
     }
 
-    /** Asks the backend for something, unless it is lost. */
-    private void attempt(Runnable requests) {
-        if (lost != null) {
-            return;
+    private void bringBack(BackEnd gone, String reason, Reconnection how) {
+        worker.poller().remove(gone.connection().fd());
+        if (gone.requests() != null) {
+            worker.poller().remove(gone.requests().fd());
         }
+        gone.close();
+        long began = System.nanoTime();
+        long limit = TimeUnit.SECONDS.toNanos(how.seconds());
+        while (!closed && System.nanoTime() - began < limit) {
+            BackEnd next = connect(how);
+            if (next != null && takeOver(next)) {
+                return;
+            }
+            LockSupport.parkNanos(RETRY_NANOS);
+        }
+        lost(reason + ", and none took its place within " + how.seconds() + " s");
+    }
+
+    private static @Nullable BackEnd connect(Reconnection how) {
+        try {
+            return how.attempt().get();
+        } catch (VmmException e) {
+            return null; // it is not there yet, or it is gone again
+        }
+    }
+
+    /** Tells another backend what there is; false when it is lost too. It may be one of another device: that is the end. */
+    private boolean takeOver(BackEnd next) {
+        byte[] before;
+        try {
+            next.connection().limit();
+            String difference = difference(next);
+            if (difference != null) {
+                lost(next.connection().peer() + " has come back as another device: " + difference);
+                next.close();
+                return true;
+            }
+            synchronized (this) {
+                before = config.clone();
+                setup.repeat(next);
+                System.arraycopy(next.config(config.length), 0, config, 0, config.length);
+                backend = next;
+                isAway = false;
+            }
+        } catch (VmmException e) {
+            next.close();
+            return false;
+        }
+        watch(next);
+        LOG.log(
+                System.Logger.Level.INFO,
+                "vhost-user: %s has come back".formatted(next.connection().peer()));
+        if (!Arrays.equals(before, config)) {
+            host.configChanged();
+        }
+        return true;
+    }
+
+    private @Nullable String difference(BackEnd next) {
+        if ((offered & ~next.features()) != 0) {
+            return "it does not offer features 0x%x".formatted(offered & ~next.features());
+        }
+        if (next.has(ProtocolFeatures.MQ)
+                && next.queueCount() < traits.queueSizes().size()) {
+            return "it has " + next.queueCount() + " queues instead of "
+                    + traits.queueSizes().size();
+        }
+        if (isTracked && !next.has(ProtocolFeatures.INFLIGHT_SHMFD)) {
+            return "it does not note requests in flight";
+        }
+        try {
+            next.config(config.length);
+            return null;
+        } catch (ProtocolException e) {
+            if (e.why() == Cause.REFUSED) {
+                return e.getMessage();
+            }
+            throw e;
+        }
+    }
+
+    /** Has the backend do something, unless it is lost or away. */
+    private void attempt(Consumer<BackEnd> requests) {
+        BackEnd asked;
+        String failure;
+        synchronized (this) {
+            asked = backend;
+            failure = lost != null || isAway ? null : failureOf(asked, requests);
+        }
+        if (failure != null) {
+            lost(asked, failure);
+        }
+    }
+
+    private static @Nullable String failureOf(BackEnd backend, Consumer<BackEnd> requests) {
         backend.connection().limit();
         try {
-            requests.run();
+            requests.accept(backend);
+            return null;
         } catch (ProtocolException e) {
             if (e.why() == Cause.REFUSED) {
                 throw new DescriptorException(String.valueOf(e.getMessage()));
             }
-            lost(e.getMessage());
+            return String.valueOf(e.getMessage());
         }
     }
 
@@ -151,63 +282,51 @@ public final class VhostUserDevice implements VirtioDevice {
 
     @Override
     public void negotiated(long features) {
-        attempt(() -> {
-            backend.status(ACKNOWLEDGED);
-            backend.negotiated(features);
-            backend.status(ACCEPTED);
-        });
+        change(() -> setup.accepted(features));
+        attempt(setup::tellFeatures);
+    }
+
+    private synchronized void change(Runnable change) {
+        change.run();
     }
 
     @Override
     public void readConfig(int offset, byte[] into) {
-        attempt(() -> {
-            int end = Math.min(traits.configLength(), offset + into.length);
-            if (offset < end) {
-                System.arraycopy(backend.config(end), offset, into, 0, end - offset);
-            }
-        });
+        int end = Math.min(traits.configLength(), offset + into.length);
+        if (offset < end) {
+            attempt(from -> System.arraycopy(from.config(end), 0, config, 0, end));
+            change(() -> System.arraycopy(config, offset, into, 0, end - offset));
+        }
     }
 
     @Override
     public void writeConfig(int offset, byte[] from) {
         int length = Math.min(from.length, traits.configLength() - offset);
         if (length > 0) {
-            attempt(() -> backend.writeConfig(offset, Arrays.copyOf(from, length)));
+            byte[] bytes = Arrays.copyOf(from, length);
+            change(() -> setup.wrote(offset, bytes));
+            attempt(to -> to.writeConfig(offset, bytes));
         }
     }
 
     @Override
-    @SuppressWarnings("ReferenceEquality") // a machine that took the other's place has memory of its own
     public void startQueue(int index, QueueResources resources) {
-        attempt(() -> {
-            if (shown != resources.memory()) {
-                if (companion != null) {
-                    companion.show(resources.memory());
-                }
-                backend.memory(resources.memory());
-                shown = resources.memory();
-            }
-            backend.start(resources, error);
-            running[index] = resources;
-            if (!started) {
-                started = true;
-                backend.status(RUNNING);
-            }
-            resources.kick().signal(); // for what was made available before the backend looked
-        });
+        change(() -> setup.began(resources));
+        attempt(with -> setup.start(with, resources));
     }
 
     @Override
     public @Nullable QueueState stopQueue(int index) {
-        QueueResources resources = running[index];
+        QueueResources[] stopped = new QueueResources[1];
+        change(() -> stopped[0] = setup.ended(index));
+        QueueResources resources = stopped[0];
         if (resources == null) {
             return null;
         }
-        running[index] = null;
-        int[] base = new int[1];
-        attempt(() -> base[0] = backend.stop(index));
-        if (lost != null) {
-            return null;
+        Integer[] base = new Integer[1];
+        attempt(with -> base[0] = with.stop(index));
+        if (base[0] == null) {
+            return lost != null ? null : DriverSetup.seen(resources); // the next backend has the notes
         }
         if ((resources.features() & VirtioFeatures.VIRTIO_F_RING_PACKED) != 0) {
             return new QueueState(base[0] & 0xffff, base[0] >>> 16);
@@ -217,26 +336,26 @@ public final class VhostUserDevice implements VirtioDevice {
 
     @Override
     public void reset() {
-        started = false;
-        attempt(backend::reset);
+        change(setup::reset);
+        attempt(BackEnd::reset);
     }
 
     @Override
     public byte[] saveState() {
         requireSavable();
         byte[][] state = {{}};
-        transfer(() -> state[0] = backend.state().save());
+        transfer(from -> state[0] = from.state().save());
         return state[0];
     }
 
     @Override
     public void restoreState(byte[] state) {
         requireSavable();
-        transfer(() -> backend.state().restore(state));
+        transfer(to -> to.state().restore(state));
     }
 
     /** A state that is not whole is none: as {@link #attempt}, but a backend that is lost is an error too. */
-    private void transfer(Runnable requests) {
+    private void transfer(Consumer<BackEnd> requests) {
         try {
             attempt(requests);
         } catch (DescriptorException e) {
@@ -244,6 +363,9 @@ public final class VhostUserDevice implements VirtioDevice {
         }
         if (lost != null) {
             throw new VmmException("vhost-user: " + lost);
+        }
+        if (isAway()) {
+            throw new VmmException("vhost-user: the backend of " + name + " is away");
         }
     }
 
@@ -258,12 +380,18 @@ public final class VhostUserDevice implements VirtioDevice {
         return companion == null ? VirtioDevice.super.command(verb, body) : companion.command(verb, body);
     }
 
+    private synchronized boolean isAway() {
+        return isAway;
+    }
+
     @Override
     public void close() {
         closed = true;
         worker.close();
-        backend.close();
-        error.close();
+        synchronized (this) {
+            backend.close();
+            setup.close();
+        }
         if (companion != null) {
             companion.ended();
         }

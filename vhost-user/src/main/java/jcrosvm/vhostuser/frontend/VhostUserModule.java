@@ -14,12 +14,14 @@ import jcrosvm.base.io.UnixSocket;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
 import jcrosvm.vhostuser.Connection;
+import jcrosvm.vhostuser.ProtocolFeatures;
 import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.HostResources;
 import jcrosvm.virtio.Placement;
 import jcrosvm.virtio.SandboxProfile;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
+import org.jspecify.annotations.Nullable;
 
 /** Devices of any type with a backend that the user has started. */
 public final class VhostUserModule implements DeviceModule<VhostUserConfig> {
@@ -87,6 +89,10 @@ public final class VhostUserModule implements DeviceModule<VhostUserConfig> {
         return new HostResources().with("socket", socket);
     }
 
+    static boolean isInherited(Path socket) {
+        return INHERITED.matcher(socket.toString()).matches();
+    }
+
     private static Fd inherited(VhostUserConfig config, int number) {
         try {
             // Not ours to close twice: two devices may name one by mistake.
@@ -132,21 +138,39 @@ public final class VhostUserModule implements DeviceModule<VhostUserConfig> {
 
     @Override
     public VirtioDevice create(VhostUserConfig config, int index, HostResources resources, VmFacts vm) {
-        Path path = config.socket();
-        Connection connection = new Connection(UnixSocket.adopt(resources.take("socket")), "the backend at " + path);
         BackEnd backend;
         try {
-            backend = new BackEnd(connection);
+            backend = begin(config, resources.take("socket"));
         } catch (VmmException e) {
             throw failed(config, String.valueOf(e.getMessage()));
         }
         try {
             Integer size = config.maxQueueSize();
             DeviceShape shape = config.type().shape(backend, size == null ? 0 : size);
-            return new VhostUserDevice("vhost-user" + index, backend, shape);
+            return new VhostUserDevice("vhost-user" + index, backend, shape, null, reconnection(config, backend));
         } catch (RuntimeException e) {
             backend.close();
             throw e;
         }
+    }
+
+    private static BackEnd begin(VhostUserConfig config, Fd socket) {
+        return new BackEnd(
+                new Connection(UnixSocket.adopt(socket), "the backend at " + config.socket()),
+                config.reconnect() != null);
+    }
+
+    private static @Nullable Reconnection reconnection(VhostUserConfig config, BackEnd backend) {
+        Integer seconds = config.reconnect();
+        if (seconds == null) {
+            return null;
+        }
+        if (!backend.has(ProtocolFeatures.INFLIGHT_SHMFD) && !config.type().isForgiving()) {
+            throw failed(
+                    config,
+                    "reconnect needs a backend that notes which requests are in flight (INFLIGHT_SHMFD); this one does"
+                            + " not");
+        }
+        return new Reconnection(seconds, () -> begin(config, connect(config, 0)));
     }
 }
