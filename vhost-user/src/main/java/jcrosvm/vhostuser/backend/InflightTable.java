@@ -16,21 +16,18 @@ import org.jspecify.annotations.Nullable;
  */
 final class InflightTable implements AutoCloseable {
     private static final long ALIGNMENT = 64;
+    /** Entries of the largest ring (virtio 1.3, 2.7). */
+    private static final int MAX_QUEUE_SIZE = 32768;
 
     private final int queues;
-    private final int queueSize;
     private @Nullable SharedMemory made; // until it has been sent
     private @Nullable Mapping mapping;
     private @Nullable Inflight shape;
     private MemorySegment regions = MemorySegment.NULL;
 
-    /**
-     * @param queues of the device
-     * @param queueSize entries of the largest
-     */
-    InflightTable(int queues, int queueSize) {
+    /** @param queues of the device */
+    InflightTable(int queues) {
         this.queues = queues;
-        this.queueSize = queueSize;
     }
 
     /**
@@ -84,9 +81,11 @@ final class InflightTable implements AutoCloseable {
     }
 
     private void requireQueues(Inflight asked) {
-        if (asked.queues() < 1 || asked.queues() > queues || asked.queueSize() < 1 || asked.queueSize() > queueSize) {
-            throw new VmmException("%d queues of %d requests; the device has %d of at most %d"
-                    .formatted(asked.queues(), asked.queueSize(), queues, queueSize));
+        if (asked.queues() < 1 || asked.queues() > queues) {
+            throw new VmmException("the device has no " + asked.queues() + " queues, but " + queues);
+        }
+        if (asked.queueSize() < 1 || asked.queueSize() > MAX_QUEUE_SIZE) {
+            throw new VmmException("a queue of " + asked.queueSize() + " entries is not one of 1 to " + MAX_QUEUE_SIZE);
         }
     }
 

@@ -65,8 +65,7 @@ final class Session implements AutoCloseable {
         protocol = COMMON_PROTOCOL | (traits.unsavable().isEmpty() ? DEVICE_STATE : 0);
         configLength = Math.min(traits.configLength(), PayloadKind.MAX_CONFIG);
         memory = new MemoryTable(source);
-        int largest = traits.queueSizes().stream().mapToInt(size -> size).max().orElse(0);
-        inflight = new InflightTable(traits.queueSizes().size(), largest);
+        inflight = new InflightTable(traits.queueSizes().size());
         rings = new Rings(device, memory, inflight, link::mark);
         ringRequests = new RingRequests(rings, traits.queueSizes());
         state = new StateRequests(rings, traits.unsavable(), peer);

@@ -6,6 +6,9 @@ import java.util.Map;
 import java.util.Objects;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.memory.GuestMemory;
+import jcrosvm.memory.GuestMemoryException;
+import jcrosvm.vhostuser.ProtocolException;
+import jcrosvm.vhostuser.ProtocolException.Cause;
 import jcrosvm.vhostuser.ProtocolFeatures;
 import jcrosvm.virtio.QueueResources;
 import jcrosvm.virtio.QueueState;
@@ -112,9 +115,22 @@ final class DriverSetup implements AutoCloseable {
         written.forEach(backend::writeConfig);
         for (QueueResources queue : running) {
             if (queue != null) {
-                start(backend, from(queue, seen(queue)));
-                queue.interrupt().signal(); // for what the backend before has completed
+                repeat(backend, queue);
             }
+        }
+    }
+
+    private void repeat(BackEnd backend, QueueResources queue) {
+        try {
+            start(backend, from(queue, seen(queue)));
+            queue.interrupt().signal(); // for what the backend before has completed
+        } catch (GuestMemoryException e) {
+            queue.interrupt().failed();
+        } catch (ProtocolException e) {
+            if (e.why() != Cause.REFUSED) {
+                throw e;
+            }
+            queue.interrupt().failed();
         }
     }
 

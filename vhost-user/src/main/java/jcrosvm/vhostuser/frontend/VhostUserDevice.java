@@ -53,6 +53,7 @@ public final class VhostUserDevice implements VirtioDevice {
     private final DeviceTraits traits;
     private final long offered; // by the first backend
     private final boolean isTracked; // by the first backend
+    private final int queues; // of the first backend; 0 when it does not tell
     private final DriverSetup setup; // guarded by this, as the next three
     private final byte[] config; // as it was read last
     private BackEnd backend;
@@ -86,6 +87,7 @@ public final class VhostUserDevice implements VirtioDevice {
         this.reconnection = reconnection;
         offered = backend.features();
         isTracked = backend.has(ProtocolFeatures.INFLIGHT_SHMFD);
+        queues = reconnection != null && backend.has(ProtocolFeatures.MQ) ? backend.queueCount() : 0;
         String unsavable = shape.unsavable().isEmpty() && !backend.has(ProtocolFeatures.DEVICE_STATE)
                 ? "its backend cannot save its state"
                 : shape.unsavable();
@@ -221,10 +223,8 @@ public final class VhostUserDevice implements VirtioDevice {
         if ((offered & ~next.features()) != 0) {
             return "it does not offer features 0x%x".formatted(offered & ~next.features());
         }
-        if (next.has(ProtocolFeatures.MQ)
-                && next.queueCount() < traits.queueSizes().size()) {
-            return "it has " + next.queueCount() + " queues instead of "
-                    + traits.queueSizes().size();
+        if (queues > 0 && (!next.has(ProtocolFeatures.MQ) || next.queueCount() < queues)) {
+            return "it does not have " + queues + " queues";
         }
         if (isTracked && !next.has(ProtocolFeatures.INFLIGHT_SHMFD)) {
             return "it does not note requests in flight";
@@ -304,7 +304,10 @@ public final class VhostUserDevice implements VirtioDevice {
         int length = Math.min(from.length, traits.configLength() - offset);
         if (length > 0) {
             byte[] bytes = Arrays.copyOf(from, length);
-            change(() -> setup.wrote(offset, bytes));
+            change(() -> {
+                setup.wrote(offset, bytes);
+                System.arraycopy(bytes, 0, config, offset, length);
+            });
             attempt(to -> to.writeConfig(offset, bytes));
         }
     }
