@@ -72,6 +72,66 @@ class DeviceServerTest {
         }
     }
 
+    /** What the front end keeps of one connection is what the next goes on from. */
+    @Test
+    void notesOfRequestsOutliveTheConnection() {
+        try (SharedMemory kept = SharedMemory.create("kept", 4096)) {
+            Payload.Inflight shape;
+            try (WireClient client = new WireClient(device)) {
+                client.begin(VERSION_1);
+                try (Message made = client.connection.ask(1, GET_INFLIGHT_FD, new Payload.Inflight(0, 0, 2, 16))) {
+                    shape = made.payload(Payload.Inflight.class);
+                    assertThat(shape).isEqualTo(new Payload.Inflight(4096, 0, 2, 16));
+                    client.connection.tell(
+                            SET_INFLIGHT_FD, shape, made.descriptors().getFirst());
+                    WireRing ring = client.ring(0, 8, VERSION_1);
+                    ring.start();
+                    ring.echo("a");
+                    ring.echo("b");
+                    Mapping notes = Mapping.shared(made.descriptors().getFirst(), 0, 4096);
+                    Mapping.shared(kept.fd(), 0, 4096).segment().copyFrom(notes.segment());
+                }
+            }
+            java.lang.foreign.MemorySegment notes =
+                    Mapping.shared(kept.fd(), 0, 4096).segment();
+            assertThat(notes.get(ValueLayout.JAVA_SHORT, 8)).as("version").isOne();
+            assertThat(notes.get(ValueLayout.JAVA_SHORT, 14)).as("used index").isEqualTo((short) 2);
+            try (WireClient client = new WireClient(device)) {
+                client.begin(VERSION_1);
+                client.connection.tell(SET_INFLIGHT_FD, shape, kept.fd());
+                WireRing ring = client.ring(0, 8, VERSION_1);
+                // Of three requests the first and the last are done; without notes the last would come again.
+                ring.submit("one");
+                ring.submit("two");
+                ring.submit("three");
+                long used = ring.layout.device();
+                client.memory.putInt(used + 4, 0);
+                client.memory.putInt(used + 12, 4);
+                client.memory.storeReleaseShort(used + 2, (short) 2);
+                notes.set(ValueLayout.JAVA_BYTE, 16 + 16 * 2, (byte) 1);
+                assertThat(ring.ring.take().id()).isZero();
+                assertThat(ring.ring.take().id()).isEqualTo(4);
+                ring.start();
+                Poller.await(ring.call.fd(), Poller.READABLE, 20_000);
+                client.settle();
+                ring.stop();
+                assertThat(ring.ring.take().id()).isEqualTo(2);
+                assertThat(ring.ring.take()).isNull();
+            }
+        }
+    }
+
+    @Test
+    void nothingIsNotedOfPackedRings() {
+        try (WireClient client = new WireClient(device)) {
+            client.begin(Rings.PACKED.features);
+            try (Message made = client.connection.ask(1, GET_INFLIGHT_FD, new Payload.Inflight(0, 0, 1, 8))) {
+                assertThat(made.payload(Payload.Inflight.class).size()).isZero();
+                assertThat(made.descriptors()).isEmpty();
+            }
+        }
+    }
+
     @Test
     void theBaseOfASplitRingIsWhatToTakeNext() {
         try (WireClient client = new WireClient(device)) {

@@ -268,6 +268,57 @@ class HostileFrontEndTest {
                 .contains("one more than 32");
     }
 
+    @Test
+    void notesOfRequestsThatCannotBe() {
+        for (Payload.Inflight asked : List.of(
+                new Payload.Inflight(0, 0, 0, 16),
+                new Payload.Inflight(0, 0, 3, 16),
+                new Payload.Inflight(0, 0, 65535, 1))) {
+            assertThat(end(client -> client.connection.tell(GET_INFLIGHT_FD, asked)))
+                    .contains("the device has no");
+        }
+        for (int size : new int[] {0, 32769, 65535}) {
+            assertThat(end(client -> client.connection.tell(GET_INFLIGHT_FD, new Payload.Inflight(0, 0, 1, size))))
+                    .contains("a queue of " + size + " entries");
+        }
+        try (SharedMemory file = SharedMemory.create("notes", 8192)) {
+            for (Payload.Inflight kept : List.of(
+                    new Payload.Inflight(100, 0, 1, 16),
+                    new Payload.Inflight(8193, 0, 1, 16),
+                    new Payload.Inflight(-1, 0, 1, 16),
+                    new Payload.Inflight(8192, 4096, 1, 16),
+                    new Payload.Inflight(4096, 64, 1, 16),
+                    new Payload.Inflight(4096, -4096, 1, 16),
+                    new Payload.Inflight(4096, Long.MAX_VALUE & -4096, 1, 16),
+                    new Payload.Inflight(8192, 0, 2, 32768))) {
+                assertThat(end(client -> client.connection.tell(SET_INFLIGHT_FD, kept, file.fd())))
+                        .as(kept.toString())
+                        .contains("0x");
+            }
+        }
+        assertThat(end(client -> client.connection.tell(SET_INFLIGHT_FD, new Payload.Inflight(4096, 0, 1, 16))))
+                .contains("no descriptor");
+    }
+
+    /** A file that is cut short while the ring notes in it. */
+    @Test
+    void notesWhoseFileIsCutShort(@TempDir Path folder) throws Exception {
+        Path path = folder.resolve("notes");
+        Files.write(path, new byte[8192]);
+        try (WireClient client = new WireClient(device);
+                Fd file = Fd.open(path, Fd.O_RDWR)) {
+            client.begin(VERSION_1);
+            client.connection.tell(SET_INFLIGHT_FD, new Payload.Inflight(8192, 0, 2, 16), file);
+            WireRing ring = client.ring(0, 8, VERSION_1);
+            ring.start();
+            ring.echo("before");
+            file.truncate(0);
+            ring.submit("after");
+            ring.kick.signal();
+            assertThat(ring.hasError()).isTrue();
+        }
+    }
+
     /** Any descriptor in any place: at most the connection is lost. */
     @Test
     void descriptorsOfTheWrongKind(@TempDir Path folder) throws Exception {
@@ -289,6 +340,7 @@ class HostileFrontEndTest {
             }
             end(client -> client.connection.tell(
                     SET_MEM_TABLE, new Payload.MemoryTable(List.of(new Region(0, 4096, 0, 0))), kind));
+            end(client -> client.connection.tell(SET_INFLIGHT_FD, new Payload.Inflight(4096, 0, 1, 16), kind));
             end(client -> client.connection.tell(SET_LOG_BASE, new Payload.Log(4096, 0), kind));
             try (WireClient client = new WireClient(device)) {
                 for (int direction = 0; direction < 2; direction++) {
