@@ -72,17 +72,19 @@ class ReconnectionTest {
         }
 
         private void serve(VirtioDevice served) {
-            try (Connection connection = frontEnds.next(exit)) {
-                if (connection != null) {
-                    new DeviceServer(served, connection, GuestMemorySource.MAPPED).run(exit);
+            try {
+                String problem = "";
+                try (frontEnds;
+                        Connection connection = frontEnds.next(exit)) {
+                    if (connection != null) {
+                        new DeviceServer(served, connection, GuestMemorySource.MAPPED).run(exit);
+                    }
+                } catch (ProtocolException e) {
+                    problem = String.valueOf(e.getMessage());
                 }
-                end.complete("");
-            } catch (ProtocolException e) {
-                end.complete(String.valueOf(e.getMessage()));
+                end.complete(problem);
             } catch (Throwable e) {
                 end.completeExceptionally(e);
-            } finally {
-                frontEnds.close();
             }
         }
 
