@@ -77,23 +77,26 @@ public final class InflightRegion {
             throw new DescriptorException("the notes of requests in flight are of version %d and a ring of %d, not %d"
                     .formatted(getShort(AT_VERSION), getShort(AT_SIZE), size));
         }
-        endLastBatch(usedIndex);
-        return heads();
+        int shown = usedIndex - getShort(AT_USED_INDEX) & 0xffff;
+        if (shown <= size) {
+            endLastBatch(shown);
+        }
+        setShort(AT_USED_INDEX, usedIndex);
+        int[] heads = heads();
+        if (shown > size && heads.length > 0) { // else the driver has begun the ring anew
+            throw new DescriptorException("the notes of requests in flight are " + shown + " completions behind");
+        }
+        return heads;
     }
 
     /** The driver may have been shown requests that are still noted. */
-    private void endLastBatch(int usedIndex) {
-        int shown = usedIndex - getShort(AT_USED_INDEX) & 0xffff;
+    private void endLastBatch(int shown) {
         int head = getShort(AT_LAST_BATCH);
-        if (shown > size) {
-            throw new DescriptorException("the notes of requests in flight are " + shown + " completions behind");
-        }
         for (int i = 0; i < shown; i++) {
             requireHead(head);
             clear(head);
             head = getShort(entry(head) + AT_NEXT);
         }
-        setShort(AT_USED_INDEX, usedIndex);
     }
 
     private void requireHead(int head) {

@@ -242,6 +242,29 @@ class InflightTest {
         }
     }
 
+    /** A relay does that, and a driver that resets one queue. */
+    @Test
+    void aRingThatBeginsAnewHasNothingLeft() {
+        try (Scene scene = new Scene(8, 2)) {
+            for (int i = 0; i < 40; i++) {
+                scene.submit();
+                scene.queue.forEach(chain -> 0);
+                scene.take();
+            }
+            scene.memory.fill(0, 0x8000, (byte) 0);
+            scene.end();
+            assertThat(scene.queue.pop()).isNull();
+            scene.memory.putShort(0x4000 + 4, (short) 3);
+            scene.memory.putInt(3 * 16 + 8, 8);
+            scene.memory.storeReleaseShort(0x4000 + 2, (short) 1);
+            assertThat(scene.queue.pop()).isNotNull();
+            scene.memory.storeReleaseShort(0x6000 + 2, (short) 1000);
+            assertThatThrownBy(scene::end)
+                    .isInstanceOf(DescriptorException.class)
+                    .hasMessageContaining("completions behind");
+        }
+    }
+
     @Test
     void notesOfAnotherRingAreRefused() {
         try (Scene scene = new Scene(8, 2)) {

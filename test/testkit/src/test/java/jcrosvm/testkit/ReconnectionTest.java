@@ -26,10 +26,13 @@ import jcrosvm.virtio.SharedMemoryWindow;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VirtioFeatures;
 import jcrosvm.virtio.VmFacts;
+import jcrosvm.virtio.relay.RelayDevice;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A front end whose backend goes away, and what the driver may do meanwhile. */
 class ReconnectionTest {
@@ -110,11 +113,18 @@ class ReconnectionTest {
         assertThat(queue.content(answer)).isEqualTo(bytes);
     }
 
-    @Test
-    void requestsWaitForTheNextBackend() throws Exception {
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void requestsWaitForTheNextBackend(boolean isRelayed) throws Exception {
         Backend first = new Backend(device);
-        try (MockDriver driver = new MockDriver(frontEnd(20), VERSION_1)) {
+        VirtioDevice frontEnd = frontEnd(20);
+        try (MockDriver driver = new MockDriver(isRelayed ? new RelayDevice("relay", frontEnd) : frontEnd, VERSION_1)) {
             MockQueue queue = driver.start(0, 16);
+            for (int i = 0; i < 40; i++) {
+                echo(queue, "before " + i);
+            }
+            queue.stop();
+            queue.restart();
             echo(queue, "first");
             assertThat(first.end()).isEmpty();
             CompletableFuture<Void> second = CompletableFuture.runAsync(() -> {
@@ -127,6 +137,9 @@ class ReconnectionTest {
             });
             echo(queue, "second");
             second.get();
+            queue.stop();
+            queue.restart();
+            echo(queue, "third");
             assertThat(driver.failed()).isFalse();
         }
     }
