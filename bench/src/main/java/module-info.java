@@ -5,6 +5,7 @@ module jcrosvm.bench {
     requires jcrosvm.devices;
     requires jcrosvm.disk;
     requires jcrosvm.guest;
+    requires jcrosvm.vhostuser;
     requires jcrosvm.virtio;
     requires jcrosvm.vmm;
     requires jdk.management; // processor time and allocation of threads
