@@ -24,6 +24,8 @@ public final class DescriptorChain {
     int id;
     /** Slots of a packed ring that it takes. */
     int slots;
+    /** The first entry of a packed ring's chain in the notes of what is in flight. */
+    int entry;
     /** Popped and not given back. */
     boolean taken;
 

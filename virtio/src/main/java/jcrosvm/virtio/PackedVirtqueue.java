@@ -3,6 +3,7 @@ package jcrosvm.virtio;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
+import java.util.List;
 import jcrosvm.memory.GuestMemory;
 import org.jspecify.annotations.Nullable;
 
@@ -40,12 +41,25 @@ final class PackedVirtqueue extends Virtqueue {
     private int busySlots;
 
     private int stagedSlots;
+    private final @Nullable PackedInflight notes;
+    /** Requests that a device before this one had taken; they come before what is available. */
+    private final List<PackedInflight.Request> left;
+
+    private int leftTaken;
+    private boolean lastWasLeft; // the request popped last
+
     private boolean notifications = true;
     /** A host that had the queue before may have shown completions and not interrupted for them. */
     private boolean interruptAnyway = true;
 
     PackedVirtqueue(
-            GuestMemory memory, int index, QueueLayout layout, long features, QueueState state, Interrupt interrupt) {
+            GuestMemory memory,
+            int index,
+            QueueLayout layout,
+            long features,
+            QueueState state,
+            Interrupt interrupt,
+            @Nullable InflightRegion inflight) {
         super(memory, index, layout, features, interrupt);
         if (size < 1 || size > 32768) {
             throw broken("size " + size + " is not 1 to 32768");
@@ -55,9 +69,36 @@ final class PackedVirtqueue extends Virtqueue {
         deviceEvent = part("device event suppression", layout.device(), 4, 4);
         ringAddress = layout.descriptors();
         deviceEventAddress = layout.device();
-        nextAvailable = position(state.available());
-        nextUsed = position(state.used());
+        notes = inflight == null ? null : new PackedInflight(inflight, size);
+        if (notes != null && notes.isUsed()) {
+            left = notes.recover(this::flagsAt);
+            nextUsed = notes.usedWrap() ? notes.usedSlot() : notes.usedSlot() + size;
+            busySlots = left.stream()
+                    .mapToInt(request -> request.descriptors().size())
+                    .sum();
+            nextAvailable = advanced(nextUsed, busySlots);
+            takeBackCompletions();
+            interruptDriver(); // for what the device before has shown
+        } else {
+            left = List.of();
+            nextAvailable = position(state.available());
+            nextUsed = position(state.used());
+            if (notes != null) {
+                notes.begin(slot(nextUsed), nextUsed < size);
+            }
+        }
         shownUsed = nextUsed;
+    }
+
+    /** A device before may have written completions that it did not show: the driver would find them behind the next one. */
+    private void takeBackCompletions() {
+        for (int position = nextUsed; position != nextAvailable; position = advanced(position, 1)) {
+            int slot = slot(position);
+            int turn = position < size ? AVAILABLE : USED;
+            int flags = flagsAt(slot) & ~(AVAILABLE | USED) | turn;
+            SHORT.setRelease(ring, (long) DESCRIPTOR * slot + 14, (short) flags);
+            memory.written(ringAddress + (long) DESCRIPTOR * slot + 14, 2);
+        }
     }
 
     private int position(int slotAndWrap) {
@@ -90,12 +131,19 @@ final class PackedVirtqueue extends Virtqueue {
     }
 
     private boolean isAvailable(int flags) {
-        boolean wrap = nextAvailable < size;
+        return isAvailable(flags, nextAvailable < size);
+    }
+
+    static boolean isAvailable(int flags, boolean wrap) {
         return (flags & AVAILABLE) != 0 == wrap && (flags & USED) != 0 != wrap;
     }
 
     @Override
     public @Nullable DescriptorChain pop() {
+        lastWasLeft = leftTaken < left.size();
+        if (lastWasLeft) {
+            return again(left.get(leftTaken++));
+        }
         int flags = flagsAt(slot(nextAvailable));
         if (!isAvailable(flags)) {
             return null;
@@ -107,8 +155,28 @@ final class PackedVirtqueue extends Virtqueue {
             giveBack(chain);
             throw e;
         }
+        if (notes != null) {
+            chain.entry = notes.taken();
+        }
         busySlots += chain.slots;
         nextAvailable = advanced(nextAvailable, chain.slots);
+        chain.ready();
+        return chain;
+    }
+
+    private DescriptorChain again(PackedInflight.Request request) {
+        DescriptorChain chain = borrow();
+        try {
+            for (PackedInflight.Copy descriptor : request.descriptors()) {
+                add(chain, descriptor.address(), descriptor.length(), descriptor.flags());
+            }
+        } catch (RuntimeException e) {
+            giveBack(chain);
+            throw e;
+        }
+        chain.id = request.descriptors().getLast().id();
+        chain.slots = request.descriptors().size();
+        chain.entry = request.head();
         chain.ready();
         return chain;
     }
@@ -122,14 +190,10 @@ final class PackedVirtqueue extends Virtqueue {
             }
             long address = (long) LONG.get(ring, (long) DESCRIPTOR * slot);
             long rest = (long) LONG.get(ring, (long) DESCRIPTOR * slot + 8);
-            if ((flags & INDIRECT) != 0) {
-                if (!indirect || (flags & NEXT) != 0) {
-                    throw broken("an indirect descriptor where none may be");
-                }
-                walkIndirect(chain, address, (int) rest);
-            } else {
-                chain.add(address, (int) rest, (flags & WRITE) != 0);
+            if (notes != null) {
+                notes.read(slots == 1, address, (int) rest, flags, (int) (rest >>> 32) & 0xffff);
             }
+            add(chain, address, (int) rest, flags);
             if ((flags & NEXT) == 0) {
                 chain.id = (int) (rest >>> 32) & 0xffff; // of the last one counts
                 chain.slots = slots;
@@ -137,6 +201,16 @@ final class PackedVirtqueue extends Virtqueue {
             }
             slot = slot + 1 == size ? 0 : slot + 1;
             flags = (short) SHORT.get(ring, (long) DESCRIPTOR * slot + 14);
+        }
+    }
+
+    private void add(DescriptorChain chain, long address, int length, int flags) {
+        if ((flags & INDIRECT) == 0) {
+            chain.add(address, length, (flags & WRITE) != 0);
+        } else if (indirect && (flags & NEXT) == 0) {
+            walkIndirect(chain, address, length);
+        } else {
+            throw broken("an indirect descriptor where none may be");
         }
     }
 
@@ -160,6 +234,13 @@ final class PackedVirtqueue extends Virtqueue {
     @Override
     public void unpop(DescriptorChain chain) {
         giveBack(chain);
+        if (lastWasLeft) {
+            leftTaken--; // and stays noted
+            return;
+        }
+        if (notes != null) {
+            notes.untaken(chain.entry);
+        }
         busySlots -= chain.slots;
         nextAvailable = advanced(nextAvailable, 2 * size - chain.slots);
     }
@@ -179,6 +260,9 @@ final class PackedVirtqueue extends Virtqueue {
         memory.written(ringAddress + entry, DESCRIPTOR);
         nextUsed = advanced(nextUsed, chain.slots);
         stagedSlots += chain.slots;
+        if (notes != null) {
+            notes.completed(chain.entry);
+        }
         giveBack(chain);
     }
 
@@ -189,9 +273,15 @@ final class PackedVirtqueue extends Virtqueue {
         }
         int before = shownUsed;
         long entry = (long) DESCRIPTOR * slot(before);
+        if (notes != null) {
+            notes.showing(slot(before), before < size, slot(nextUsed), nextUsed < size);
+        }
         SHORT.setRelease(ring, entry + 14, heldFlags);
         memory.written(ringAddress + entry + 14, 2);
         shownUsed = nextUsed;
+        if (notes != null) {
+            notes.shown(slot(nextUsed), nextUsed < size);
+        }
         busySlots -= stagedSlots;
         stagedSlots = 0;
         VarHandle.fullFence(); // the flags must be seen before we look whether an interrupt is wanted
@@ -220,7 +310,7 @@ final class PackedVirtqueue extends Virtqueue {
         notifications = true;
         deviceEvent(eventIdx ? AT_DESCRIPTOR << 16 | slotAndWrap(nextAvailable) : ENABLE << 16);
         VarHandle.fullFence(); // the driver must see this before we look for what came meanwhile
-        return isAvailable(flagsAt(slot(nextAvailable)));
+        return leftTaken < left.size() || isAvailable(flagsAt(slot(nextAvailable)));
     }
 
     @Override
@@ -234,6 +324,13 @@ final class PackedVirtqueue extends Virtqueue {
     private void deviceEvent(int value) {
         INT.setRelease(deviceEvent, 0L, value);
         memory.written(deviceEventAddress, 4);
+    }
+
+    @Override
+    void eraseNotes() {
+        if (notes != null && leftTaken == left.size()) {
+            notes.erase();
+        }
     }
 
     @Override

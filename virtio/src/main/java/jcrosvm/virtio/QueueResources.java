@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param memory that the ring and all buffers are in
  * @param kick signalled by the driver when there is something available
  * @param interrupt how to reach the driver
- * @param inflight where to note which requests were taken, for a split ring; null when it is not wanted. With notes that
+ * @param inflight where to note which requests were taken; null when it is not wanted. With notes that
  *     are there already, {@code state} counts for nothing
  */
 public record QueueResources(

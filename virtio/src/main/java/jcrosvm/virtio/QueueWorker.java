@@ -317,7 +317,7 @@ public final class QueueWorker implements AutoCloseable {
             fail(work, e);
         }
         queues.remove(queue);
-        return work.queue.state();
+        return work.queue.stop();
     }
 
     /** Ends the thread; its queues are stopped. On the worker's own thread it only begins to end. */

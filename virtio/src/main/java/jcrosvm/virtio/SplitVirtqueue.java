@@ -24,7 +24,7 @@ final class SplitVirtqueue extends Virtqueue {
     private int nextUsed;
     private int shownUsed;
     private boolean notifications = true;
-    private final @Nullable InflightRegion notes;
+    private final @Nullable SplitInflight notes;
     /** Heads of requests that a device before this one had taken; they come before what is available. */
     private final int[] left;
 
@@ -41,7 +41,7 @@ final class SplitVirtqueue extends Virtqueue {
             long features,
             QueueState state,
             Interrupt interrupt,
-            @Nullable InflightRegion notes) {
+            @Nullable InflightRegion inflight) {
         super(memory, index, layout, features, interrupt);
         if (Integer.bitCount(size) != 1 || size > 32768) {
             throw broken("size " + size + " is not a power of two up to 32768");
@@ -50,7 +50,7 @@ final class SplitVirtqueue extends Virtqueue {
         available = part("available ring", layout.driver(), 6 + 2 * size, 2);
         used = part("used ring", layout.device(), 6 + 8 * size, 4);
         usedAddress = layout.device();
-        this.notes = notes;
+        notes = inflight == null ? null : new SplitInflight(inflight, size);
         if (notes == null) {
             left = NONE;
             nextAvailable = state.available() & 0xffff;
@@ -234,6 +234,13 @@ final class SplitVirtqueue extends Virtqueue {
             memory.written(usedAddress, 2);
         }
         notifications = false;
+    }
+
+    @Override
+    void eraseNotes() {
+        if (notes != null && leftTaken == left.length) {
+            notes.erase();
+        }
     }
 
     @Override

@@ -51,7 +51,7 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
     /**
      * The same, of which requests in flight are noted.
      *
-     * @param notes for a split ring; null when it is not wanted
+     * @param notes null when that is not wanted
      * @throws DescriptorException also when there are notes that are not those of such a ring
      */
     static Virtqueue of(
@@ -63,7 +63,7 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
             Interrupt interrupt,
             @Nullable InflightRegion notes) {
         return (features & VirtioFeatures.VIRTIO_F_RING_PACKED) != 0
-                ? new PackedVirtqueue(memory, index, layout, features, state, interrupt)
+                ? new PackedVirtqueue(memory, index, layout, features, state, interrupt, notes)
                 : new SplitVirtqueue(memory, index, layout, features, state, interrupt, notes);
     }
 
@@ -154,6 +154,17 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
 
     /** Where the queue stands; only when nothing is in flight and all is flushed. */
     public abstract QueueState state();
+
+    /** Ends the work on the queue; {@link #state} of then. */
+    public final QueueState stop() {
+        if (inFlight == 0) {
+            eraseNotes();
+        }
+        return state();
+    }
+
+    /** Nothing is in flight: where to go on is not in the notes any more. */
+    abstract void eraseNotes();
 
     final void interruptDriver() {
         interrupt.signal();

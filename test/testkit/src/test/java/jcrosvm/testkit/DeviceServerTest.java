@@ -122,17 +122,6 @@ class DeviceServerTest {
     }
 
     @Test
-    void nothingIsNotedOfPackedRings() {
-        try (WireClient client = new WireClient(device)) {
-            client.begin(Rings.PACKED.features);
-            try (Message made = client.connection.ask(1, GET_INFLIGHT_FD, new Payload.Inflight(0, 0, 1, 8))) {
-                assertThat(made.payload(Payload.Inflight.class).size()).isZero();
-                assertThat(made.descriptors()).isEmpty();
-            }
-        }
-    }
-
-    @Test
     void theBaseOfASplitRingIsWhatToTakeNext() {
         try (WireClient client = new WireClient(device)) {
             client.begin(VERSION_1);

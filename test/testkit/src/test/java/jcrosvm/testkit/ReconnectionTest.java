@@ -32,11 +32,12 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** A front end whose backend goes away, and what the driver may do meanwhile. */
 class ReconnectionTest {
     private static final long VERSION_1 = VirtioFeatures.VIRTIO_F_VERSION_1;
+    private static final long PACKED = VirtioFeatures.VIRTIO_F_RING_PACKED;
     private static final long OWN_FEATURE = 1;
     private static final long SLEEP = 50;
 
@@ -44,7 +45,7 @@ class ReconnectionTest {
     private Path directory;
 
     private final List<Backend> backends = new ArrayList<>();
-    private final EchoDevice device = new EchoDevice(Order.LATE, List.of(16), OWN_FEATURE);
+    private final EchoDevice device = new EchoDevice(Order.LATE, List.of(16), OWN_FEATURE | PACKED);
 
     @BeforeEach
     void quiet() {
@@ -114,8 +115,8 @@ class ReconnectionTest {
     }
 
     @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void requestsWaitForTheNextBackend(boolean isRelayed) throws Exception {
+    @CsvSource({"false, false", "true, false", "false, true", "true, true"})
+    void requestsWaitForTheNextBackend(boolean isRelayed, boolean packed) throws Exception {
         Backend first = new Backend(device);
         VirtioDevice frontEnd = frontEnd(20);
         try (MockDriver driver = new MockDriver(isRelayed ? new RelayDevice("relay", frontEnd) : frontEnd, VERSION_1)) {
@@ -173,7 +174,7 @@ class ReconnectionTest {
             TimeUnit.MILLISECONDS.sleep(SLEEP);
             assertThat(driver.config()).startsWith(1, 2, 7);
             driver.device().writeConfig(3, new byte[] {8});
-            EchoDevice other = new EchoDevice(Order.STRICT, List.of(16), OWN_FEATURE);
+            EchoDevice other = new EchoDevice(Order.STRICT, List.of(16), OWN_FEATURE | PACKED);
             new Backend(other);
             assertThat(driver.configChanges().tryAcquire(20, TimeUnit.SECONDS)).isTrue();
             assertThat(driver.config()).startsWith(0, 0, 7, 8);
@@ -240,7 +241,7 @@ class ReconnectionTest {
 
     @Test
     void anotherDeviceComesBack() throws Exception {
-        EchoDevice other = new EchoDevice(Order.STRICT, List.of(16), 0);
+        EchoDevice other = new EchoDevice(Order.STRICT, List.of(16), PACKED);
         assertThat(reasonOfLoss(20, other)).contains("has come back as another device: it does not offer features 0x1");
         backends.getLast().end();
         other.close();

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Where rings note which requests they have taken ("Inflight I/O tracking"). The front end keeps this memory when the
- * backend is lost, and gives it to the next. Split rings only: of packed ones nothing is noted.
+ * backend is lost, and gives it to the next.
  */
 final class InflightTable implements AutoCloseable {
     private static final long ALIGNMENT = 64;
@@ -23,6 +23,7 @@ final class InflightTable implements AutoCloseable {
     private @Nullable SharedMemory made; // until it has been sent
     private @Nullable Mapping mapping;
     private @Nullable Inflight shape;
+    private long stride; // bytes from one ring's notes to the next one's
     private MemorySegment regions = MemorySegment.NULL;
 
     /** @param queues of the device */
@@ -33,20 +34,17 @@ final class InflightTable implements AutoCloseable {
     /**
      * Makes such memory, and uses it.
      *
-     * @return what to answer; of size 0 when nothing is noted
+     * @return what to answer
      * @throws VmmException when the device has no such queues
      */
     Inflight make(Inflight asked, boolean isPacked) {
         requireQueues(asked);
         close();
-        if (isPacked) {
-            return new Inflight(0, 0, asked.queues(), asked.queueSize());
-        }
-        long size = bytes(asked) + Mapping.PAGE - 1 & -Mapping.PAGE;
+        long size = bytes(asked, isPacked) + Mapping.PAGE - 1 & -Mapping.PAGE;
         SharedMemory memory = SharedMemory.create("jcrosvm-inflight", size);
         made = memory;
         Inflight answer = new Inflight(size, 0, asked.queues(), asked.queueSize());
-        map(answer, memory.fd());
+        map(answer, memory.fd(), isPacked);
         return answer;
     }
 
@@ -62,22 +60,27 @@ final class InflightTable implements AutoCloseable {
      * @param file which stays the caller's
      * @throws VmmException when it is too small, or the device has no such queues
      */
-    void use(Inflight kept, Fd file) {
+    void use(Inflight kept, Fd file, boolean isPacked) {
         requireQueues(kept);
         long length = FileStatus.of(file).size();
         if (kept.offset() < 0
                 || kept.offset() % Mapping.PAGE != 0
-                || kept.size() < bytes(kept)
+                || kept.size() < bytes(kept, isPacked)
                 || length < kept.size()
                 || kept.offset() > length - kept.size()) {
             throw new VmmException(
                     ("notes of %d queues of %d requests need 0x%x bytes at the begin of a page; 0x%x bytes at"
                                     + " 0x%x of a file of 0x%x came")
                             .formatted(
-                                    kept.queues(), kept.queueSize(), bytes(kept), kept.size(), kept.offset(), length));
+                                    kept.queues(),
+                                    kept.queueSize(),
+                                    bytes(kept, isPacked),
+                                    kept.size(),
+                                    kept.offset(),
+                                    length));
         }
         close();
-        map(kept, file);
+        map(kept, file, isPacked);
     }
 
     private void requireQueues(Inflight asked) {
@@ -89,19 +92,20 @@ final class InflightTable implements AutoCloseable {
         }
     }
 
-    private static long stride(Inflight shape) {
-        return InflightRegion.bytes(shape.queueSize()) + ALIGNMENT - 1 & -ALIGNMENT;
+    private static long stride(Inflight shape, boolean isPacked) {
+        return InflightRegion.bytes(shape.queueSize(), isPacked) + ALIGNMENT - 1 & -ALIGNMENT;
     }
 
-    private static long bytes(Inflight shape) {
-        return stride(shape) * shape.queues();
+    private static long bytes(Inflight shape, boolean isPacked) {
+        return stride(shape, isPacked) * shape.queues();
     }
 
-    private void map(Inflight at, Fd file) {
-        Mapping mapped = Mapping.shared(file, at.offset(), bytes(at));
+    private void map(Inflight at, Fd file, boolean isPacked) {
+        Mapping mapped = Mapping.shared(file, at.offset(), bytes(at, isPacked));
         mapping = mapped;
         regions = mapped.segment();
         shape = at;
+        stride = stride(at, isPacked);
     }
 
     /**
@@ -119,7 +123,7 @@ final class InflightTable implements AutoCloseable {
             throw new VmmException(
                     "ring %d has %d entries; requests of %d are noted".formatted(index, size, at.queueSize()));
         }
-        return new InflightRegion(regions.asSlice(stride(at) * index, stride(at)), size);
+        return new InflightRegion(regions.asSlice(stride * index, stride));
     }
 
     /** Lets the memory go, which no ring uses. */

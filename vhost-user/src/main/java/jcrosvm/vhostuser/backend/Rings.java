@@ -62,6 +62,9 @@ final class Rings implements AutoCloseable {
     void accepted(long own, boolean allEnabled) {
         if (!isNegotiated || own != features) {
             stop();
+            if (((own ^ features) & VirtioFeatures.VIRTIO_F_RING_PACKED) != 0) {
+                inflight.close(); // which has the form of the other rings
+            }
             features = own;
             negotiate();
         }
@@ -130,7 +133,7 @@ final class Rings implements AutoCloseable {
             }
             QueueLayout layout = ring.layout(memory);
             QueueState state = ring.state(isPacked(), layout, ram);
-            InflightRegion notes = isPacked() ? null : inflight.region(ring.index, layout.size());
+            InflightRegion notes = inflight.region(ring.index, layout.size());
             device.startQueue(
                     ring.index,
                     new QueueResources(ring.index, layout, state, features, ram, kick, ring.interrupt, notes));

@@ -239,7 +239,7 @@ final class Session implements AutoCloseable {
     private void keptInflight(Message message) {
         try (Fd file = Descriptors.take(message)) {
             rings.stop();
-            inflight.use(message.payload(Payload.Inflight.class), file);
+            inflight.use(message.payload(Payload.Inflight.class), file, rings.isPacked());
             rings.start();
         }
     }

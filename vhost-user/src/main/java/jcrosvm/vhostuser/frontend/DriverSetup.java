@@ -121,6 +121,10 @@ final class DriverSetup implements AutoCloseable {
     }
 
     private void repeat(BackEnd backend, QueueResources queue) {
+        if (notes == null && (queue.features() & VirtioFeatures.VIRTIO_F_RING_PACKED) != 0) {
+            queue.interrupt().failed(); // where to go on is lost with the backend
+            return;
+        }
         try {
             start(backend, from(queue, seen(queue)));
             queue.interrupt().signal(); // for what the backend before has completed

@@ -91,8 +91,9 @@ public final class VhostUserDevice implements VirtioDevice {
         String unsavable = shape.unsavable().isEmpty() && !backend.has(ProtocolFeatures.DEVICE_STATE)
                 ? "its backend cannot save its state"
                 : shape.unsavable();
-        // Of packed rings backends note nothing, ours and those that are known.
-        long possible = reconnection == null ? DEVICE_FEATURES : DEVICE_FEATURES & ~VirtioFeatures.VIRTIO_F_RING_PACKED;
+        // Of a packed ring only notes can tell where to go on.
+        boolean canResume = reconnection == null || isTracked;
+        long possible = canResume ? DEVICE_FEATURES : DEVICE_FEATURES & ~VirtioFeatures.VIRTIO_F_RING_PACKED;
         traits = new DeviceTraits(
                         shape.type(), offered & shape.features() & possible, shape.queueSizes(), shape.configLength())
                 .withRings(offered & VirtioFeatures.RINGS)
