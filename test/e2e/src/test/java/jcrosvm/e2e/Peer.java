@@ -21,7 +21,12 @@ final class Peer implements AutoCloseable {
     private final Path socket;
     private final Path log;
 
-    private Peer(Path directory, List<String> command, Path socket) throws IOException, InterruptedException {
+    /**
+     * Starts a backend and waits until its socket is there.
+     *
+     * @param directory for what it prints
+     */
+    Peer(Path directory, List<String> command, Path socket) throws IOException, InterruptedException {
         this.socket = socket;
         log = directory.resolve("peer.log");
         process = new ProcessBuilder(command)
