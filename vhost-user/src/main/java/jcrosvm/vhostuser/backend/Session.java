@@ -58,7 +58,7 @@ final class Session implements AutoCloseable {
         configLength = Math.min(traits.configLength(), PayloadKind.MAX_CONFIG);
         memory = new MemoryTable(source);
         rings = new Rings(device, memory, link::mark);
-        ringRequests = new RingRequests(rings, traits.queueSizes());
+        ringRequests = new RingRequests(rings);
         state = new StateRequests(rings, traits.unsavable(), peer);
         link.onFailure(rings::signalErrors);
     }
