@@ -21,11 +21,6 @@ final class Peer implements AutoCloseable {
     private final Path socket;
     private final Path log;
 
-    /**
-     * Starts a backend and waits until its socket is there.
-     *
-     * @param directory for what it prints
-     */
     Peer(Path directory, List<String> command, Path socket) throws IOException, InterruptedException {
         this.socket = socket;
         log = directory.resolve("peer.log");

@@ -2,10 +2,12 @@ package jcrosvm.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.ByteArrayOutputStream;
 import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,12 +27,17 @@ import org.junit.jupiter.api.io.TempDir;
  * Backends of rust-vmm that the stock guests cannot use: requests of a driver of ours, through the front end.
  *
  * <p>Debian's kernels have no SCMI on x86. The console loses the buffers of its queues when VIRTIO_F_EVENT_IDX is not
- * negotiated, which the relay of the software processor never does.
+ * negotiated, which the relay of the software processor never does. The SCSI controller ends when Linux's driver writes to
+ * its configuration space.
  */
 class VhostDevicesRequestsTest {
     private static final int SIZE = 16;
     private static final int REPLY = 256;
     private static final long DEVICE_BITS = 0xff_ffff;
+    private static final int SECTOR = 512;
+    private static final int SCSI_CDB = 19;
+    private static final int SCSI_REQUEST = SCSI_CDB + 32;
+    private static final int SCSI_RESPONSE = 12 + 96;
     private static final int SCMI_BASE = 0x10;
     private static final int SCMI_SENSORS = 0x15;
 
@@ -85,6 +92,44 @@ class VhostDevicesRequestsTest {
 
     private static String text(ByteBuffer bytes) {
         return StandardCharsets.ISO_8859_1.decode(bytes).toString();
+    }
+
+    /** Reads all of a disk, in pieces of many sizes. */
+    @Test
+    void aDiskIsReadThroughAScsiController() throws Exception {
+        byte[] content = VirtioScenes.noise(14, 1 << 20);
+        try (Peer peer = VhostDevices.scsi(directory, Files.write(directory.resolve("disk"), content));
+                MockDriver driver = driver(DeviceType.SCSI, peer)) {
+            assertThat(driver.config()).hasSize(36);
+            driver.start(0, SIZE);
+            driver.start(1, SIZE);
+            MockQueue requests = driver.start(2, SIZE);
+            ByteArrayOutputStream read = new ByteArrayOutputStream();
+            int blocks = content.length / SECTOR;
+            for (int block = 0, count = 1; block < blocks; block += count, count = count % 100 + 7) {
+                count = Math.min(count, blocks - block);
+                read.writeBytes(read(requests, block, count));
+            }
+            assertThat(read.toByteArray()).isEqualTo(content);
+        }
+    }
+
+    /** READ (10) of LUN 0 of target 0, into two buffers. */
+    private static byte[] read(MockQueue requests, int block, int count) {
+        ByteBuffer request = ByteBuffer.allocate(SCSI_REQUEST);
+        request.put(0, (byte) 1).put(2, (byte) 0x40); // single level LUN structure
+        request.position(SCSI_CDB).put((byte) 0x28).put((byte) 0).putInt(block).put((byte) 0).putShort((short) count);
+        MockQueue.Buffer response = requests.writable(SCSI_RESPONSE);
+        MockQueue.Buffer first = requests.writable(SECTOR / 2);
+        MockQueue.Buffer rest = requests.writable(count * SECTOR - SECTOR / 2);
+        MockQueue.Completion done = requests.perform(requests.readable(request.array()), response, first, rest);
+        assertThat(requests.content(response)[10]).as("status").isZero();
+        assertThat(requests.content(response)[11]).as("response").isZero();
+        byte[] content = new byte[count * SECTOR];
+        System.arraycopy(requests.content(first), 0, content, 0, SECTOR / 2);
+        System.arraycopy(requests.content(rest), 0, content, SECTOR / 2, content.length - SECTOR / 2);
+        requests.free(done);
+        return content;
     }
 
     /** Control messages: the port appears, is a console and is open. Then bytes both ways. */

@@ -33,7 +33,6 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("soft")
 class VhostDevicesTest {
     private static final int MIB = 1 << 20;
-    private static final int CONNECT_MILLIS = 10_000;
 
     @TempDir
     private Path directory;
@@ -42,7 +41,7 @@ class VhostDevicesTest {
         return builder -> builder.cpus(2)
                 .memoryMib(1024)
                 .hypervisor(new HypervisorConfig("soft", null, null))
-                .device(new VhostUserConfig(type, peer.socket(), null, null, CONNECT_MILLIS));
+                .device(VhostUserConfig.of(type, peer.socket()));
     }
 
     /** The kernel takes some for itself in between: what the guest reads are pieces of the file, each as long as its buffer. */
@@ -153,31 +152,6 @@ class VhostDevicesTest {
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
-        }
-    }
-
-    @Test
-    void disksBehindAScsiController() throws Exception {
-        byte[] first = VirtioScenes.noise(14, 16 * MIB);
-        byte[] second = VirtioScenes.noise(15, MIB);
-        String script = """
-                for disk in a b; do
-                    for try in $(seq 100); do [ -b /dev/sd$disk ] && break; sleep 0.1; done
-                    mark "DISK $(cat /sys/block/sd$disk/ro) $(sha256sum </dev/sd$disk)"
-                done
-                """;
-        try (Peer peer = VhostDevices.scsi(
-                        directory,
-                        Files.write(directory.resolve("first"), first),
-                        Files.write(directory.resolve("second"), second));
-                GuestSession guest = VirtioScenes.plain(
-                        directory,
-                        script,
-                        List.of("virtio_pci", "virtio_scsi", "sd_mod"),
-                        machine(DeviceType.SCSI, peer))) {
-            assertThat(guest.awaitEnd()).as("%s%n%s", guest.output(), peer.log()).isEqualTo(VmExit.STOP);
-            assertThat(guest.awaitMarker("DISK", 1)).as(guest.output()).startsWith("1 " + VirtioScenes.sha256(first));
-            assertThat(guest.awaitMarker("DISK", 2)).as(guest.output()).startsWith("1 " + VirtioScenes.sha256(second));
         }
     }
 
