@@ -3,6 +3,8 @@ package jcrosvm.devices.snd;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.config.Arguments;
@@ -19,6 +21,7 @@ import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.HostResources;
 import jcrosvm.virtio.Placement;
 import jcrosvm.virtio.SandboxProfile;
+import jcrosvm.virtio.StandaloneOptions;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +35,11 @@ public final class SndModule implements DeviceModule<SndConfig> {
                     "Add a sound card. Its streams are connected to nothing (null), to files (file) or to the host's"
                             + " PulseAudio or PipeWire (pulse).")
             .repeatable();
+    private static final Option<SndConfig> CONFIG = Option.structured(
+            "config",
+            SndConfig.class,
+            "KEY=VALUE,...",
+            "The card, with the keys of run --virtio-snd; without this one that is connected to nothing.");
     private static final String CLIENT = "jcrosvm";
 
     /**
@@ -80,6 +88,14 @@ public final class SndModule implements DeviceModule<SndConfig> {
     @Override
     public List<SndConfig> read(Arguments arguments) {
         return arguments.values(VIRTIO_SND);
+    }
+
+    @Override
+    public Optional<StandaloneOptions<SndConfig>> standalone() {
+        return Optional.of(StandaloneOptions.single(
+                List.of(CONFIG),
+                "",
+                arguments -> Objects.requireNonNullElseGet(arguments.value(CONFIG), SndConfig::defaults)));
     }
 
     @Override

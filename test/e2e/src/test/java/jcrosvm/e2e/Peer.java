@@ -22,7 +22,7 @@ final class Peer implements AutoCloseable {
     private final Path log;
     private Process process;
 
-    private Peer(Path directory, List<String> command, Path socket) throws IOException, InterruptedException {
+    Peer(Path directory, List<String> command, Path socket) throws IOException, InterruptedException {
         this.command = command;
         this.socket = socket;
         log = directory.resolve("peer.log");

@@ -1,6 +1,5 @@
 package jcrosvm.vhostuser.backend;
 
-import java.util.List;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.EventFd;
 import jcrosvm.vhostuser.FrontEndRequest;
@@ -12,14 +11,13 @@ import jcrosvm.vhostuser.Payload.VringState;
 /** The front end's requests about one ring. */
 final class RingRequests {
     private static final int INDEX_MASK = 0xff;
+    /** Of any virtqueue (virtio 1.3, 2.7). The size is between front end and driver: QEMU and crosvm ask no backend. */
+    private static final int MAX_SIZE = 32768;
 
     private final Rings rings;
-    private final List<Integer> sizes;
 
-    /** @param sizes the most entries of each ring */
-    RingRequests(Rings rings, List<Integer> sizes) {
+    RingRequests(Rings rings) {
         this.rings = rings;
-        this.sizes = sizes;
     }
 
     void change(Message message) {
@@ -28,10 +26,9 @@ final class RingRequests {
         int value = state.number();
         switch ((FrontEndRequest) message.request()) {
             case SET_VRING_NUM -> {
-                int most = sizes.get(ring.index);
-                if (value <= 0 || value > most) {
-                    throw new VmmException("ring %d has %d entries; the device takes 1 to %d"
-                            .formatted(ring.index, value & 0xffffffffL, most));
+                if (value <= 0 || value > MAX_SIZE) {
+                    throw new VmmException("ring %d has %d entries; a ring has 1 to %d"
+                            .formatted(ring.index, value & 0xffffffffL, MAX_SIZE));
                 }
                 rings.change(ring, () -> ring.size = value);
             }

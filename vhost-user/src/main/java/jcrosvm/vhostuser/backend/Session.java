@@ -67,7 +67,7 @@ final class Session implements AutoCloseable {
         memory = new MemoryTable(source);
         inflight = new InflightTable(traits.queueSizes().size());
         rings = new Rings(device, memory, inflight, link::mark);
-        ringRequests = new RingRequests(rings, traits.queueSizes());
+        ringRequests = new RingRequests(rings);
         state = new StateRequests(rings, traits.unsavable(), peer);
         link.onFailure(rings::signalErrors);
     }
