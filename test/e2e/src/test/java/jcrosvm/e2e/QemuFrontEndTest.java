@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
 import jcrosvm.guest.DebianKernel;
@@ -89,7 +90,13 @@ class QemuFrontEndTest {
     private Transcript guest(
             List<String> device, List<String> modules, String script, List<String> options, boolean isKept)
             throws Exception {
-        return guest(device, DebianKernel.CLOUD_6_12, image -> image.modules(modules.toArray(String[]::new)), script, options, isKept);
+        return guest(
+                device,
+                DebianKernel.CLOUD_6_12,
+                image -> image.modules(modules.toArray(String[]::new)),
+                script,
+                options,
+                isKept);
     }
 
     private Transcript guest(
@@ -110,8 +117,7 @@ class QemuFrontEndTest {
         if (isKept) {
             serve.add("--keep");
         }
-        GuestImage image =
-                content.apply(new TestGuest(GUESTS, kernel, script)).write(directory.resolve("initramfs"));
+        GuestImage image = content.apply(new TestGuest(GUESTS, kernel, script)).write(directory.resolve("initramfs"));
         try (Running backend = new Running(serve)) {
             while (!Files.exists(socket)) {
                 assertThat(backend.process.waitFor(20, TimeUnit.MILLISECONDS))
@@ -132,19 +138,27 @@ class QemuFrontEndTest {
         }
     }
 
-    private static Transcript boot(Running backend, List<String> program, GuestImage image, Path socket, List<String> options)
-            throws Exception {
+    private static List<String> machine(List<String> program, GuestImage image, String backend, List<String> options) {
         List<String> command = new ArrayList<>(program);
         command.addAll(List.of("-accel", "tcg", "-cpu", "max", "-smp", "2"));
         command.addAll(List.of("-m", "1024", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"));
         command.addAll(List.of("-object", "memory-backend-memfd,id=ram,size=1G,share=on"));
         command.addAll(List.of("-machine", "q35,memory-backend=ram", "-serial", "stdio"));
-        command.addAll(List.of("-chardev", "socket,id=c,path=" + socket));
+        command.addAll(List.of("-chardev", "socket,id=c,path=" + backend));
         command.addAll(options);
         command.addAll(List.of("-kernel", image.kernel().toString(), "-append", image.parameters()));
         command.addAll(List.of("-initrd", image.initramfs().toString()));
+        return command;
+    }
+
+    private static Transcript boot(
+            Running backend, List<String> program, GuestImage image, Path socket, List<String> options)
+            throws Exception {
+        List<String> command = machine(program, image, socket.toString(), options);
         try (Running vm = new Running(command)) {
-            assertThat(vm.end()).as("%s%n%s", vm.transcript.text(), backend.transcript.text()).isZero();
+            assertThat(vm.end())
+                    .as("%s%n%s", vm.transcript.text(), backend.transcript.text())
+                    .isZero();
             assertThat(vm.transcript.awaitMarker("DONE", 1))
                     .as(vm.transcript.text())
                     .isEqualTo("0");
@@ -179,6 +193,49 @@ class QemuFrontEndTest {
         assertThat(printed.awaitMarker("BEFORE", 1)).startsWith(VirtioScenes.sha256(noise));
         assertThat(printed.awaitMarker("SAME", 1)).isEqualTo("0");
         assertThat(printed.awaitMarker("AFTER", 1)).startsWith(VirtioScenes.sha256(Files.readAllBytes(disk)));
+    }
+
+    /** QEMU keeps the notes of the server that was killed, and gives them to the next. */
+    @ParameterizedTest
+    @CsvSource({"'', ''", "',packed-queue', ',packed=on'"})
+    void aDiskWhoseServerIsKilled(String key, String property) throws Exception {
+        List<String> program = qemu.command();
+        Path disk = directory.resolve("disk");
+        VirtioScenes.qemuImg("create", "-q", "-f", "raw", disk.toString(), Long.toString(64L * MIB));
+        String script = VirtioScenes.PROGRAMS + """
+                mark STARTED
+                for round in 1 2 3; do
+                    deb fio --minimal --name=verify --filename=/dev/vda --rw=randrw --bsrange=512-64k --size=16m --direct=1 \\
+                        --ioengine=libaio --iodepth=32 --numjobs=2 --offset_increment=32m --verify=crc32c \\
+                        --randrepeat=0 --group_reporting >/tmp/fio 2>&1 || { cat /tmp/fio; mark BAD; }
+                    mark ROUND
+                done
+                sync
+                mark "SHA $(sha256sum </dev/vda)"
+                """;
+        GuestImage image = new TestGuest(GUESTS, DebianKernel.CLOUD_6_12, script)
+                .modules(DiskScenes.DISK.toArray(String[]::new))
+                .tree("/srv", VirtioScenes.programs())
+                .write(directory.resolve("initramfs"));
+        Random random = new Random();
+        int kills = 0;
+        try (Peer peer = Peer.ownBlock(directory, disk + key);
+                Running vm = new Running(machine(
+                        program,
+                        image,
+                        peer.socket() + ",reconnect=1",
+                        List.of("-device", "vhost-user-blk-pci,chardev=c,num-queues=2" + property)))) {
+            vm.transcript.awaitMarker("STARTED", 1);
+            while (!vm.transcript.text().contains("@@ ROUND")) {
+                TimeUnit.MILLISECONDS.sleep(1200 + random.nextInt(1500)); // QEMU tries once a second
+                peer.killAndRestart(random.nextInt(100));
+                kills++;
+            }
+            assertThat(vm.end()).as("%s%n%s", vm.transcript.text(), peer.log()).isZero();
+            assertThat(vm.transcript.text()).doesNotContain("@@ BAD", "I/O error", "verify:");
+            assertThat(vm.transcript.awaitMarker("SHA", 1)).startsWith(VirtioScenes.sha256(Files.readAllBytes(disk)));
+            assertThat(kills).isPositive();
+        }
     }
 
     @Test

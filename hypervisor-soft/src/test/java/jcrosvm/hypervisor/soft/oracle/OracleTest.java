@@ -10,11 +10,14 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Our processor against the one that runs this test. {@code -Dtests.seed=} repeats a run. */
+/**
+ * Our processor against the one that runs this test. {@code -Dtests.seed=} repeats a run, {@code -Dtests.seconds=} is how long each
+ * of the long ones takes at most.
+ */
 final class OracleTest {
     private static final long SHORT_SECONDS = 2;
     private static final long LONG_SEQUENCES = 10_000_000;
-    private static final long LONG_SECONDS = 24 * 3600;
+    private static final long LONG_SECONDS = Long.getLong("tests.seconds", 1800);
 
     @BeforeAll
     static void host() {
