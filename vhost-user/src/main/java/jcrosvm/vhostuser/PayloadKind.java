@@ -23,6 +23,8 @@ public enum PayloadKind {
     public static final int MAX_REGIONS = 8;
     /** Bytes of configuration space in one message at most. */
     public static final int MAX_CONFIG = 256;
+
+    private static final int INFLIGHT_PADDING = 4;
     /** Bytes of a payload at most: more than the longest of these. */
     static final int MAX_SIZE = 4096;
 
@@ -58,9 +60,7 @@ public enum PayloadKind {
                 yield new Payload.MemoryRegionMessage(region(from));
             }
             case CONFIG -> config(from);
-            case INFLIGHT ->
-                new Payload.Inflight(
-                        from.getLong(), from.getLong(), from.getShort() & 0xffff, from.getShort() & 0xffff);
+            case INFLIGHT -> inflight(from);
             case LOG -> new Payload.Log(from.getLong(), from.getLong());
             case STATE_TRANSFER -> new Payload.StateTransfer(from.getInt(), from.getInt());
         };
@@ -83,6 +83,16 @@ public enum PayloadKind {
 
     private static Payload.Region region(ByteBuffer from) {
         return new Payload.Region(from.getLong(), from.getLong(), from.getLong(), from.getLong());
+    }
+
+    /** The fields are 20 bytes; QEMU and others send the structure of their C compilers, which has four more. */
+    private static Payload inflight(ByteBuffer from) {
+        Payload payload = new Payload.Inflight(
+                from.getLong(), from.getLong(), from.getShort() & 0xffff, from.getShort() & 0xffff);
+        if (from.remaining() == INFLIGHT_PADDING) {
+            from.getInt();
+        }
+        return payload;
     }
 
     private static Payload config(ByteBuffer from) {
@@ -132,7 +142,8 @@ public enum PayloadKind {
                 into.putLong(inflight.size())
                         .putLong(inflight.offset())
                         .putShort((short) inflight.queues())
-                        .putShort((short) inflight.queueSize());
+                        .putShort((short) inflight.queueSize())
+                        .putInt(0);
             case Payload.Log log -> into.putLong(log.size()).putLong(log.offset());
             case Payload.StateTransfer transfer ->
                 into.putInt(transfer.direction()).putInt(transfer.phase());

@@ -78,6 +78,10 @@ class ConnectionTest {
             if (kind == PayloadKind.CONFIG && length == 0) {
                 continue; // says that the backend failed
             }
+            if (kind == PayloadKind.INFLIGHT && length == 20) { // without the padding of a C structure
+                assertThat(kind.decode(cut)).isEqualTo(sample(kind));
+                continue;
+            }
             assertThatThrownBy(() -> kind.decode(cut)).isInstanceOf(ProtocolException.class);
         }
         byte[] longer = Arrays.copyOf(bytes, bytes.length + 1);

@@ -226,10 +226,15 @@ class QemuFrontEndTest {
                         peer.socket() + ",reconnect=1",
                         List.of("-device", "vhost-user-blk-pci,chardev=c,num-queues=2" + property)))) {
             vm.transcript.awaitMarker("STARTED", 1);
+            long limit = System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_SECONDS);
             while (!vm.transcript.text().contains("@@ ROUND")) {
+                assertThat(System.nanoTime())
+                        .as("%s%n%s", vm.transcript.text(), peer.log())
+                        .isLessThan(limit);
                 TimeUnit.MILLISECONDS.sleep(1200 + random.nextInt(1500)); // QEMU tries once a second
                 peer.killAndRestart(random.nextInt(100));
                 kills++;
+                assertThat(peer.log()).doesNotContain("error");
             }
             assertThat(vm.end()).as("%s%n%s", vm.transcript.text(), peer.log()).isZero();
             assertThat(vm.transcript.text()).doesNotContain("@@ BAD", "I/O error", "verify:");
