@@ -50,7 +50,8 @@ enum Qemu {
             List<Path> found = List.of();
             if (Files.isDirectory(rig)) {
                 try (Stream<Path> folders = Files.list(rig)) {
-                    found = folders.filter(folder -> folder.getFileName().toString().matches("qemu-\\d+"))
+                    found = folders.filter(
+                                    folder -> folder.getFileName().toString().matches("qemu-\\d+"))
                             .toList();
                 }
             }

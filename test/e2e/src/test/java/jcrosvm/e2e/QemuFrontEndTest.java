@@ -89,7 +89,13 @@ class QemuFrontEndTest {
     private Transcript guest(
             List<String> device, List<String> modules, String script, List<String> options, boolean isKept)
             throws Exception {
-        return guest(device, DebianKernel.CLOUD_6_12, image -> image.modules(modules.toArray(String[]::new)), script, options, isKept);
+        return guest(
+                device,
+                DebianKernel.CLOUD_6_12,
+                image -> image.modules(modules.toArray(String[]::new)),
+                script,
+                options,
+                isKept);
     }
 
     private Transcript guest(
@@ -110,8 +116,7 @@ class QemuFrontEndTest {
         if (isKept) {
             serve.add("--keep");
         }
-        GuestImage image =
-                content.apply(new TestGuest(GUESTS, kernel, script)).write(directory.resolve("initramfs"));
+        GuestImage image = content.apply(new TestGuest(GUESTS, kernel, script)).write(directory.resolve("initramfs"));
         try (Running backend = new Running(serve)) {
             while (!Files.exists(socket)) {
                 assertThat(backend.process.waitFor(20, TimeUnit.MILLISECONDS))
@@ -132,7 +137,8 @@ class QemuFrontEndTest {
         }
     }
 
-    private static Transcript boot(Running backend, List<String> program, GuestImage image, Path socket, List<String> options)
+    private static Transcript boot(
+            Running backend, List<String> program, GuestImage image, Path socket, List<String> options)
             throws Exception {
         List<String> command = new ArrayList<>(program);
         command.addAll(List.of("-accel", "tcg", "-cpu", "max", "-smp", "2"));
@@ -144,7 +150,9 @@ class QemuFrontEndTest {
         command.addAll(List.of("-kernel", image.kernel().toString(), "-append", image.parameters()));
         command.addAll(List.of("-initrd", image.initramfs().toString()));
         try (Running vm = new Running(command)) {
-            assertThat(vm.end()).as("%s%n%s", vm.transcript.text(), backend.transcript.text()).isZero();
+            assertThat(vm.end())
+                    .as("%s%n%s", vm.transcript.text(), backend.transcript.text())
+                    .isZero();
             assertThat(vm.transcript.awaitMarker("DONE", 1))
                     .as(vm.transcript.text())
                     .isEqualTo("0");

@@ -56,14 +56,17 @@ class VhostDevicesRequestsTest {
     /** One command: its return values, behind the header and the status. */
     private static ByteBuffer scmi(MockQueue commands, int protocol, int message, int... parameters) {
         int header = message | protocol << 10;
-        ByteBuffer request =
-                ByteBuffer.allocate(4 + 4 * parameters.length).order(ByteOrder.LITTLE_ENDIAN).putInt(header);
+        ByteBuffer request = ByteBuffer.allocate(4 + 4 * parameters.length)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putInt(header);
         for (int parameter : parameters) {
             request.putInt(parameter);
         }
         MockQueue.Buffer reply = commands.writable(REPLY);
         MockQueue.Completion done = commands.perform(commands.readable(request.array()), reply);
-        ByteBuffer values = ByteBuffer.wrap(commands.content(reply)).order(ByteOrder.LITTLE_ENDIAN).limit(done.written());
+        ByteBuffer values = ByteBuffer.wrap(commands.content(reply))
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .limit(done.written());
         assertThat(values.getInt()).as("header").isEqualTo(header);
         assertThat(values.getInt()).as("status of message %d", message).isZero();
         return values;
@@ -118,7 +121,12 @@ class VhostDevicesRequestsTest {
     private static byte[] read(MockQueue requests, int block, int count) {
         ByteBuffer request = ByteBuffer.allocate(SCSI_REQUEST);
         request.put(0, (byte) 1).put(2, (byte) 0x40); // single level LUN structure
-        request.position(SCSI_CDB).put((byte) 0x28).put((byte) 0).putInt(block).put((byte) 0).putShort((short) count);
+        request.position(SCSI_CDB)
+                .put((byte) 0x28)
+                .put((byte) 0)
+                .putInt(block)
+                .put((byte) 0)
+                .putShort((short) count);
         MockQueue.Buffer response = requests.writable(SCSI_RESPONSE);
         MockQueue.Buffer first = requests.writable(SECTOR / 2);
         MockQueue.Buffer rest = requests.writable(count * SECTOR - SECTOR / 2);
@@ -190,8 +198,9 @@ class VhostDevicesRequestsTest {
         }
         return buffers.stream()
                 .map(buffer -> ByteBuffer.wrap(events.content(buffer))
-                        .order(ByteOrder.LITTLE_ENDIAN)
-                        .getShort(4) & 0xffff)
+                                .order(ByteOrder.LITTLE_ENDIAN)
+                                .getShort(4)
+                        & 0xffff)
                 .toList();
     }
 }

@@ -56,7 +56,9 @@ class VhostDevicesTest {
         try (Peer peer = VhostDevices.rng(directory, file);
                 GuestSession guest = VirtioScenes.plain(
                         directory, script, List.of("virtio_pci", "virtio_rng"), machine(DeviceType.RNG, peer))) {
-            assertThat(guest.awaitEnd()).as("%s%n%s", guest.output(), peer.log()).isEqualTo(VmExit.STOP);
+            assertThat(guest.awaitEnd())
+                    .as("%s%n%s", guest.output(), peer.log())
+                    .isEqualTo(VmExit.STOP);
             assertThat(guest.awaitMarker("RNG")).as(guest.output()).startsWith("virtio_rng");
             String all = HexFormat.of().formatHex(source);
             int at = 0;
@@ -76,7 +78,8 @@ class VhostDevicesTest {
         byte[] down = VirtioScenes.noise(13, 3 * MIB);
         Path host = directory.resolve("vsock");
         Path tree = Guests.ofUser(line -> {}).programs("socat", "bookworm", "amd64", List.of("socat"));
-        // The guest calls port 1000 of the host and gets bytes; then the host calls port 2000 of the guest, which echoes.
+        // The guest calls port 1000 of the host and gets bytes; then the host calls port 2000 of the guest, which
+        // echoes.
         String script = """
                 mount --bind /dev /srv/dev
                 deb socat -u VSOCK-CONNECT:2:1000 CREATE:/tmp/down
@@ -159,12 +162,15 @@ class VhostDevicesTest {
     void anEventDeviceOfTheHost() throws Exception {
         Path device = Path.of("/dev/input/event0");
         assumeTrue(Files.isReadable(device), "the host shows no event device to this user: " + device);
-        String name = Files.readString(Path.of("/sys/class/input/event0/device/name")).strip();
+        String name =
+                Files.readString(Path.of("/sys/class/input/event0/device/name")).strip();
         String script = "for event in /sys/class/input/event*; do mark \"NAME $(cat $event/device/name)\"; done";
         try (Peer peer = VhostDevices.input(directory, device);
                 GuestSession guest = VirtioScenes.plain(
                         directory, script, List.of("virtio_pci", "virtio_input"), machine(DeviceType.INPUT, peer))) {
-            assertThat(guest.awaitEnd()).as("%s%n%s", guest.output(), peer.log()).isEqualTo(VmExit.STOP);
+            assertThat(guest.awaitEnd())
+                    .as("%s%n%s", guest.output(), peer.log())
+                    .isEqualTo(VmExit.STOP);
             assertThat(guest.output()).contains("@@ NAME " + name);
         }
     }
