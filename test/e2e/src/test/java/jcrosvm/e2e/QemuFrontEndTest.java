@@ -259,15 +259,14 @@ class QemuFrontEndTest {
         assertThat(printed.awaitMarker("BYTES", 1)).isEqualTo("4096");
     }
 
-    /** On 7.2 without MSI-X: it takes it for granted that a vhost-user network has KVM's irqfds, and crashes under TCG. */
+    /** Without MSI-X: with it a vhost-user network crashes both QEMUs under TCG. */
     @Test
     void aNetworkOfOurOwn() throws Exception {
-        String vectors = ",vectors=0";
         Transcript printed = guest(
                 List.of("net", "--config", "user"),
                 List.of("virtio_pci", "virtio_net"),
                 VirtioScenes.NETWORK_UP + "ping -c 2 10.0.2.2 >/dev/null; mark \"PING $?\"\n",
-                List.of("-netdev", "vhost-user,id=n,chardev=c", "-device", "virtio-net-pci,netdev=n" + vectors),
+                List.of("-netdev", "vhost-user,id=n,chardev=c", "-device", "virtio-net-pci,netdev=n,vectors=0"),
                 false);
         assertThat(printed.awaitMarker("LEASE", 1)).startsWith("10.0.2.");
         assertThat(printed.awaitMarker("PING", 1)).isEqualTo("0");
