@@ -88,6 +88,11 @@ public final class SndModule implements DeviceModule<SndConfig> {
     }
 
     @Override
+    public String label(int index) {
+        return SndParameters.label(index);
+    }
+
+    @Override
     public SandboxProfile sandbox(SndConfig config) {
         return switch (config.backend()) {
             case FILE -> SandboxProfile.of("preadv", "pwritev", "sched_setscheduler");

@@ -13,6 +13,7 @@ import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
 import jcrosvm.testkit.MockQueue.Buffer;
 import jcrosvm.testkit.MockQueue.Completion;
+import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VirtioFeatures;
 import jcrosvm.virtio.VmFacts;
@@ -57,7 +58,7 @@ final class SndDriver implements AutoCloseable {
 
     static VirtioDevice device(SndConfig config) {
         config.validate();
-        return new SndModule().make(config, 0, new VmFacts(1, 64 << 20));
+        return DeviceModule.make(new SndModule(), config, 0, new VmFacts(1, 64 << 20));
     }
 
     static byte[] words(int... words) {
