@@ -130,11 +130,12 @@ public final class BootstrapSocket implements AutoCloseable {
 
     private @Nullable Message receive(int millis, List<Fd> descriptors) {
         long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
-        UnixSocket.Message packet = packet(millis < 0, deadline, millis);
+        UnixSocket.Message packet = packet(millis < 0, deadline, peer + " has sent nothing within " + millis + " ms");
         if (packet == null) {
             return null;
         }
         deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
+        String late = peer + " has sent no whole message within " + timeoutMillis + " ms";
         ByteBuffer bytes = ByteBuffer.allocate(0);
         while (true) {
             descriptors.addAll(packet.fds());
@@ -149,7 +150,7 @@ public final class BootstrapSocket implements AutoCloseable {
                 throw new VmmException(peer + " sent a packet with the header 0x%08x".formatted(header));
             }
             if (System.nanoTime() - deadline > 0) {
-                throw new VmmException(peer + " has sent no whole message within " + timeoutMillis + " ms");
+                throw new VmmException(late);
             }
             if (bytes.position() + length > MOST_BYTES || descriptors.size() > MOST_DESCRIPTORS) {
                 throw new VmmException(peer
@@ -162,7 +163,7 @@ public final class BootstrapSocket implements AutoCloseable {
                 bytes.flip().get(all);
                 return new Message(all, List.copyOf(descriptors));
             }
-            packet = packet(false, deadline, timeoutMillis);
+            packet = packet(false, deadline, late);
             if (packet == null) {
                 throw new VmmException(peer + " has closed the socket within a message");
             }
@@ -178,7 +179,7 @@ public final class BootstrapSocket implements AutoCloseable {
     }
 
     /** One packet, which is not empty; null at the end. */
-    private UnixSocket.@Nullable Message packet(boolean isUnlimited, long deadline, int millis) {
+    private UnixSocket.@Nullable Message packet(boolean isUnlimited, long deadline, String late) {
         while (true) {
             UnixSocket.Message packet;
             try {
@@ -195,7 +196,7 @@ public final class BootstrapSocket implements AutoCloseable {
             }
             long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
             if (!isUnlimited && left <= 0) {
-                throw new VmmException(peer + " has sent nothing within " + millis + " ms");
+                throw new VmmException(late);
             }
             Poller.await(socket.fd(), Poller.READABLE, isUnlimited ? -1 : (int) left + 1);
         }

@@ -3,6 +3,7 @@ package jcrosvm.devices.snd;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
 import jcrosvm.config.Arguments;
@@ -19,6 +20,7 @@ import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.HostResources;
 import jcrosvm.virtio.Placement;
 import jcrosvm.virtio.SandboxProfile;
+import jcrosvm.virtio.StandaloneOptions;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +34,8 @@ public final class SndModule implements DeviceModule<SndConfig> {
                     "Add a sound card. Its streams are connected to nothing (null), to files (file) or to the host's"
                             + " PulseAudio or PipeWire (pulse).")
             .repeatable();
+    private static final Option<SndConfig> CONFIG = Option.structured(
+            "config", SndConfig.class, "KEY=VALUE,...", "The card, with the keys of run --virtio-snd.");
     private static final String CLIENT = "jcrosvm";
 
     /**
@@ -79,7 +83,18 @@ public final class SndModule implements DeviceModule<SndConfig> {
 
     @Override
     public List<SndConfig> read(Arguments arguments) {
-        return arguments.values(VIRTIO_SND);
+        SndHooks hooks = SndHooks.ofProduct();
+        return arguments.values(VIRTIO_SND).stream()
+                .map(config -> config.withInputs(hooks.inputDevices(config), hooks.inputStreams(config)))
+                .toList();
+    }
+
+    @Override
+    public Optional<StandaloneOptions<SndConfig>> standalone() {
+        return Optional.of(StandaloneOptions.single(List.of(CONFIG), "virtio-snd", arguments -> {
+            SndConfig config = arguments.value(CONFIG);
+            return config == null ? SndConfig.defaults() : config;
+        }));
     }
 
     @Override
@@ -123,6 +138,7 @@ public final class SndModule implements DeviceModule<SndConfig> {
     /** Opens files. A sound server has nothing that could be opened once: it may come and go. */
     @Override
     public HostResources open(SndConfig config, int index, VmFacts vm) {
+        SndHooks.ofProduct().card(new SndHooks.Card(clientId(index), index));
         return switch (config.backend()) {
             case FILE -> openFiles(config);
             case PULSE -> new HostResources(server(config, index));

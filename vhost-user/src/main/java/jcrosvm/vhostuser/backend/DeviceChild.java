@@ -62,18 +62,15 @@ public final class DeviceChild {
     public static int run(int socket, DeviceModule<?> module, BiConsumer<LogSettings, @Nullable Fd> settings) {
         // Of a terminal or of a service: the VM decides when its devices end.
         Signals.onTermination(() -> {});
-        try (Bootstrap bootstrap =
-                new Bootstrap(new BootstrapSocket(UnixSocket.adopt(Fd.adopt(socket)), "the VM"), "the VM")) {
-            if (!begin(bootstrap, settings)) {
-                return 0;
-            }
-            Bootstrap.Received half = bootstrap.receive(BootstrapSocket.TIMEOUT_MILLIS);
-            if (half == null) {
-                return 0; // the VM has given up
-            }
-            try (half) {
-                return new DeviceChild(bootstrap, module).run(half);
-            }
+        // Closed by the process's end: answers may be on their way until then.
+        Bootstrap bootstrap =
+                new Bootstrap(new BootstrapSocket(UnixSocket.adopt(Fd.adopt(socket)), "the VM"), "the VM");
+        if (!begin(bootstrap, settings)) {
+            return 0;
+        }
+        try (Bootstrap.Received half = bootstrap.receive(BootstrapSocket.TIMEOUT_MILLIS)) {
+            // Otherwise the VM has given up.
+            return half == null ? 0 : new DeviceChild(bootstrap, module).run(half);
         }
     }
 

@@ -31,7 +31,7 @@ public final class DeviceWorker {
                         half.connection(), half.label() + "the front end of the " + half.kind() + " device")) {
             DeviceServer server = new DeviceServer(made, connection, memory);
             LOG.log(
-                    half.label().isEmpty() ? System.Logger.Level.DEBUG : System.Logger.Level.INFO,
+                    System.Logger.Level.DEBUG,
                     half.label() + "vhost-user " + half.kind() + " device ready, starting run loop...");
             ready.accept(made);
             server.run(half.exit());

@@ -87,6 +87,7 @@ public final class DeviceProcess implements Companion {
      * @throws VmmException with one line for the user
      */
     public static DeviceProcess start(SplitDevice split, ProgramCommand command, Task task) {
+        long began = System.nanoTime();
         List<UnixSocket> pair = UnixSocket.pair(UnixSocket.Type.SEQPACKET);
         String peer = "the process of " + split.name();
         Bootstrap bootstrap = new Bootstrap(new BootstrapSocket(pair.get(0), peer), peer);
@@ -99,7 +100,15 @@ public final class DeviceProcess implements Companion {
                 theirs.close(); // that it is gone shall be seen
                 tell(bootstrap, split, half, task, resources);
             }
-            return new DeviceProcess(split, bootstrap, process, ready(bootstrap, process));
+            Ready ready = ready(bootstrap, process);
+            LOG.log(
+                    System.Logger.Level.DEBUG,
+                    "{0}the process of {1} (pid {2}) is ready after {3} ms",
+                    split.label(),
+                    split.name(),
+                    Integer.toString(process.pid()),
+                    TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - began));
+            return new DeviceProcess(split, bootstrap, process, ready);
         } catch (RuntimeException e) {
             if (process != null) {
                 process.kill();

@@ -87,8 +87,7 @@ public final class VhostUserDevice implements VirtioDevice {
         });
         worker.poller().add(backend.connection().fd(), 0, events -> {
             worker.poller().remove(backend.connection().fd());
-            String failure = companion == null ? null : companion.failure();
-            lost(failure == null ? backend.connection().peer() + " has closed the connection" : failure);
+            lost(backend.connection().peer() + " has closed the connection");
         });
         Connection requests = backend.requests();
         if (requests != null) {
@@ -114,8 +113,9 @@ public final class VhostUserDevice implements VirtioDevice {
 
     private void lost(@Nullable String reason) {
         if (lost == null && !closed) {
-            lost = reason;
-            host.lost("vhost-user: " + reason);
+            String known = companion == null ? null : companion.failure();
+            lost = known == null ? reason : known;
+            host.lost("vhost-user: " + lost);
         }
     }
 
