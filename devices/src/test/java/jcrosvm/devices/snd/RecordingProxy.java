@@ -3,6 +3,7 @@ package jcrosvm.devices.snd;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import jcrosvm.base.io.Fd;
@@ -13,36 +14,9 @@ import jcrosvm.base.io.UnixSocket;
 final class RecordingProxy {
     private final List<UnixSocket> front = UnixSocket.pair(UnixSocket.Type.STREAM);
     private final List<UnixSocket> back = UnixSocket.pair(UnixSocket.Type.STREAM);
-    private final Side requests = new Side();
-    private final Side replies = new Side();
+    private final List<String> requests = new ArrayList<>();
+    private final List<String> replies = new ArrayList<>();
     private final Thread thread = Thread.ofPlatform().daemon().unstarted(this::run);
-
-    /** What one side has said: a line for each message. */
-    private static final class Side {
-        private final List<String> lines = new ArrayList<>();
-        private byte[] rest = {};
-        private int descriptors;
-
-        private void add(UnixSocket.Message part) {
-            ByteBuffer bytes = ByteBuffer.allocate(rest.length + part.data().length)
-                    .order(ByteOrder.LITTLE_ENDIAN)
-                    .put(rest)
-                    .put(part.data())
-                    .flip();
-            descriptors += part.fds().size();
-            while (bytes.remaining() >= 12 && bytes.remaining() - 12 >= bytes.getInt(bytes.position() + 8)) {
-                int number = bytes.getInt();
-                int flags = bytes.getInt();
-                byte[] payload = new byte[bytes.getInt()];
-                bytes.get(payload);
-                lines.add("%d flags %x, %d descriptors: %s"
-                        .formatted(number, flags, descriptors, HexFormat.of().formatHex(payload)));
-                descriptors = 0;
-            }
-            rest = new byte[bytes.remaining()];
-            bytes.get(rest);
-        }
-    }
 
     /** The ends for the front end and the backend. */
     List<UnixSocket> start() {
@@ -63,20 +37,47 @@ final class RecordingProxy {
         }
     }
 
-    private static boolean pass(UnixSocket from, UnixSocket to, Side side) {
-        UnixSocket.Message part = from.receive(4096);
-        if (part == null || part.endOfStream()) {
+    /** Passes one message on, with its descriptors where they were: at its beginning. */
+    private static boolean pass(UnixSocket from, UnixSocket to, List<String> lines) {
+        List<Fd> descriptors = new ArrayList<>();
+        byte[] header = receive(from, 12, descriptors);
+        if (header.length < 12) {
             return false;
         }
-        side.add(part);
-        to.send(part.data(), part.fds());
-        part.fds().forEach(Fd::close);
+        ByteBuffer fields = ByteBuffer.wrap(header).order(ByteOrder.LITTLE_ENDIAN);
+        byte[] payload = receive(from, fields.getInt(8), descriptors);
+        lines.add("%d flags %x, %d descriptors: %s"
+                .formatted(
+                        fields.getInt(0),
+                        fields.getInt(4),
+                        descriptors.size(),
+                        HexFormat.of().formatHex(payload)));
+        byte[] whole = Arrays.copyOf(header, header.length + payload.length);
+        System.arraycopy(payload, 0, whole, header.length, payload.length);
+        to.send(whole, descriptors);
+        descriptors.forEach(Fd::close);
         return true;
+    }
+
+    /** So many bytes, or fewer at the end. */
+    private static byte[] receive(UnixSocket from, int length, List<Fd> descriptors) {
+        byte[] bytes = {};
+        while (bytes.length < length) {
+            UnixSocket.Message part = from.receive(length - bytes.length);
+            if (part == null || part.endOfStream()) {
+                break;
+            }
+            descriptors.addAll(part.fds());
+            int before = bytes.length;
+            bytes = Arrays.copyOf(bytes, before + part.data().length);
+            System.arraycopy(part.data(), 0, bytes, before, part.data().length);
+        }
+        return bytes;
     }
 
     /** Waits until either has closed its end: what the front end has said, then what the backend has. */
     List<List<String>> transcript() throws InterruptedException {
         thread.join();
-        return List.of(requests.lines, replies.lines);
+        return List.of(requests, replies);
     }
 }

@@ -7,8 +7,10 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -18,6 +20,7 @@ import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.SpawnedProcess.Ending;
 import jcrosvm.config.JsonReader;
+import jcrosvm.config.JsonWriter;
 import jcrosvm.config.Value;
 import jcrosvm.sandbox.ProgramCommand;
 import jcrosvm.testkit.DeviceChildMain;
@@ -36,6 +39,8 @@ import jcrosvm.virtio.VmFacts;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A card in a thread and a card in a process of its own. */
 @Timeout(value = 180, unit = TimeUnit.SECONDS)
@@ -126,11 +131,7 @@ class SndPlacementTest {
         DeviceProcess process = process();
         try (SndDriver driver = new SndDriver(SndDriver.Host.LOCAL, process.device())) {
             for (boolean on : new boolean[] {true, false, true}) {
-                assertThat(process.device()
-                                .command("SndCommand", mute(on))
-                                .toCompletableFuture()
-                                .get(60, TimeUnit.SECONDS))
-                        .isEqualTo(ControlVerb.OK);
+                assertMuted(process, on);
             }
             assertThat(errno(process, "BalloonCommand", mute(true))).isEqualTo(Errno.ENOTSUP);
             assertThat(errno(process, "SndCommand", Value.string("x"))).isEqualTo(Errno.EINVAL);
@@ -140,6 +141,14 @@ class SndPlacementTest {
         }
         assertThatThrownBy(() -> process.device().command("SndCommand", mute(true)))
                 .isInstanceOf(OsException.class);
+    }
+
+    private static void assertMuted(DeviceProcess process, boolean on) throws Exception {
+        Value reply = process.device()
+                .command("SndCommand", mute(on))
+                .toCompletableFuture()
+                .get(60, TimeUnit.SECONDS);
+        assertThat(JsonWriter.compact(reply)).isEqualTo(JsonWriter.compact(ControlVerb.OK));
     }
 
     private static int errno(DeviceProcess process, String verb, Value body) throws Exception {
@@ -203,11 +212,7 @@ class SndPlacementTest {
         for (String name : List.of("INT", "TERM", "HUP")) {
             signal(name, process);
         }
-        assertThat(process.device()
-                        .command("SndCommand", mute(true))
-                        .toCompletableFuture()
-                        .get(60, TimeUnit.SECONDS))
-                .isEqualTo(ControlVerb.OK);
+        assertMuted(process, true);
         process.device().close();
         assertThat(process.ending()).isEqualTo(new Ending(false, 0));
     }
@@ -245,6 +250,54 @@ class SndPlacementTest {
         assertThatThrownBy(() -> start(none, SndConfig.defaults(), new HostResources()))
                 .isInstanceOf(VmmException.class)
                 .hasMessageMatching("its process \\(pid \\d+\\) has ended with exit code 1 before it was ready");
+    }
+
+    private static DeviceProcess hostile(String what) {
+        return DeviceProcess.start(
+                new SplitDevice(what, "snd0", ""),
+                ProgramCommand.ofClass(HostileChildMain.class),
+                new DeviceProcess.Task(SndConfig.defaults(), 0, new HostResources(), FACTS));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"repeats", "mumbles", "gives"})
+    void aProcessThatBreaksTheRulesIsKilled(String what) throws Exception {
+        DeviceProcess process = hostile(what);
+        assertThat(watch(process.device()).poll(60, TimeUnit.SECONDS))
+                .isEqualTo("vhost-user: the process of snd0 (pid %d) was ended by signal 9 (SIGKILL)"
+                        .formatted(process.pid()));
+        process.device().close();
+    }
+
+    @Test
+    void aProcessThatIsNotReadyInOrderIsAnError() {
+        assertThatThrownBy(() -> hostile("leaves"))
+                .isInstanceOf(VmmException.class)
+                .hasMessageMatching("its process \\(pid \\d+\\) has ended with exit code 0 before it was ready");
+        assertThatThrownBy(() -> hostile("babbles"))
+                .isInstanceOf(VmmException.class)
+                .hasMessage("its process sent a message that does not belong there");
+    }
+
+    /** An answer that comes too late is for no request any more, so one that is not asked for is left alone. */
+    @Test
+    void requestsThatAreNotAnsweredEnd() throws Exception {
+        DeviceProcess process = hostile("invents");
+        List<CompletableFuture<Value>> asked = new ArrayList<>();
+        for (int i = 0; i < 64; i++) {
+            asked.add(process.device().command("SndCommand", mute(true)).toCompletableFuture());
+        }
+        assertThatThrownBy(() -> process.device().command("SndCommand", mute(true)))
+                .isInstanceOfSatisfying(
+                        OsException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EBUSY));
+        for (CompletableFuture<Value> reply : asked) {
+            assertThat(reply)
+                    .failsWithin(60, TimeUnit.SECONDS)
+                    .withThrowableOfType(ExecutionException.class)
+                    .withMessageContaining("ETIMEDOUT");
+        }
+        process.device().close();
+        assertThat(process.ending().isGood()).isTrue();
     }
 
     private static int openDescriptors(long pid) throws IOException {

@@ -88,12 +88,13 @@ public final class DeviceProcess implements Companion {
      */
     public static DeviceProcess start(SplitDevice split, ProgramCommand command, Task task) {
         long began = System.nanoTime();
+        BackendHalf half = split.takeBackend();
         List<UnixSocket> pair = UnixSocket.pair(UnixSocket.Type.SEQPACKET);
         String peer = "the process of " + split.name();
         Bootstrap bootstrap = new Bootstrap(new BootstrapSocket(pair.get(0), peer), peer);
         ChildProcess process = null;
         try {
-            try (BackendHalf half = split.takeBackend();
+            try (half;
                     HostResources resources = task.resources();
                     UnixSocket theirs = pair.get(1)) {
                 process = spawn(split, command, theirs);

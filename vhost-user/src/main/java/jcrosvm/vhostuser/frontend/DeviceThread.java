@@ -36,10 +36,10 @@ public final class DeviceThread implements Companion {
 
     private DeviceThread(
             SplitDevice split,
+            BackendHalf half,
             Supplier<VirtioDevice> maker,
             Function<Supplier<GuestMemory>, GuestMemorySource> memory) {
         this.split = split;
-        BackendHalf half = split.takeBackend();
         GuestMemorySource source = memory.apply(this::shown);
         thread = ThreadScope.current().unstarted(split.name(), 0, () -> run(half, maker, source));
     }
@@ -65,13 +65,7 @@ public final class DeviceThread implements Companion {
             SplitDevice split,
             Supplier<VirtioDevice> maker,
             Function<Supplier<GuestMemory>, GuestMemorySource> memory) {
-        DeviceThread backend;
-        try {
-            backend = new DeviceThread(split, maker, memory);
-        } catch (RuntimeException e) {
-            split.close();
-            throw e;
-        }
+        DeviceThread backend = new DeviceThread(split, split.takeBackend(), maker, memory);
         backend.thread.start();
         BackEnd end = null;
         try {
