@@ -235,6 +235,20 @@ class SndPlacementTest {
         assertThat(another.ending()).isEqualTo(new Ending(true, 9));
     }
 
+    @Test
+    void aProcessThatIsToldToEndIsNotLost() throws Exception {
+        DeviceProcess process = process();
+        BlockingQueue<String> lost = watch(process.device());
+        process.requestEnd();
+        while (process.ending() == null) {
+            Thread.sleep(10);
+        }
+        assertThat(process.ending().isGood()).isTrue();
+        assertThat(lost.poll(200, TimeUnit.MILLISECONDS)).isNull();
+        process.device().close();
+        assertThat(lost).isEmpty();
+    }
+
     private static DeviceProcess start(SplitDevice split, Record config, HostResources resources) {
         ProgramCommand command = ProgramCommand.ofClass(DeviceChildMain.class);
         return DeviceProcess.start(split, command, new DeviceProcess.Task(config, 0, resources, FACTS));

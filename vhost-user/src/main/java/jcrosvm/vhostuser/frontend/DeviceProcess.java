@@ -210,7 +210,7 @@ public final class DeviceProcess implements Companion {
     }
 
     /**
-     * Tells the process to end. {@link #EXIT_TIMEOUT_MILLIS} from the first call on it is killed, once the front end is
+     * Tells the process to end; the front end is of no use from here on. {@link #EXIT_TIMEOUT_MILLIS} from the first call on it is killed, once the front end is
      * closed.
      */
     public synchronized void requestEnd() {
@@ -219,6 +219,11 @@ public final class DeviceProcess implements Companion {
             exitDeadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(EXIT_TIMEOUT_MILLIS);
             split.exit().signal();
         }
+    }
+
+    @Override
+    public synchronized boolean isEnding() {
+        return mustExit;
     }
 
     private synchronized long millisLeft() {

@@ -112,7 +112,7 @@ public final class VhostUserDevice implements VirtioDevice {
     }
 
     private void lost(@Nullable String reason) {
-        if (lost == null && !closed) {
+        if (lost == null && !closed && (companion == null || !companion.isEnding())) {
             String known = companion == null ? null : companion.failure();
             lost = known == null ? reason : known;
             host.lost("vhost-user: " + lost);
