@@ -63,14 +63,22 @@ public final class DeviceChild {
         // Of a terminal or of a service: the VM decides when its devices end.
         Signals.onTermination(() -> {});
         // Closed by the process's end: answers may be on their way until then.
-        Bootstrap bootstrap =
-                new Bootstrap(new BootstrapSocket(UnixSocket.adopt(Fd.adopt(socket)), "the VM"), "the VM");
+        Bootstrap bootstrap = open(socket);
         if (!begin(bootstrap, settings)) {
             return 0;
         }
         try (Bootstrap.Received half = bootstrap.receive(BootstrapSocket.TIMEOUT_MILLIS)) {
             // Otherwise the VM has given up.
             return half == null ? 0 : new DeviceChild(bootstrap, module).run(half);
+        }
+    }
+
+    private static Bootstrap open(int socket) {
+        try {
+            return new Bootstrap(new BootstrapSocket(UnixSocket.adopt(Fd.adopt(socket)), "the VM"), "the VM");
+        } catch (OsException | IllegalArgumentException e) {
+            throw new VmmException(
+                    "descriptor " + socket + " is not open: only a VM can start the process of a device", e);
         }
     }
 
