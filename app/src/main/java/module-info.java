@@ -5,6 +5,7 @@ module jcrosvm.app {
     requires jcrosvm.control;
     requires jcrosvm.disk;
     requires jcrosvm.guest;
+    requires jcrosvm.sandbox;
     requires jcrosvm.sound;
     requires jcrosvm.vhostuser;
     requires jcrosvm.vmm;

@@ -19,6 +19,7 @@ module jcrosvm.devices {
     exports jcrosvm.devices.rng to
             jcrosvm.config;
 
+    uses jcrosvm.devices.snd.SndHooks;
     uses jcrosvm.virtio.DeviceModule;
 
     // In the order in which the devices appear on the bus.

@@ -1,6 +1,7 @@
 /** The machine. */
 module jcrosvm.vmm {
     requires static org.jspecify;
+    requires jcrosvm.sandbox;
     requires jcrosvm.virtio.transport;
     requires transitive jcrosvm.boot;
     requires transitive jcrosvm.devices;

@@ -9,6 +9,7 @@ import jcrosvm.config.HelpText;
 import jcrosvm.config.Suggestion;
 import jcrosvm.config.Syntax;
 import jcrosvm.config.UsageException;
+import org.jspecify.annotations.Nullable;
 
 /** A word with commands of its own behind it. */
 abstract class CommandGroup extends Command {
@@ -21,6 +22,12 @@ abstract class CommandGroup extends Command {
         this.name = name;
         this.summary = summary;
         this.members = members;
+    }
+
+    /** A command of the group that users are not told of, if the words are for one. */
+    @Nullable
+    Command hidden(List<String> words) {
+        return null;
     }
 
     @Override
@@ -42,6 +49,10 @@ abstract class CommandGroup extends Command {
             System.out.print(HelpText.of(syntax()));
             System.out.flush();
             return ExitCode.SUCCESS;
+        }
+        Command hidden = hidden(words);
+        if (hidden != null) {
+            return hidden.run(words.subList(1, words.size()), isExtended);
         }
         Supplier<Command> member = members.get(first);
         if (member == null) {

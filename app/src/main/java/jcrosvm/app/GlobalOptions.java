@@ -6,6 +6,7 @@ import jcrosvm.app.log.LogFilter;
 import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
 import jcrosvm.config.Syntax;
+import jcrosvm.sandbox.LogSettings;
 
 /** Switches in front of the command's name. */
 final class GlobalOptions {
@@ -35,8 +36,9 @@ final class GlobalOptions {
     static void apply(Arguments arguments) {
         String level = arguments.value(LOG_LEVEL);
         String tag = arguments.value(SYSLOG_TAG);
-        Log.configure(
-                level == null ? LogFilter.DEFAULT : LogFilter.parse(level),
-                arguments.has(NO_SYSLOG) ? null : tag == null ? "jcrosvm" : tag);
+        String shown = level == null ? "info" : level;
+        String name = arguments.has(NO_SYSLOG) ? null : tag == null ? "jcrosvm" : tag;
+        Log.configure(LogFilter.parse(shown), name);
+        new LogSettings(shown, name, null).use();
     }
 }

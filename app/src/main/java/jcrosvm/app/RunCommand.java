@@ -11,6 +11,7 @@ import jcrosvm.config.Arguments;
 import jcrosvm.config.Option;
 import jcrosvm.config.Syntax;
 import jcrosvm.config.UsageException;
+import jcrosvm.sandbox.LogSettings;
 import jcrosvm.vmm.config.KnownOptions;
 import jcrosvm.vmm.config.VmConfig;
 import jcrosvm.vmm.config.VmOptions;
@@ -33,6 +34,13 @@ final class RunCommand extends Command {
                     "syslog-tag", String.class, "TAG", "Name of this program in the host's log.")
             .deprecated("--syslog-tag in front of run");
 
+    private static final Option<Path> LOGS_DIRECTORY = Option.word(
+            "logs-directory",
+            Path.class,
+            "DIR",
+            "Folder for the files that devices in processes of their own write their messages to: snd0_syslog.log, and"
+                    + " snd0_stdout.log and snd0_stderr.log for what else they write.");
+
     @Override
     Syntax syntax() {
         return syntaxOfRun();
@@ -40,7 +48,7 @@ final class RunCommand extends Command {
 
     static Syntax syntaxOfRun() {
         List<Option.Group> groups = new ArrayList<>(VmOptions.groups());
-        groups.add(new Option.Group("Process", List.of(GRACE_PERIOD, SYSLOG_TAG)));
+        groups.add(new Option.Group("Process", List.of(GRACE_PERIOD, SYSLOG_TAG, LOGS_DIRECTORY)));
         return new Syntax(
                 "jcrosvm run",
                 "Starts a VM and stays until it ends.",
@@ -56,6 +64,9 @@ final class RunCommand extends Command {
         if (tag != null) {
             Log.tag(tag);
         }
+        LogSettings log = LogSettings.current();
+        String syslogTag = log.syslogTag() == null || tag == null ? log.syslogTag() : tag;
+        new LogSettings(log.filter(), syslogTag, arguments.value(LOGS_DIRECTORY)).use();
         for (Option<?> option : arguments.deprecated()) {
             Log.warn("--" + option.name() + " is deprecated: use " + option.replacement());
         }

@@ -56,7 +56,9 @@ final class SelfTestCommand extends Command {
         }
     }
 
-    // Also what could be left to defaults: the cache shall hold the reading of options.
+    // Also what could be left to defaults: the cache shall hold the reading of options. And a sound card, so that it
+    // holds
+    // what a device in a process of its own is served with.
     private static List<String> words(String hypervisor, Path image) {
         return List.of(
                 "--hypervisor",
@@ -67,6 +69,8 @@ final class SelfTestCommand extends Command {
                 "32",
                 "--serial",
                 "type=stdout,hardware=serial,num=1,stdin=false",
+                "--virtio-snd",
+                "placement=thread",
                 "--debug-exit",
                 "port=0xf4",
                 image.toString());

@@ -64,7 +64,7 @@ final class ServedDevices implements AutoCloseable {
                 all.stream().filter(other -> other.kind.equals(module.name())).count();
         FrontEnds from = frontEnds.get();
         try {
-            VirtioDevice device = module.make(config, index, ANY_VM);
+            VirtioDevice device = DeviceModule.make(module, config, index, ANY_VM);
             all.add(new Served(module.name(), module.name() + index, device, from));
         } catch (RuntimeException e) {
             from.close();

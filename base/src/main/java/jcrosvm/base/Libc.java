@@ -6,6 +6,7 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.util.Optional;
 
 /**
  * The table of C library functions, all called through one shape of seven longs.
@@ -35,6 +36,7 @@ public enum Libc {
     FSYNC("fsync"),
     FTRUNCATE("ftruncate"),
     GETPGRP("getpgrp"),
+    GETPPID("getppid"),
     GETTID("gettid"),
     IOCTL("ioctl"),
     ISATTY("isatty"),
@@ -47,6 +49,17 @@ public enum Libc {
     MUNMAP("munmap"),
     OPEN("open"),
     POLL("poll"),
+    POSIX_SPAWN("posix_spawn"),
+    SPAWN_ATTR_DESTROY("posix_spawnattr_destroy"),
+    SPAWN_ATTR_FLAGS("posix_spawnattr_setflags"),
+    SPAWN_ATTR_INIT("posix_spawnattr_init"),
+    SPAWN_ATTR_SIGDEFAULT("posix_spawnattr_setsigdefault"),
+    SPAWN_ATTR_SIGMASK("posix_spawnattr_setsigmask"),
+    SPAWN_CLOSE_FROM("posix_spawn_file_actions_addclosefrom_np", true),
+    SPAWN_DUP2("posix_spawn_file_actions_adddup2"),
+    SPAWN_FILES_DESTROY("posix_spawn_file_actions_destroy"),
+    SPAWN_FILES_INIT("posix_spawn_file_actions_init"),
+    PRCTL("prctl"),
     PREAD("pread"),
     PREADV("preadv"),
     PREADV2("preadv2"),
@@ -74,6 +87,7 @@ public enum Libc {
     TIMERFD_SETTIME("timerfd_settime"),
     UNLINK("unlink"),
     UNSHARE("unshare"),
+    WAITID("waitid"),
     WRITE("write"),
     WRITEV("writev");
 
@@ -99,10 +113,21 @@ public enum Libc {
     private final MemorySegment address;
 
     Libc(String symbol) {
+        this(symbol, false);
+    }
+
+    /** @param isOptional whether a C library may lack it: {@link #isThere} is to be asked then */
+    Libc(String symbol, boolean isOptional) {
         address = Linker.nativeLinker()
                 .defaultLookup()
                 .find(symbol)
+                .or(() -> isOptional ? Optional.of(MemorySegment.NULL) : Optional.empty())
                 .orElseThrow(() -> new VmmException("the C library has no function " + symbol));
+    }
+
+    /** Whether this C library has the function. */
+    public boolean isThere() {
+        return !address.equals(MemorySegment.NULL);
     }
 
     /** Calls the function; the result is as wide as the C type says, errors are not looked at. */

@@ -62,10 +62,15 @@ public interface DeviceModule<C extends DeviceConfig> {
      */
     VirtioDevice create(C config, int index, HostResources resources, VmFacts vm);
 
+    /** In front of each line of the log that is about such a device; empty when its messages say it themselves. */
+    default String label(int index) {
+        return "";
+    }
+
     /** Opens and makes a device in one step, for a device that lives in the process of the VM. */
-    default VirtioDevice make(C config, int index, VmFacts vm) {
-        try (HostResources resources = open(config, index, vm)) {
-            return create(config, index, resources, vm);
+    static <C extends DeviceConfig> VirtioDevice make(DeviceModule<C> module, C config, int index, VmFacts vm) {
+        try (HostResources resources = module.open(config, index, vm)) {
+            return module.create(config, index, resources, vm);
         }
     }
 

@@ -3,19 +3,24 @@ package jcrosvm.vmm;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
 import jcrosvm.base.VmmException;
 import jcrosvm.config.Value;
 import jcrosvm.devices.DeviceModules;
+import jcrosvm.sandbox.ProgramCommand;
+import jcrosvm.vhostuser.frontend.DeviceProcess;
 import jcrosvm.vhostuser.frontend.DeviceThread;
+import jcrosvm.vhostuser.frontend.SplitDevice;
 import jcrosvm.virtio.ControlVerb;
 import jcrosvm.virtio.DeviceConfig;
 import jcrosvm.virtio.DeviceModule;
+import jcrosvm.virtio.HostResources;
 import jcrosvm.virtio.KernelParameters;
-import jcrosvm.virtio.Placement;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
 import jcrosvm.virtio.relay.RelayDevice;
@@ -29,9 +34,15 @@ final class Devices implements AutoCloseable {
     /**
      * A device in the order of the bus.
      *
+     * @param process that its backend is in, or null
      * @param pciAddress as the user asked, or empty
      */
-    record Placed(DeviceId id, DeviceConfig config, VirtioDevice device, String pciAddress) {}
+    record Placed(
+            DeviceId id,
+            DeviceConfig config,
+            VirtioDevice device,
+            @Nullable DeviceProcess process,
+            String pciAddress) {}
 
     private final VmFacts facts;
     private final boolean foreignWrites;
@@ -69,21 +80,57 @@ final class Devices implements AutoCloseable {
 
     private <C extends DeviceConfig> Placed create(DeviceModule<C> module, C config, int number, String pciAddress) {
         DeviceId id = new DeviceId(module.name(), number);
-        Placement placement = module.placement(config);
-        if (placement == Placement.PROCESS) { // before anything is opened
-            throw new VmmException(id + " cannot be in a process of its own: this is not supported yet");
-        }
-        VirtioDevice device = module.make(config, number, facts);
-        return new Placed(id, config, place(id, placement, device), pciAddress);
+        return switch (module.placement(config)) {
+            case LOCAL -> new Placed(id, config, DeviceModule.make(module, config, number, facts), null, pciAddress);
+            case SOCKET ->
+                new Placed(id, config, relayed(id, DeviceModule.make(module, config, number, facts)), null, pciAddress);
+            case THREAD -> new Placed(id, config, inThread(module, config, number, id), null, pciAddress);
+            case PROCESS -> {
+                DeviceProcess process = inProcess(module, config, number, id);
+                yield new Placed(id, config, relayed(id, process.device()), process, pciAddress);
+            }
+        };
     }
 
-    private VirtioDevice place(DeviceId id, Placement placement, VirtioDevice device) {
-        return switch (placement) {
-            case LOCAL -> device;
-            case SOCKET -> foreignWrites ? device : new RelayDevice(id + "-relay", device);
-            case THREAD -> DeviceThread.start(id.toString(), device);
-            case PROCESS -> throw new IllegalArgumentException(placement.toString());
-        };
+    /** A backend outside of this process writes guest memory without a word. */
+    private VirtioDevice relayed(DeviceId id, VirtioDevice device) {
+        return foreignWrites ? device : new RelayDevice(id + "-relay", device);
+    }
+
+    private <C extends DeviceConfig> VirtioDevice inThread(DeviceModule<C> module, C config, int number, DeviceId id) {
+        HostResources resources = module.open(config, number, facts);
+        return setUp(
+                module,
+                number,
+                id,
+                split -> DeviceThread.start(split, () -> {
+                    try (resources) {
+                        return module.create(config, number, resources, facts);
+                    }
+                }));
+    }
+
+    private <C extends DeviceConfig> DeviceProcess inProcess(
+            DeviceModule<C> module, C config, int number, DeviceId id) {
+        ProgramCommand command = ProgramCommand.current();
+        HostResources resources = module.open(config, number, facts);
+        DeviceProcess.Task task = new DeviceProcess.Task((Record) config, number, resources, facts);
+        return setUp(module, number, id, split -> DeviceProcess.start(split, command, task));
+    }
+
+    /** Cuts a device in two, before it matters where the backend's half goes. */
+    private static <T> T setUp(DeviceModule<?> module, int number, DeviceId id, Function<SplitDevice, T> start) {
+        String label = module.label(number);
+        SplitDevice split = new SplitDevice(module.name(), id.toString(), label);
+        try {
+            return start.apply(split);
+        } catch (VmmException e) {
+            String reason = String.valueOf(e.getMessage());
+            throw new VmmException(
+                    "failed to set up vhost-user " + module.name() + " device: "
+                            + (reason.startsWith(label) ? "" : label) + reason,
+                    e);
+        }
     }
 
     /**
@@ -157,8 +204,10 @@ final class Devices implements AutoCloseable {
                 .collect(Collectors.toMap(p -> p.id.number(), Placed::device));
     }
 
+    /** Processes have one time together in which to end: the VM waits no longer, however many there are. */
     @Override
     public synchronized void close() {
+        placed.stream().map(Placed::process).filter(Objects::nonNull).forEach(DeviceProcess::requestEnd);
         placed.forEach(p -> p.device.close());
         placed.clear();
     }

@@ -8,6 +8,7 @@ import java.lang.System.Logger.Level;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import jcrosvm.base.VmmException;
+import jcrosvm.base.io.Fd;
 import jcrosvm.base.io.UnixSocket;
 import org.jspecify.annotations.Nullable;
 
@@ -22,6 +23,7 @@ public final class Log {
             "jcrosvm: error: out of memory: the heap (-Xmx) is full\n".getBytes(StandardCharsets.US_ASCII);
 
     private static volatile LogFilter filter = LogFilter.DEFAULT;
+    private static volatile @Nullable PrintStream file; // instead of standard error
     private static volatile boolean syslogEnabled;
     private static String tag = "jcrosvm";
     private static @Nullable UnixSocket syslog;
@@ -38,6 +40,19 @@ public final class Log {
         synchronized (Log.class) {
             syslogEnabled = syslogTag != null;
             tag = syslogTag == null ? tag : syslogTag;
+        }
+    }
+
+    /**
+     * Has messages appended to a file instead of standard error.
+     *
+     * @param descriptor stays the caller's
+     */
+    public static void writeTo(Fd descriptor) {
+        try {
+            file = new PrintStream(new FileOutputStream(descriptor.link().toFile(), true));
+        } catch (IOException e) {
+            throw new VmmException("cannot write messages to " + descriptor + ": " + e.getMessage(), e);
         }
     }
 
@@ -68,7 +83,8 @@ public final class Log {
     /** Writes one line, whatever the filter says. */
     public static void write(Level level, String message) {
         try {
-            write(System.err, level, message);
+            PrintStream own = file;
+            write(own == null ? System.err : own, level, message);
             if (syslogEnabled) {
                 send(level, message);
             }

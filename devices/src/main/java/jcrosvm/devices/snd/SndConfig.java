@@ -142,6 +142,36 @@ public record SndConfig(
                 usual.placement);
     }
 
+    /**
+     * The same with other PCM devices that capture.
+     *
+     * @param devices 0 for as many as there are
+     * @param streams of each, 0 for as many as there are
+     */
+    SndConfig withInputs(int devices, int streams) {
+        return new SndConfig(
+                capture,
+                backend,
+                numOutputDevices,
+                devices == 0 ? numInputDevices : devices,
+                numOutputStreams,
+                streams == 0 ? numInputStreams : streams,
+                playbackPath,
+                playbackSize,
+                outputDeviceConfig,
+                inputDeviceConfig,
+                cardIndex,
+                unmapGuestMemoryOnFork,
+                capturePath,
+                container,
+                pace,
+                server,
+                sink,
+                source,
+                formats,
+                placement);
+    }
+
     int outputs() {
         return numOutputDevices * numOutputStreams;
     }

@@ -1,11 +1,21 @@
 package jcrosvm.devices.snd;
 
-import java.util.List;
+import java.util.ServiceLoader;
 
-/** Where a product adds to the sound devices of a VM. Nothing is added by default. */
+/**
+ * Where a product adds to the sound devices of a VM: an implementation is found by {@link java.util.ServiceLoader}, the
+ * first of several. Nothing is added by default. Called in the process of the VM, wherever cards live.
+ */
 public interface SndHooks {
     /** Adds nothing. */
     SndHooks NONE = new SndHooks() {};
+
+    /** Those of the product that this program is a part of. */
+    static SndHooks ofProduct() {
+        return ServiceLoader.load(SndHooks.class, SndHooks.class.getClassLoader())
+                .findFirst()
+                .orElse(NONE);
+    }
 
     /**
      * A card and what it is known by.
@@ -15,16 +25,16 @@ public interface SndHooks {
      */
     record Card(String clientId, int cardIndex) {}
 
-    /** PCM devices that capture, of a card that a broker makes. */
+    /** PCM devices that capture, of a card of the command line; 0 leaves those of the option. */
     default int inputDevices(SndConfig config) {
         return 0;
     }
 
-    /** Streams of each of them. */
+    /** Streams of each of them; 0 leaves those of the option. */
     default int inputStreams(SndConfig config) {
         return 0;
     }
 
-    /** The cards are known: a product may keep states for its sound service. */
-    default void cards(List<Card> cards) {}
+    /** A card is about to be made: a product may keep a state for its sound service. */
+    default void card(Card card) {}
 }

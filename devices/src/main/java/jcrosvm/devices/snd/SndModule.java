@@ -3,7 +3,6 @@ package jcrosvm.devices.snd;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import jcrosvm.base.VmmException;
 import jcrosvm.base.io.Fd;
@@ -87,20 +86,28 @@ public final class SndModule implements DeviceModule<SndConfig> {
 
     @Override
     public List<SndConfig> read(Arguments arguments) {
-        return arguments.values(VIRTIO_SND);
+        SndHooks hooks = SndHooks.ofProduct();
+        return arguments.values(VIRTIO_SND).stream()
+                .map(config -> config.withInputs(hooks.inputDevices(config), hooks.inputStreams(config)))
+                .toList();
     }
 
     @Override
     public Optional<StandaloneOptions<SndConfig>> standalone() {
-        return Optional.of(StandaloneOptions.single(
-                List.of(CONFIG),
-                "",
-                arguments -> Objects.requireNonNullElseGet(arguments.value(CONFIG), SndConfig::defaults)));
+        return Optional.of(StandaloneOptions.single(List.of(CONFIG), "virtio-snd", arguments -> {
+            SndConfig config = arguments.value(CONFIG);
+            return config == null ? SndConfig.defaults() : config;
+        }));
     }
 
     @Override
     public Placement placement(SndConfig config) {
         return config.placement().placement();
+    }
+
+    @Override
+    public String label(int index) {
+        return SndParameters.label(index);
     }
 
     @Override
@@ -134,6 +141,7 @@ public final class SndModule implements DeviceModule<SndConfig> {
     /** Opens files. A sound server has nothing that could be opened once: it may come and go. */
     @Override
     public HostResources open(SndConfig config, int index, VmFacts vm) {
+        SndHooks.ofProduct().card(new SndHooks.Card(clientId(index), index));
         return switch (config.backend()) {
             case FILE -> openFiles(config);
             case PULSE -> new HostResources(server(config, index));

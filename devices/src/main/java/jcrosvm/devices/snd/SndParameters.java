@@ -10,6 +10,10 @@ package jcrosvm.devices.snd;
 public record SndParameters(SndConfig config, int cardIndex, String clientId) {
     /** In front of each line of the log that is about the card. */
     String label() {
+        return label(cardIndex);
+    }
+
+    static String label(int cardIndex) {
         return "[Card " + cardIndex + "] ";
     }
 }

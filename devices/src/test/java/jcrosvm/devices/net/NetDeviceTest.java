@@ -29,6 +29,7 @@ import jcrosvm.testkit.MockQueue;
 import jcrosvm.testkit.MockQueue.Buffer;
 import jcrosvm.testkit.MockQueue.Completion;
 import jcrosvm.virtio.ControlVerb;
+import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
 import org.junit.jupiter.api.Test;
@@ -534,7 +535,8 @@ class NetDeviceTest {
     @Test
     void networkOfOurOwnAnswers() {
         VmFacts facts = new VmFacts(1, 64 << 20);
-        VirtioDevice device = new NetModule().make(NetConfig.user(UserNetworkConfig.defaults()), 0, facts);
+        VirtioDevice device =
+                DeviceModule.make(new NetModule(), NetConfig.user(UserNetworkConfig.defaults()), 0, facts);
         try (MockDriver driver =
                 new MockDriver(host, device, RINGS | device.traits().features())) {
             MockQueue rx = driver.start(0, 16);

@@ -25,6 +25,7 @@ import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
 import jcrosvm.testkit.MockQueue.Buffer;
 import jcrosvm.testkit.MockQueue.Completion;
+import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VmFacts;
 import org.junit.jupiter.api.Test;
@@ -50,7 +51,7 @@ class TapTest {
 
     private static VirtioDevice create(NetConfig config) {
         config.validate();
-        return new NetModule().make(config, 0, new VmFacts(4, 64 << 20));
+        return DeviceModule.make(new NetModule(), config, 0, new VmFacts(4, 64 << 20));
     }
 
     private static NetConfig made(Integer mtu, int pairs) {

@@ -16,6 +16,7 @@ import java.util.regex.Pattern;
 import jcrosvm.base.VmmException;
 import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
+import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VirtioFeatures;
 import jcrosvm.virtio.VmFacts;
@@ -34,7 +35,7 @@ class RngDeviceTest {
     }
 
     private static VirtioDevice device() {
-        return new RngModule().make(new RngConfig(), 0, new VmFacts(1, 1 << 20));
+        return DeviceModule.make(new RngModule(), new RngConfig(), 0, new VmFacts(1, 1 << 20));
     }
 
     @Test

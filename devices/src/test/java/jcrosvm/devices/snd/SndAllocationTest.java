@@ -8,7 +8,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import jcrosvm.config.KeyValueParser;
 import jcrosvm.config.RecordBinder;
-import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
 import jcrosvm.testkit.MockQueue.Buffer;
 import org.junit.jupiter.api.Test;
@@ -42,7 +41,7 @@ class SndAllocationTest {
     /** @param most bytes for each period */
     private static void check(String text, int periods, int most) {
         SndConfig config = RecordBinder.bind(KeyValueParser.parse(text), SndConfig.class);
-        try (SndDriver driver = new SndDriver(MockDriver.Host.LOCAL, config)) {
+        try (SndDriver driver = new SndDriver(SndDriver.Host.LOCAL, config)) {
             for (int stream = 0; stream < 2; stream++) {
                 assertThat(driver.setParameters(stream, 8 * PERIOD, PERIOD, 0, 2, SndDriver.S16, SndDriver.HZ_48000))
                         .isEqualTo(0x8000);

@@ -6,12 +6,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.file.Path;
 import java.util.List;
 import jcrosvm.base.VmmException;
+import jcrosvm.config.ArgumentReader;
 import jcrosvm.config.ConfigException;
 import jcrosvm.config.JsonReader;
 import jcrosvm.config.JsonWriter;
 import jcrosvm.config.KeyValueParser;
 import jcrosvm.config.RecordBinder;
 import jcrosvm.config.RecordWriter;
+import jcrosvm.config.Syntax;
 import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.Placement;
 import jcrosvm.virtio.VmFacts;
@@ -38,6 +40,25 @@ class SndConfigTest {
                 .containsOnly(1);
         assertThat(config.playbackSize()).isZero();
         assertThat(config.placement()).isEqualTo(SndPlacement.THREAD);
+    }
+
+    /** As crosvm's broker lets a product say what its cards capture, and tells it of them. */
+    @Test
+    void productsAddToCards() {
+        SndModule module = new SndModule();
+        Syntax syntax = new Syntax("", "", List.of(module.options()), List.of());
+        List<SndConfig> cards = module.read(ArgumentReader.read(
+                syntax,
+                List.of(
+                        "--virtio-snd",
+                        "backend=pulse,source=hooked",
+                        "--virtio-snd",
+                        "backend=null,num_input_devices=4")));
+        assertThat(cards.getFirst().numInputDevices()).isEqualTo(3);
+        assertThat(cards.getFirst().numInputStreams()).isEqualTo(2);
+        assertThat(cards.getLast()).isEqualTo(config("backend=null,num_input_devices=4"));
+        DeviceModule.make(module, cards.getLast(), 7, new VmFacts(1, 1 << 20)).close();
+        assertThat(RecordingHooks.CARDS).contains(new SndHooks.Card("jcrosvm-7", 7));
     }
 
     @Test

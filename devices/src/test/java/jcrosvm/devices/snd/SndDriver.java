@@ -13,6 +13,8 @@ import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
 import jcrosvm.testkit.MockQueue.Buffer;
 import jcrosvm.testkit.MockQueue.Completion;
+import jcrosvm.testkit.ProcessHost;
+import jcrosvm.virtio.DeviceModule;
 import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VirtioFeatures;
 import jcrosvm.virtio.VmFacts;
@@ -22,6 +24,7 @@ final class SndDriver implements AutoCloseable {
     static final int S16 = 5;
     static final int HZ_48000 = 7;
     private static final int QUEUE = 64;
+    private static final VmFacts FACTS = new VmFacts(1, 64 << 20);
 
     final MockDriver driver;
     final MockQueue control;
@@ -31,12 +34,33 @@ final class SndDriver implements AutoCloseable {
     private final List<String> seenEvents = new ArrayList<>();
     private final Map<Integer, Buffer> status = new HashMap<>();
 
-    SndDriver(MockDriver.Host host, SndConfig config) {
-        this(host, device(config));
+    /** Where the card is; its tests run in all. */
+    enum Host {
+        LOCAL,
+        LOOPBACK,
+        /** In another process, behind a vhost-user connection. */
+        PROCESS;
+
+        /** What the driver's side hears of a state that the device refuses to take over with this message. */
+        String refusedState(String message) {
+            return this == PROCESS
+                    ? "the backend of snd0 refused its state (1)"
+                    : MockDriver.Host.valueOf(name()).refusedState(message);
+        }
+
+        private MockDriver driver(VirtioDevice device) {
+            // The front end of another process's device is called as a local one is.
+            MockDriver.Host host = this == PROCESS ? MockDriver.Host.LOCAL : MockDriver.Host.valueOf(name());
+            return new MockDriver(host, device, VirtioFeatures.RINGS);
+        }
     }
 
-    SndDriver(MockDriver.Host host, VirtioDevice device) {
-        this(new MockDriver(host, device, VirtioFeatures.RINGS));
+    SndDriver(Host host, SndConfig config) {
+        this(host, device(host, config));
+    }
+
+    SndDriver(Host host, VirtioDevice device) {
+        this(host.driver(device));
     }
 
     SndDriver(MockDriver driver) {
@@ -55,9 +79,12 @@ final class SndDriver implements AutoCloseable {
         return List.of(control, events, transmit, receive);
     }
 
-    static VirtioDevice device(SndConfig config) {
+    static VirtioDevice device(Host host, SndConfig config) {
         config.validate();
-        return new SndModule().make(config, 0, new VmFacts(1, 64 << 20));
+        if (host == Host.PROCESS) {
+            return ProcessHost.start(new SndModule(), config, 0, FACTS).device();
+        }
+        return DeviceModule.make(new SndModule(), config, 0, FACTS);
     }
 
     static byte[] words(int... words) {

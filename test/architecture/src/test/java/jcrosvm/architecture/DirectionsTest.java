@@ -1,6 +1,8 @@
 package jcrosvm.architecture;
 
+import static com.tngtech.archunit.base.DescribedPredicate.not;
 import static com.tngtech.archunit.core.domain.JavaCall.Predicates.target;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
 import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameMatching;
 import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
@@ -128,7 +130,19 @@ class DirectionsTest {
     @Test
     void devicesKnowNoMachine() {
         forbid(List.of("platform"), List.of("boot", "vmm", "control", "guest", "app"));
-        forbid(List.of("devices"), List.of("virtio.transport", "bus", "hypervisor", "vmm", "vhostuser", "jail"));
+        forbid(List.of("devices"), List.of("virtio.transport", "bus", "hypervisor", "vmm", "vhostuser", "sandbox"));
+    }
+
+    /** What is confined is data to it: it knows neither devices nor how they are described. */
+    @Test
+    void theSandboxKnowsOnlyTheOperatingSystem() {
+        noClasses()
+                .that()
+                .resideInAPackage("jcrosvm.sandbox..")
+                .should()
+                .dependOnClassesThat(resideInAPackage("jcrosvm..")
+                        .and(not(resideInAnyPackage("jcrosvm.base..", "jcrosvm.sandbox.."))))
+                .check(all);
     }
 
     @Test

@@ -6,16 +6,19 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import jcrosvm.devices.snd.SndConfig;
+import jcrosvm.devices.snd.SndPlacement;
 import jcrosvm.guest.DebianKernel;
 import jcrosvm.guest.Guests;
 import jcrosvm.vmm.VmExit;
 import jcrosvm.vmm.config.HypervisorConfig;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
-/** Linux's sound driver and ALSA's programs on our card, whose backend is a thread behind vhost-user. */
+/** Linux's sound driver and ALSA's programs on our card, whose backend is behind vhost-user: in a thread or a process. */
 @Tag("soft")
 class SoftSoundTest {
     /** One second of 48 kHz, 16 bits, stereo. */
@@ -27,13 +30,14 @@ class SoftSoundTest {
     private Path directory;
 
     /** As crosvm's own test plays it, then the driver comes anew and records. */
-    @Test
-    void playsAndRecordsToTheByte() throws Exception {
+    @ParameterizedTest
+    @EnumSource(SndPlacement.class)
+    void playsAndRecordsToTheByte(SndPlacement placement) throws Exception {
         Path tree = Guests.ofUser(line -> {}).programs("sound", "bookworm", "amd64", List.of("alsa-utils"));
         byte[] voice = VirtioScenes.noise(5, 2 * SECOND);
         Files.write(directory.resolve("stream-0.in"), voice);
         String options = "backend=file,playback_path=" + directory + ",playback_size=400000,capture=true,capture_path="
-                + directory;
+                + directory + ",placement=" + placement.name().toLowerCase(Locale.ROOT);
         String script = VirtioScenes.PROGRAMS + """
                 head -c 192000 /srv/usr/bin/aplay >/srv/tmp/played
                 while [ "$(wc -c </srv/tmp/played)" -lt 192000 ]; do cat /srv/usr/bin/aplay >>/srv/tmp/played; done

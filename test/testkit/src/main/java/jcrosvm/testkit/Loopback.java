@@ -6,6 +6,7 @@ import jcrosvm.memory.GuestMemory;
 import jcrosvm.memory.MemoryRegion;
 import jcrosvm.vhostuser.backend.GuestMemorySource;
 import jcrosvm.vhostuser.frontend.DeviceThread;
+import jcrosvm.vhostuser.frontend.SplitDevice;
 import jcrosvm.virtio.VirtioDevice;
 
 /** A device behind a vhost-user connection, whose backend maps the memory as one in another process does. */
@@ -18,7 +19,7 @@ final class Loopback {
      * @param device which belongs to it from now on
      */
     static VirtioDevice of(VirtioDevice device) {
-        return DeviceThread.start("loopback", device, Mapped::new);
+        return DeviceThread.start(new SplitDevice("loopback", "loopback", ""), () -> device, Mapped::new);
     }
 
     /** @param shown the driver's view of the memory, whose listeners are told of what the device writes */

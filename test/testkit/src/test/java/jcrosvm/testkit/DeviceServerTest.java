@@ -75,25 +75,27 @@ class DeviceServerTest {
     /** What the front end keeps of one connection is what the next goes on from. */
     @Test
     void notesOfRequestsOutliveTheConnection() {
-        try (SharedMemory kept = SharedMemory.create("kept", 4096)) {
+        try (SharedMemory kept = SharedMemory.create("kept", 0x9000)) {
             Payload.Inflight shape;
             try (WireClient client = new WireClient(device)) {
                 client.begin(VERSION_1);
                 try (Message made = client.connection.ask(1, GET_INFLIGHT_FD, new Payload.Inflight(0, 0, 2, 16))) {
                     shape = made.payload(Payload.Inflight.class);
-                    assertThat(shape).isEqualTo(new Payload.Inflight(4096, 0, 2, 16));
+                    assertThat(shape)
+                            .as("room for 1024 entries each")
+                            .isEqualTo(new Payload.Inflight(0x9000, 0, 2, 16));
                     client.connection.tell(
                             SET_INFLIGHT_FD, shape, made.descriptors().getFirst());
                     WireRing ring = client.ring(0, 8, VERSION_1);
                     ring.start();
                     ring.echo("a");
                     ring.echo("b");
-                    Mapping notes = Mapping.shared(made.descriptors().getFirst(), 0, 4096);
-                    Mapping.shared(kept.fd(), 0, 4096).segment().copyFrom(notes.segment());
+                    Mapping notes = Mapping.shared(made.descriptors().getFirst(), 0, 0x9000);
+                    Mapping.shared(kept.fd(), 0, 0x9000).segment().copyFrom(notes.segment());
                 }
             }
             java.lang.foreign.MemorySegment notes =
-                    Mapping.shared(kept.fd(), 0, 4096).segment();
+                    Mapping.shared(kept.fd(), 0, 0x9000).segment();
             assertThat(notes.get(ValueLayout.JAVA_SHORT, 8)).as("version").isOne();
             assertThat(notes.get(ValueLayout.JAVA_SHORT, 14)).as("used index").isEqualTo((short) 2);
             try (WireClient client = new WireClient(device)) {
@@ -393,7 +395,7 @@ class DeviceServerTest {
         try (WireClient client = new WireClient(device);
                 SharedMemory bitmap = SharedMemory.create("log", 4096);
                 EventFd changed = new EventFd()) {
-            Mapping bits = Mapping.shared(bitmap.fd(), 0, 4096);
+            Mapping bits = Mapping.shared(bitmap.fd(), 0, 0x9000);
             client.begin(VERSION_1);
             WireRing ring = client.ring(0, 8, VERSION_1);
             ring.start();

@@ -18,12 +18,15 @@ final class InflightTable implements AutoCloseable {
     private static final long ALIGNMENT = 64;
     /** Entries of the largest ring (virtio 1.3, 2.7). */
     private static final int MAX_QUEUE_SIZE = 32768;
+    /** Entries that each ring has room for, whatever the front end asks: QEMU asks for fewer than its rings may have later. */
+    private static final int ROOM = 1024;
 
     private final int queues;
     private @Nullable SharedMemory made; // until it has been sent
     private @Nullable Mapping mapping;
     private @Nullable Inflight shape;
     private long stride; // bytes from one ring's notes to the next one's
+    private boolean isPacked;
     private MemorySegment regions = MemorySegment.NULL;
 
     /** @param queues of the device */
@@ -40,7 +43,8 @@ final class InflightTable implements AutoCloseable {
     Inflight make(Inflight asked, boolean isPacked) {
         requireQueues(asked);
         close();
-        long size = bytes(asked, isPacked) + Mapping.PAGE - 1 & -Mapping.PAGE;
+        long each = stride(Math.max(ROOM, asked.queueSize()), isPacked);
+        long size = each * asked.queues() + Mapping.PAGE - 1 & -Mapping.PAGE;
         SharedMemory memory = SharedMemory.create("jcrosvm-inflight", size);
         made = memory;
         Inflight answer = new Inflight(size, 0, asked.queues(), asked.queueSize());
@@ -63,21 +67,17 @@ final class InflightTable implements AutoCloseable {
     void use(Inflight kept, Fd file, boolean isPacked) {
         requireQueues(kept);
         long length = FileStatus.of(file).size();
+        long needed = stride(kept.queueSize(), isPacked) * kept.queues();
         if (kept.offset() < 0
                 || kept.offset() % Mapping.PAGE != 0
-                || kept.size() < bytes(kept, isPacked)
+                || kept.size() < needed
+                || kept.size() > stride(MAX_QUEUE_SIZE, isPacked) * kept.queues() + Mapping.PAGE
                 || length < kept.size()
                 || kept.offset() > length - kept.size()) {
             throw new VmmException(
-                    ("notes of %d queues of %d requests need 0x%x bytes at the begin of a page; 0x%x bytes at"
-                                    + " 0x%x of a file of 0x%x came")
-                            .formatted(
-                                    kept.queues(),
-                                    kept.queueSize(),
-                                    bytes(kept, isPacked),
-                                    kept.size(),
-                                    kept.offset(),
-                                    length));
+                    ("notes of %d queues of %d requests need 0x%x bytes at the begin of a page; 0x%x bytes"
+                                    + " at 0x%x of a file of 0x%x came")
+                            .formatted(kept.queues(), kept.queueSize(), needed, kept.size(), kept.offset(), length));
         }
         close();
         map(kept, file, isPacked);
@@ -92,26 +92,23 @@ final class InflightTable implements AutoCloseable {
         }
     }
 
-    private static long stride(Inflight shape, boolean isPacked) {
-        return InflightRegion.bytes(shape.queueSize(), isPacked) + ALIGNMENT - 1 & -ALIGNMENT;
+    private static long stride(int queueSize, boolean isPacked) {
+        return InflightRegion.bytes(queueSize, isPacked) + ALIGNMENT - 1 & -ALIGNMENT;
     }
 
-    private static long bytes(Inflight shape, boolean isPacked) {
-        return stride(shape, isPacked) * shape.queues();
-    }
-
-    private void map(Inflight at, Fd file, boolean isPacked) {
-        Mapping mapped = Mapping.shared(file, at.offset(), bytes(at, isPacked));
+    private void map(Inflight at, Fd file, boolean packed) {
+        Mapping mapped = Mapping.shared(file, at.offset(), at.size());
         mapping = mapped;
         regions = mapped.segment();
         shape = at;
-        stride = stride(at, isPacked);
+        stride = at.size() / at.queues() & -ALIGNMENT;
+        isPacked = packed;
     }
 
     /**
      * Where a ring of this many entries notes its requests; null when it does not.
      *
-     * @throws VmmException when the ring is larger than the front end has said
+     * @throws VmmException when there is not so much room
      */
     @Nullable
     InflightRegion region(int index, int size) {
@@ -119,9 +116,9 @@ final class InflightTable implements AutoCloseable {
         if (at == null || index >= at.queues()) {
             return null;
         }
-        if (size > at.queueSize()) {
+        if (InflightRegion.bytes(size, isPacked) > stride) {
             throw new VmmException(
-                    "ring %d has %d entries; requests of %d are noted".formatted(index, size, at.queueSize()));
+                    "ring %d has %d entries; there is room for the notes of %d".formatted(index, size, at.queueSize()));
         }
         return new InflightRegion(regions.asSlice(stride * index, stride));
     }

@@ -16,6 +16,11 @@ interface Companion {
     /** The connection is closed: waits for the end of the backend. */
     void ended();
 
+    /** Whether the backend was told to end: that it closes the connection is no loss then. */
+    default boolean isEnding() {
+        return false;
+    }
+
     /** Why the backend has closed the connection; null when it is not known. */
     @Nullable
     String failure();

@@ -1,21 +1,22 @@
 package jcrosvm.vhostuser.frontend;
 
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import jcrosvm.base.Errno;
 import jcrosvm.base.OsException;
-import jcrosvm.base.io.EventFd;
+import jcrosvm.base.VmmException;
 import jcrosvm.base.io.ThreadScope;
 import jcrosvm.base.io.Threads;
-import jcrosvm.base.io.UnixSocket;
 import jcrosvm.config.Value;
 import jcrosvm.memory.GuestMemory;
 import jcrosvm.memory.MemoryRegion;
 import jcrosvm.vhostuser.Connection;
-import jcrosvm.vhostuser.ProtocolException;
-import jcrosvm.vhostuser.backend.DeviceServer;
+import jcrosvm.vhostuser.backend.BackendHalf;
+import jcrosvm.vhostuser.backend.DeviceWorker;
 import jcrosvm.vhostuser.backend.GuestMemorySource;
 import jcrosvm.virtio.VirtioDevice;
 import org.jspecify.annotations.Nullable;
@@ -27,34 +28,32 @@ import org.jspecify.annotations.Nullable;
 public final class DeviceThread implements Companion {
     private static final System.Logger LOG = System.getLogger(DeviceThread.class.getName());
 
-    private final VirtioDevice device;
-    private final Connection connection;
-    private final EventFd exit = new EventFd();
-    private final DeviceServer server;
+    private final SplitDevice split;
+    private final CompletableFuture<VirtioDevice> device = new CompletableFuture<>();
     private final Thread thread;
     private volatile @Nullable GuestMemory shown;
     private volatile @Nullable String failure;
 
     private DeviceThread(
-            String name,
-            VirtioDevice device,
-            UnixSocket socket,
+            SplitDevice split,
+            BackendHalf half,
+            Supplier<VirtioDevice> maker,
             Function<Supplier<GuestMemory>, GuestMemorySource> memory) {
-        this.device = device;
-        connection = new Connection(socket, "the front end of " + name);
-        server = new DeviceServer(device, connection, memory.apply(this::shown));
-        thread = ThreadScope.current().unstarted(name, 0, this::run);
+        this.split = split;
+        GuestMemorySource source = memory.apply(this::shown);
+        thread = ThreadScope.current().unstarted(split.name(), 0, () -> run(half, maker, source));
     }
 
     /**
      * Starts the thread.
      *
-     * @param name of the device, for its threads and messages
-     * @param device which belongs to the front end from now on
+     * @param split closed by the front end, or when there will be none
+     * @param maker makes the device, on the thread
      * @return the front end
+     * @throws VmmException with one line for the user, when the device cannot be made
      */
-    public static VirtioDevice start(String name, VirtioDevice device) {
-        return start(name, device, SharedMemorySource::new);
+    public static VirtioDevice start(SplitDevice split, Supplier<VirtioDevice> maker) {
+        return start(split, maker, SharedMemorySource::new);
     }
 
     /**
@@ -63,27 +62,32 @@ public final class DeviceThread implements Companion {
      * @param memory gets what tells the memory that the front end is about to show
      */
     public static VirtioDevice start(
-            String name, VirtioDevice device, Function<Supplier<GuestMemory>, GuestMemorySource> memory) {
-        DeviceShape shape = DeviceShape.of(device.traits());
-        List<UnixSocket> pair = UnixSocket.pair(UnixSocket.Type.STREAM);
-        DeviceThread backend;
-        try {
-            backend = new DeviceThread(name, device, pair.get(1), memory);
-        } catch (RuntimeException e) {
-            pair.forEach(UnixSocket::close);
-            device.close();
-            throw e;
-        }
+            SplitDevice split,
+            Supplier<VirtioDevice> maker,
+            Function<Supplier<GuestMemory>, GuestMemorySource> memory) {
+        DeviceThread backend = new DeviceThread(split, split.takeBackend(), maker, memory);
         backend.thread.start();
         BackEnd end = null;
         try {
-            end = new BackEnd(new Connection(pair.get(0), "the backend of " + name));
-            return new VhostUserDevice(name, end, shape, backend, null);
+            DeviceShape shape = DeviceShape.of(backend.made().traits());
+            end = new BackEnd(new Connection(split.connection(), "the backend of " + split.name()));
+            return new VhostUserDevice(split.name(), end, shape, backend, null);
         } catch (RuntimeException e) {
             if (end != null) {
                 end.close();
             }
             backend.ended();
+            throw e;
+        }
+    }
+
+    private VirtioDevice made() {
+        try {
+            return device.join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof RuntimeException cause) {
+                throw cause;
+            }
             throw e;
         }
     }
@@ -109,15 +113,17 @@ public final class DeviceThread implements Companion {
         return memory;
     }
 
-    private void run() {
+    private void run(BackendHalf half, Supplier<VirtioDevice> maker, GuestMemorySource memory) {
         try {
-            server.run(exit);
-        } catch (ProtocolException e) {
-            failure = e.getMessage();
-            LOG.log(System.Logger.Level.ERROR, "failed to handle a vhost-user request: " + e.getMessage());
-        } finally {
-            connection.close();
-            device.close();
+            DeviceWorker.run(half, maker, memory, device::complete);
+        } catch (RuntimeException e) {
+            if (device.completeExceptionally(e)) {
+                return;
+            }
+            failure = half.label() + (e instanceof VmmException ? e.getMessage() : "internal error: " + e);
+            if (!(e instanceof VmmException)) { // of the device alone: it is lost, and so is its VM, in order
+                LOG.log(System.Logger.Level.ERROR, failure, e);
+            }
         }
     }
 
@@ -131,7 +137,7 @@ public final class DeviceThread implements Companion {
         if (!thread.isAlive()) {
             throw new OsException(verb + ": the device has ended", Errno.ENODEV);
         }
-        return device.command(verb, body);
+        return made().command(verb, body);
     }
 
     @Override
@@ -141,8 +147,8 @@ public final class DeviceThread implements Companion {
 
     @Override
     public void ended() {
-        exit.signal();
+        split.exit().signal();
         Threads.join(thread);
-        exit.close();
+        split.close();
     }
 }

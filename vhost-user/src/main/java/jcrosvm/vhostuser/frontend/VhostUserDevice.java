@@ -113,8 +113,7 @@ public final class VhostUserDevice implements VirtioDevice {
     private void watch(BackEnd watched) {
         worker.poller().add(watched.connection().fd(), 0, events -> {
             worker.poller().remove(watched.connection().fd());
-            String failure = companion == null ? null : companion.failure();
-            lost(watched, failure == null ? watched.connection().peer() + " has closed the connection" : failure);
+            lost(watched, watched.connection().peer() + " has closed the connection");
         });
         Connection requests = watched.requests();
         if (requests != null) {
@@ -156,9 +155,10 @@ public final class VhostUserDevice implements VirtioDevice {
     }
 
     private void lost(String reason) {
-        if (lost == null && !closed) {
-            lost = reason;
-            host.lost("vhost-user: " + reason);
+        if (lost == null && !closed && (companion == null || !companion.isEnding())) {
+            String known = companion == null ? null : companion.failure();
+            lost = known == null ? reason : known;
+            host.lost("vhost-user: " + lost);
         }
     }
 
