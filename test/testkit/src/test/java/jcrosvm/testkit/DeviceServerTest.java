@@ -395,7 +395,7 @@ class DeviceServerTest {
         try (WireClient client = new WireClient(device);
                 SharedMemory bitmap = SharedMemory.create("log", 4096);
                 EventFd changed = new EventFd()) {
-            Mapping bits = Mapping.shared(bitmap.fd(), 0, 0x9000);
+            Mapping bits = Mapping.shared(bitmap.fd(), 0, 4096);
             client.begin(VERSION_1);
             WireRing ring = client.ring(0, 8, VERSION_1);
             ring.start();
