@@ -2,8 +2,6 @@ package jcrosvm.vhostuser.frontend;
 
 import java.util.Arrays;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import jcrosvm.base.LimitedLog;
 import jcrosvm.base.VmmException;
@@ -38,7 +36,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class VhostUserDevice implements VirtioDevice {
     private static final LimitedLog LOG = LimitedLog.of(VhostUserDevice.class);
-    private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
 
     /** Bits that belong to the type of the device, and what a device may say of its rings (virtio 1.3, 2.2). */
     private static final long DEVICE_FEATURES = (1L << 24) - 1
@@ -51,9 +48,7 @@ public final class VhostUserDevice implements VirtioDevice {
     private final @Nullable Companion companion;
     private final @Nullable Reconnection reconnection;
     private final DeviceTraits traits;
-    private final long offered; // by the first backend
-    private final boolean isTracked; // by the first backend
-    private final int queues; // of the first backend; 0 when it does not tell
+    private final @Nullable BackEndOffer offer; // when another backend may take the place of the first
     private final DriverSetup setup; // guarded by this, as the next three
     private final byte[] config; // as it was read last
     private BackEnd backend;
@@ -85,14 +80,13 @@ public final class VhostUserDevice implements VirtioDevice {
         this.backend = backend;
         this.companion = companion;
         this.reconnection = reconnection;
-        offered = backend.features();
-        isTracked = backend.has(ProtocolFeatures.INFLIGHT_SHMFD);
-        queues = reconnection != null && backend.has(ProtocolFeatures.MQ) ? backend.queueCount() : 0;
+        offer = reconnection == null ? null : BackEndOffer.of(backend);
         String unsavable = shape.unsavable().isEmpty() && !backend.has(ProtocolFeatures.DEVICE_STATE)
                 ? "its backend cannot save its state"
                 : shape.unsavable();
+        long offered = backend.features();
         // Of a packed ring only notes can tell where to go on.
-        boolean canResume = reconnection == null || isTracked;
+        boolean canResume = offer == null || offer.isTracked();
         long possible = canResume ? DEVICE_FEATURES : DEVICE_FEATURES & ~VirtioFeatures.VIRTIO_F_RING_PACKED;
         traits = new DeviceTraits(
                         shape.type(), offered & shape.features() & possible, shape.queueSizes(), shape.configLength())
@@ -168,23 +162,8 @@ public final class VhostUserDevice implements VirtioDevice {
             worker.poller().remove(gone.requests().fd());
         }
         gone.close();
-        long began = System.nanoTime();
-        long limit = TimeUnit.SECONDS.toNanos(how.seconds());
-        while (!closed && System.nanoTime() - began < limit) {
-            BackEnd next = connect(how);
-            if (next != null && takeOver(next)) {
-                return;
-            }
-            LockSupport.parkNanos(RETRY_NANOS);
-        }
-        lost(reason + ", and none took its place within " + how.seconds() + " s");
-    }
-
-    private static @Nullable BackEnd connect(Reconnection how) {
-        try {
-            return how.attempt().get();
-        } catch (VmmException e) {
-            return null; // it is not there yet, or it is gone again
+        if (!how.run(() -> !closed, this::takeOver)) {
+            lost(reason + ", and none took its place within " + how.seconds() + " s");
         }
     }
 
@@ -193,9 +172,9 @@ public final class VhostUserDevice implements VirtioDevice {
         byte[] before;
         try {
             next.connection().limit();
-            String difference = difference(next);
-            if (difference != null) {
-                lost(next.connection().peer() + " has come back as another device: " + difference);
+            String missing = offer == null ? null : offer.missingFrom(next, config.length);
+            if (missing != null) {
+                lost(next.connection().peer() + " has come back as another device: " + missing);
                 next.close();
                 return true;
             }
@@ -220,32 +199,17 @@ public final class VhostUserDevice implements VirtioDevice {
         return true;
     }
 
-    private @Nullable String difference(BackEnd next) {
-        if ((offered & ~next.features()) != 0) {
-            return "it does not offer features 0x%x".formatted(offered & ~next.features());
-        }
-        if (queues > 0 && (!next.has(ProtocolFeatures.MQ) || next.queueCount() < queues)) {
-            return "it does not have " + queues + " queues";
-        }
-        if (isTracked && !next.has(ProtocolFeatures.INFLIGHT_SHMFD)) {
-            return "it does not note requests in flight";
-        }
-        try {
-            next.config(config.length);
-            return null;
-        } catch (ProtocolException e) {
-            if (e.why() == Cause.REFUSED) {
-                return e.getMessage();
-            }
-            throw e;
-        }
-    }
-
     /** Has the backend do something, unless it is lost or away. */
     private void attempt(Consumer<BackEnd> requests) {
+        attempt(() -> {}, requests);
+    }
+
+    /** The same, and notes before what the next backend is to know. */
+    private void attempt(Runnable change, Consumer<BackEnd> requests) {
         BackEnd asked;
         String failure;
-        synchronized (this) {
+        synchronized (this) { // both: another backend may come
+            change.run();
             asked = backend;
             failure = lost != null || isAway ? null : failureOf(asked, requests);
         }
@@ -283,12 +247,7 @@ public final class VhostUserDevice implements VirtioDevice {
 
     @Override
     public void negotiated(long features) {
-        change(() -> setup.accepted(features));
-        attempt(setup::tellFeatures);
-    }
-
-    private synchronized void change(Runnable change) {
-        change.run();
+        attempt(() -> setup.accepted(features), setup::tellFeatures);
     }
 
     @Override
@@ -296,7 +255,9 @@ public final class VhostUserDevice implements VirtioDevice {
         int end = Math.min(traits.configLength(), offset + into.length);
         if (offset < end) {
             attempt(from -> System.arraycopy(from.config(end), 0, config, 0, end));
-            change(() -> System.arraycopy(config, offset, into, 0, end - offset));
+            synchronized (this) {
+                System.arraycopy(config, offset, into, 0, end - offset);
+            }
         }
     }
 
@@ -305,30 +266,34 @@ public final class VhostUserDevice implements VirtioDevice {
         int length = Math.min(from.length, traits.configLength() - offset);
         if (length > 0) {
             byte[] bytes = Arrays.copyOf(from, length);
-            change(() -> {
-                setup.wrote(offset, bytes);
-                System.arraycopy(bytes, 0, config, offset, length);
-            });
-            attempt(to -> to.writeConfig(offset, bytes));
+            attempt(
+                    () -> {
+                        setup.wrote(offset, bytes);
+                        System.arraycopy(bytes, 0, config, offset, length);
+                    },
+                    to -> to.writeConfig(offset, bytes));
         }
     }
 
     @Override
     public void startQueue(int index, QueueResources resources) {
-        change(() -> setup.began(resources));
-        attempt(with -> setup.start(with, resources));
+        try {
+            attempt(() -> setup.began(resources), with -> setup.start(with, resources));
+        } catch (DescriptorException e) {
+            attempt(() -> setup.ended(index), with -> {});
+            throw e;
+        }
     }
 
     @Override
     public @Nullable QueueState stopQueue(int index) {
         QueueResources[] stopped = new QueueResources[1];
-        change(() -> stopped[0] = setup.ended(index));
+        Integer[] base = new Integer[1];
+        attempt(() -> stopped[0] = setup.ended(index), with -> base[0] = stopped[0] == null ? null : with.stop(index));
         QueueResources resources = stopped[0];
         if (resources == null) {
             return null;
         }
-        Integer[] base = new Integer[1];
-        attempt(with -> base[0] = with.stop(index));
         if (base[0] == null) {
             return lost != null ? null : DriverSetup.seen(resources); // the next backend has the notes
         }
@@ -340,8 +305,7 @@ public final class VhostUserDevice implements VirtioDevice {
 
     @Override
     public void reset() {
-        change(setup::reset);
-        attempt(BackEnd::reset);
+        attempt(setup::reset, BackEnd::reset);
     }
 
     @Override
