@@ -17,6 +17,7 @@ import jcrosvm.vmm.config.HypervisorConfig;
  * start-up cache is made.
  */
 final class SelfTestCommand extends Command {
+    private static final int DISK_BYTES = 64 << 10;
     private static final int PM1_CONTROL = (int) PcDevices.ACPI_PM.base() + PcDevices.PmBlock.PM1_CONTROL;
 
     @Override
@@ -32,13 +33,15 @@ final class SelfTestCommand extends Command {
     int run(Arguments arguments, boolean isExtended) {
         try {
             Path image = Files.createTempFile("jcrosvm-selftest", ".elf");
+            Path disk = Files.createTempFile("jcrosvm-selftest", ".raw");
             try {
                 Files.write(image, TinyGuest.greeting("the guest runs\r\n", PM1_CONTROL));
+                Files.write(disk, new byte[DISK_BYTES]);
                 int status = ExitCode.FAILURE;
                 for (String name : HypervisorChoice.names()) {
                     HypervisorConfig config = new HypervisorConfig(name, null, null);
                     if (HypervisorChoice.candidates(config).getFirst().isUsable()) {
-                        status = new RunCommand().run(words(name, image), isExtended);
+                        status = new RunCommand().run(words(name, image, disk), isExtended);
                         if (status != ExitCode.SUCCESS) {
                             return status;
                         }
@@ -50,16 +53,17 @@ final class SelfTestCommand extends Command {
                 return status;
             } finally {
                 Files.delete(image);
+                Files.delete(disk);
             }
         } catch (IOException e) {
             throw new VmmException("cannot write the guest's image: " + e.getMessage(), e);
         }
     }
 
-    // Also what could be left to defaults: the cache shall hold the reading of options. And a sound card, so that it
-    // holds
-    // what a device in a process of its own is served with.
-    private static List<String> words(String hypervisor, Path image) {
+    // Also what could be left to defaults: the cache shall hold the reading of options. And a disk and a sound card:
+    // what
+    // opens files and serves devices over vhost-user is in the cache too.
+    private static List<String> words(String hypervisor, Path image, Path disk) {
         return List.of(
                 "--hypervisor",
                 hypervisor,
@@ -69,6 +73,10 @@ final class SelfTestCommand extends Command {
                 "32",
                 "--serial",
                 "type=stdout,hardware=serial,num=1,stdin=false",
+                "--block",
+                disk.toString(),
+                "--socket",
+                disk + ".sock",
                 "--virtio-snd",
                 "placement=thread",
                 "--debug-exit",
