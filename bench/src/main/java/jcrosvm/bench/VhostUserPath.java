@@ -11,6 +11,7 @@ import jcrosvm.disk.DiskImages;
 import jcrosvm.disk.DiskOptions;
 import jcrosvm.vhostuser.frontend.DeviceThread;
 import jcrosvm.vhostuser.frontend.DeviceType;
+import jcrosvm.vhostuser.frontend.SplitDevice;
 import jcrosvm.vhostuser.frontend.VhostUserConfig;
 import jcrosvm.vhostuser.frontend.VhostUserModule;
 import jcrosvm.virtio.VirtioDevice;
@@ -98,7 +99,7 @@ final class VhostUserPath {
             try (VirtioDevice device = local(file)) {
                 measure("local", device, SELF, file, nanos);
             }
-            try (VirtioDevice device = DeviceThread.start("block", local(file))) {
+            try (VirtioDevice device = DeviceThread.start(new SplitDevice("block", "block", ""), () -> local(file))) {
                 measure("thread", device, SELF, file, nanos);
                 roundTrip("thread", device);
             }

@@ -6,7 +6,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import jcrosvm.vhostuser.frontend.DeviceType;
-import jcrosvm.vhostuser.frontend.VhostUserConfig;
 import jcrosvm.vmm.VmExit;
 import jcrosvm.vmm.config.HypervisorConfig;
 import org.junit.jupiter.api.Tag;
@@ -38,7 +37,7 @@ class KvmVhostUserTest {
                         builder -> builder.cpus(1)
                                 .memoryMib(256)
                                 .hypervisor(new HypervisorConfig("kvm", null, null))
-                                .device(VhostUserConfig.of(DeviceType.BLOCK, daemon.socket())))) {
+                                .device(daemon.device(DeviceType.BLOCK)))) {
             assertThat(guest.awaitEnd()).as(guest.output()).isEqualTo(VmExit.STOP);
             assertThat(guest.awaitMarker("FOUND")).startsWith(VirtioScenes.sha256(content));
             assertThat(guest.awaitMarker("WROTE")).startsWith(VirtioScenes.sha256(Files.readAllBytes(disk)));

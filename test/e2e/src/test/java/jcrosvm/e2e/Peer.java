@@ -11,11 +11,14 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import jcrosvm.base.VmmException;
 import jcrosvm.guest.Guests;
+import jcrosvm.vhostuser.frontend.DeviceType;
+import jcrosvm.vhostuser.frontend.VhostUserConfig;
 
 /** A vhost-user backend in a process. Tests that need one of another project are skipped where it cannot be had. */
 final class Peer implements AutoCloseable {
     private static final Path STORAGE_DAEMON = Path.of("/usr/bin/qemu-storage-daemon");
     private static final long LIMIT_SECONDS = 60;
+    private static final int CONNECT_MILLIS = 5000;
 
     private final List<String> command;
     private final Path socket;
@@ -115,6 +118,11 @@ final class Peer implements AutoCloseable {
 
     Path socket() {
         return socket;
+    }
+
+    /** A device with this backend, which may not listen at its socket quite yet. */
+    VhostUserConfig device(DeviceType type) {
+        return new VhostUserConfig(type, socket, null, null, null, CONNECT_MILLIS);
     }
 
     String log() throws IOException {

@@ -10,7 +10,6 @@ import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
 import jcrosvm.vhostuser.frontend.DeviceType;
-import jcrosvm.vhostuser.frontend.VhostUserConfig;
 import jcrosvm.vmm.VmExit;
 import jcrosvm.vmm.config.HypervisorConfig;
 import jcrosvm.vmm.config.VmConfigBuilder;
@@ -37,7 +36,7 @@ class ReconnectTest {
         return builder -> builder.cpus(2)
                 .memoryMib(1024)
                 .hypervisor(new HypervisorConfig("soft", null, null))
-                .device(VhostUserConfig.of(DeviceType.BLOCK, peer.socket()).reconnect(seconds));
+                .device(peer.device(DeviceType.BLOCK).reconnect(seconds));
     }
 
     @ParameterizedTest

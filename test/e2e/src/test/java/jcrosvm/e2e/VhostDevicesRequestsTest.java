@@ -12,14 +12,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import jcrosvm.base.io.UnixSocket;
 import jcrosvm.testkit.MockDriver;
 import jcrosvm.testkit.MockQueue;
-import jcrosvm.vhostuser.Connection;
-import jcrosvm.vhostuser.frontend.BackEnd;
 import jcrosvm.vhostuser.frontend.DeviceType;
-import jcrosvm.vhostuser.frontend.VhostUserDevice;
+import jcrosvm.vhostuser.frontend.VhostUserConfig;
+import jcrosvm.vhostuser.frontend.VhostUserModule;
+import jcrosvm.virtio.VirtioDevice;
 import jcrosvm.virtio.VirtioFeatures;
+import jcrosvm.virtio.VmFacts;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -45,12 +45,12 @@ class VhostDevicesRequestsTest {
     private Path directory;
 
     private static MockDriver driver(DeviceType type, Peer peer) {
-        Connection connection =
-                new Connection(UnixSocket.connect(peer.socket(), UnixSocket.Type.STREAM), "the backend");
-        BackEnd backend = new BackEnd(connection);
-        return new MockDriver(
-                new VhostUserDevice("peer", backend, type.shape(backend, 0)),
-                backend.features() & (VirtioFeatures.RINGS | DEVICE_BITS));
+        VhostUserModule module = new VhostUserModule();
+        VhostUserConfig config = peer.device(type);
+        VmFacts facts = new VmFacts(1, 64 << 20);
+        VirtioDevice device = module.create(config, 0, module.open(config, 0, facts), facts);
+        long offered = device.traits().features() | device.traits().rings();
+        return new MockDriver(device, offered & (VirtioFeatures.RINGS | DEVICE_BITS));
     }
 
     /** One command: its return values, behind the header and the status. */
@@ -163,7 +163,11 @@ class VhostDevicesRequestsTest {
             for (int i = 0; i < 500; i++) {
                 byte[] line = ("line " + i + "\n").getBytes(StandardCharsets.US_ASCII);
                 lines.append("line ").append(i).append('\n');
-                input.free(output.perform(output.readable(line)));
+                try {
+                    input.free(output.perform(output.readable(line)));
+                } catch (AssertionError e) {
+                    throw new AssertionError("line " + i + "; " + peer.log(), e);
+                }
             }
             assertThat(new String(terminal.getInputStream().readNBytes(lines.length()), StandardCharsets.US_ASCII))
                     .isEqualTo(lines.toString());

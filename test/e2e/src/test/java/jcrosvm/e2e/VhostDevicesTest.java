@@ -21,7 +21,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
 import jcrosvm.guest.Guests;
 import jcrosvm.vhostuser.frontend.DeviceType;
-import jcrosvm.vhostuser.frontend.VhostUserConfig;
 import jcrosvm.vmm.VmExit;
 import jcrosvm.vmm.config.HypervisorConfig;
 import jcrosvm.vmm.config.VmConfigBuilder;
@@ -41,7 +40,7 @@ class VhostDevicesTest {
         return builder -> builder.cpus(2)
                 .memoryMib(1024)
                 .hypervisor(new HypervisorConfig("soft", null, null))
-                .device(VhostUserConfig.of(type, peer.socket()));
+                .device(peer.device(type));
     }
 
     /** The kernel takes some for itself in between: what the guest reads are pieces of the file, each as long as its buffer. */

@@ -11,7 +11,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
 import jcrosvm.vhostuser.frontend.DeviceType;
-import jcrosvm.vhostuser.frontend.VhostUserConfig;
 import jcrosvm.vmm.VmExit;
 import jcrosvm.vmm.config.HypervisorConfig;
 import jcrosvm.vmm.config.RebootPolicy;
@@ -44,7 +43,7 @@ class VhostUserPeersTest {
         return builder -> builder.cpus(cpus)
                 .memoryMib(1024)
                 .hypervisor(new HypervisorConfig("soft", null, null))
-                .device(VhostUserConfig.of(type, peer.socket()));
+                .device(peer.device(type));
     }
 
     @Test
