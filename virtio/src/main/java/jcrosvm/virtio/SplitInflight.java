@@ -128,8 +128,15 @@ final class SplitInflight {
         clear(head);
     }
 
-    /** The device has written a request's entry of the used ring, which the driver cannot see yet. */
+    /**
+     * The device has written a request's entry of the used ring, which the driver cannot see yet.
+     *
+     * @throws DescriptorException when the driver has given more requests than the ring has entries, and seen none come back
+     */
     void completed(int head) {
+        if (batchLength == size) {
+            throw new DescriptorException("more than " + size + " requests at a time in a ring of " + size);
+        }
         SHORT.setRelease(region, entry(head) + AT_NEXT, (short) getShort(AT_LAST_BATCH));
         setShort(AT_LAST_BATCH, head);
         batch[batchLength++] = head;

@@ -281,6 +281,23 @@ class InflightTest {
         }
     }
 
+    /** A driver that uses descriptors again before they came back. */
+    @Test
+    void aDriverThatNeverWaitsBreaksItsRingOnly() {
+        try (Scene scene = new Scene(false, 4, 2)) {
+            scene.submit();
+            for (int i = 1; i <= 4; i++) {
+                scene.memory.storeReleaseShort(0x4000 + 2, (short) i);
+                scene.queue.complete(scene.queue.pop(), 0);
+            }
+            scene.memory.storeReleaseShort(0x4000 + 2, (short) 5);
+            DescriptorChain fifth = scene.queue.pop();
+            assertThatThrownBy(() -> scene.queue.complete(fifth, 0))
+                    .isInstanceOf(DescriptorException.class)
+                    .hasMessageContaining("more than 4 requests at a time");
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void notesOfAnotherRingAreRefused(boolean packed) {
