@@ -103,6 +103,7 @@ final class Devices implements AutoCloseable {
                 module,
                 number,
                 id,
+                resources,
                 split -> DeviceThread.start(split, () -> {
                     try (resources) {
                         return module.create(config, number, resources, facts);
@@ -115,21 +116,28 @@ final class Devices implements AutoCloseable {
         ProgramCommand command = ProgramCommand.current();
         HostResources resources = module.open(config, number, facts);
         DeviceProcess.Task task = new DeviceProcess.Task((Record) config, number, resources, facts);
-        return setUp(module, number, id, split -> DeviceProcess.start(split, command, task));
+        return setUp(module, number, id, resources, split -> DeviceProcess.start(split, command, task));
     }
 
-    /** Cuts a device in two, before it matters where the backend's half goes. */
-    private static <T> T setUp(DeviceModule<?> module, int number, DeviceId id, Function<SplitDevice, T> start) {
+    /** Cuts a device in two, before it matters where the backend's half goes. Closes the resources when there is no device. */
+    private static <T> T setUp(
+            DeviceModule<?> module, int number, DeviceId id, HostResources resources, Function<SplitDevice, T> start) {
         String label = module.label(number);
-        SplitDevice split = new SplitDevice(module.name(), id.toString(), label);
+        boolean isDone = false;
         try {
-            return start.apply(split);
+            T device = start.apply(new SplitDevice(module.name(), id.toString(), label));
+            isDone = true;
+            return device;
         } catch (VmmException e) {
             String reason = String.valueOf(e.getMessage());
             throw new VmmException(
                     "failed to set up vhost-user " + module.name() + " device: "
                             + (reason.startsWith(label) ? "" : label) + reason,
                     e);
+        } finally {
+            if (!isDone) {
+                resources.close();
+            }
         }
     }
 
